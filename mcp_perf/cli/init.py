@@ -104,7 +104,6 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     from mcp_perf.load.hub.redaction import clean, redactor  # noqa: PLC0415
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
     from mcp_perf.results.render.words.numbers import counted  # noqa: PLC0415
-    from mcp_perf.scenario.catalog import SUFFIXES  # noqa: PLC0415
     from mcp_perf.scenario.schema import FIRST_LINE, keep  # noqa: PLC0415
 
     file = how["from"]
@@ -114,14 +113,7 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
             "the command or URL contains a secret that was typed in. Write it "
             "in env or headers instead"
         )
-    if output.exists():
-        raise Refused(f"{output} already exists; name another file")
-    if output.suffix not in SUFFIXES:
-        raise Refused(f"-o {output}: the name of a scenario must end in {SUFFIXES[0]}")
-    if not output.parent.is_dir():
-        raise Refused(
-            f"-o {output}: there is no folder {output.parent}; create it, or name another"
-        )
+    _check(output)
     if file and _is_recording(file):
         if tool or args:
             raise Refused("--tool and --args cannot be used with a recording")
@@ -183,3 +175,16 @@ def _proposed(found: "Survey") -> list[str]:
         "mcp.error_rate < 1% # a proposal",
         f"mcp.p95 < {bound}ms # a proposal: 95 % of the calls took {said(p95, 'ms')}, one by one",
     ]
+
+
+def _check(output: Path) -> None:
+    from mcp_perf.scenario.catalog import SUFFIXES  # noqa: PLC0415
+
+    if output.exists():
+        raise Refused(f"{output} already exists; name another file")
+    if output.suffix not in SUFFIXES:
+        raise Refused(f"-o {output}: the name of a scenario must end in {SUFFIXES[0]}")
+    if not output.parent.is_dir():
+        raise Refused(
+            f"-o {output}: there is no folder {output.parent}; create it, or name another"
+        )

@@ -24,6 +24,48 @@ class FormChoices:
     active = False
 
 
+_OUT: Final = (
+    "The folder for the results of this run; default: a new one in "
+    "reports/out (checkout) or mcp-perf-out."
+)
+_MORE: Final = "May be repeated."
+_ARGUMENTS: Final[tuple[tuple[str, Any, str, str], ...]] = (
+    ("--arm", [], "ARM", f"Run only this arm. {_MORE}"),
+    ("--set", [], "PATH=VALUE", f"Change a value of the scenario: load.users=50. {_MORE}"),
+    (
+        "--allow",
+        [],
+        "HOST",
+        f"Confirm that the owners of this public host agree to the load. {_MORE}",
+    ),
+    ("--out", "", "DIR", _OUT),
+    (
+        "--baseline",
+        "",
+        "PATH",
+        "Fail if the run is slower than this file of mcp-perf baseline save.",
+    ),
+    ("--tolerance", TOLERANCE, "SHARE", "How much worse than the baseline a metric may be."),
+    (
+        "--protocol",
+        "",
+        "VERSION",
+        "The version of MCP that all MCP arms use, such as 2025-11-25.",
+    ),
+    ("--log-calls", "", "FILE", "Write every request and answer to this file, as JSONL."),
+    (
+        "--store",
+        "",
+        "URL",
+        (
+            f"The database that remembers runs, a URL; default: ${VARIABLE}, or "
+            "a file next to the runs."
+        ),
+    ),
+)
+"""Our other arguments: name, default, what their value is called, help."""
+
+
 def add(parser: Any) -> None:
     """Add our arguments. Locust calls this again for every view of its page."""
     parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK)
@@ -42,45 +84,7 @@ def add(parser: Any) -> None:
         help="Point an arm at another server: ARM=URL. Repeat it for further arms.",
         include_in_web_ui=True,
     )
-    more = "May be repeated."
-    out = (
-        "The folder for the results of this run; default: a new one in "
-        "reports/out (checkout) or mcp-perf-out."
-    )
-    for name, default, metavar, text in (
-        ("--arm", [], "ARM", f"Run only this arm. {more}"),
-        ("--set", [], "PATH=VALUE", f"Change a value of the scenario: load.users=50. {more}"),
-        (
-            "--allow",
-            [],
-            "HOST",
-            f"Confirm that the owners of this public host agree to the load. {more}",
-        ),
-        ("--out", "", "DIR", out),
-        (
-            "--baseline",
-            "",
-            "PATH",
-            "Fail if the run is slower than this file of mcp-perf baseline save.",
-        ),
-        ("--tolerance", TOLERANCE, "SHARE", "How much worse than the baseline a metric may be."),
-        (
-            "--protocol",
-            "",
-            "VERSION",
-            "The version of MCP that all MCP arms use, such as 2025-11-25.",
-        ),
-        ("--log-calls", "", "FILE", "Write every request and answer to this file, as JSONL."),
-        (
-            "--store",
-            "",
-            "URL",
-            (
-                f"The database that remembers runs, a URL; default: ${VARIABLE}, or "
-                "a file next to the runs."
-            ),
-        ),
-    ):
+    for name, default, metavar, text in _ARGUMENTS:
         parser.add_argument(
             name,
             action="append" if default == [] else "store",

@@ -264,8 +264,8 @@ def test_json_and_ci_want_the_same_stream(ask, words):
     [
         (ZeroDivisionError("no"), 107, "A fault in mcp-perf, please report it: ZeroDiv"),
         (OSError(28, "No space left on device"), 107, "No space left on device"),
-        (KeyboardInterrupt(), 105, "Stopped before"),
-        (click.Abort(), 105, "Stopped before"),
+        (KeyboardInterrupt(), 105, "Stopped"),
+        (click.Abort(), 105, "Stopped"),
     ],
 )
 def test_what_is_thrown_is_said_in_a_sentence(ask, monkeypatch, error, code, says):

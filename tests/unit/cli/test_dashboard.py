@@ -60,7 +60,7 @@ def test_old_runs_are_pruned(store, example):
     ("words", "said"),
     [
         (("--prune", "90"), "write it like 90d"),
-        (("--store", "nowhere"), "is no URL of a store"),
+        (("--store", "nowhere"), "not the URL of a database"),
         (("--store", "sqlite:////proc/no/x.sqlite", "--prune", "1d"), "cannot be used"),
         (("--host", "0.0.0.0", "--port", "0"), "without a login"),
         (("--login", "--port", "0"), "--login: MCP_PERF_WEB_PASSWORD is not set"),

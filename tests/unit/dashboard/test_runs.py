@@ -85,7 +85,7 @@ def test_a_run_is_shown_from_the_store_alone(ask):
     """Its whole report, within the frame, with a way to the run before it."""
     page = ask("/runs/two")
     assert page.status_code == 200
-    for part in ("FAIL", "The arms at a glance", 'aria-label="Dashboard"', 'href="/runs/two.json"'):
+    for part in ("FAIL", "Each tool or step, arm by arm", 'aria-label="Dashboard"', 'href="/runs/two.json"'):
         assert part in page.text
     assert 'href="/compare?run=one&amp;run=two"' in page.text
     assert "Content-Security-Policy" not in page.text  # of a file, and stricter than ours
@@ -112,7 +112,7 @@ def test_a_run_is_a_pdf_too(ask, printed):
     assert answer.content == b"%PDF-1.7"
     assert answer.headers["content-disposition"].endswith("two.pdf")
     [page] = printed
-    assert "The arms at a glance" in page
+    assert "Each tool or step, arm by arm" in page
     assert 'aria-label="Dashboard"' not in page
 
 

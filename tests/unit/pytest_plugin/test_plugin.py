@@ -57,7 +57,7 @@ def test_a_gate_that_holds_passes_and_is_shown(suite):
     """The session ends with 0 and says the ratio with its interval."""
     code, said = suite(MEASURED)
     assert code == 0
-    found = re.search(r"PASS test_it.py::test_spin\[small\]: slow.p50 <= 1000x fast: (\S+)x", said)
+    found = re.search(r"PASS test_it.py::test_spin\[small\]: slow.p50 <= 1000x fast: (\S+)\u00d7", said)
     assert 1 < float(found[1]) < 100  # 4 on a machine of one's own
     assert "between" in said
 
@@ -153,7 +153,7 @@ def test_who_asks_for_benchmarks_alone_is_told_how_they_are_measured(suite):
 def test_sides_without_a_gate_are_compared_all_the_same(suite, tmp_path):
     """The terminal and the page of links say the ratio with its interval."""
     said = suite("--mcp-perf-report=out", "-k", "large")[1]
-    ratio = r"slow\.throughput is (\S+)x fast, between \S+x and \S+x \(95 %\)"
+    ratio = r"slow\.throughput is (\S+)\u00d7 fast, between \S+\u00d7 and \S+\u00d7 \(95 %\)"
     found = re.search(r"no gate test_it\.py::test_spin\[large\]: " + ratio, said)
     assert 0.01 < float(found[1]) < 1  # a quarter on a machine of one's own
     assert re.search(ratio, (tmp_path / "out" / "index.md").read_text())
