@@ -1,13 +1,13 @@
-# make install    into .venv, with all bundled systems; the commands are in .venv/bin
+# make install    install into .venv, with all bundled systems; the commands are in .venv/bin
 # make run        install, then run the default scenario (about a minute) and write its report
-# make test       install, then pass the tests that need nothing else, and one load run: 5 minutes
-# make test-all   all other tests that a change has to pass: real runs, browser, database, servers
-# make test-long  soaks and very large runs
-# make bench      measure what a call costs, next to others, and show it as a table
+# make test       install, then run the tests that need nothing else, and one load run: 5 minutes
+# make test-all   run all other tests that a change must pass: real runs, browser, database, servers
+# make test-long  run the soaks and very large runs
+# make bench      measure what a call costs, compared with other clients, and show a table
 # make lint       check style, types, spelling, English, and the links of the docs
 # make docs       build the documentation into site/
-# make lock       pin anew what development and CI install, in constraints.txt
-# make goldens    store anew what commands, reports and tables of the docs say: look at the difference, then commit it
+# make lock       renew the pinned versions for development and CI, in constraints.txt
+# make goldens    renew the stored texts of commands, reports and docs: look at the difference, then commit it
 PYTHON ?= python3
 BIN := .venv/bin
 # Three hundred processes that each compile the same modules take a minute more.
@@ -61,7 +61,7 @@ goldens: .venv/.installed-test
 	RENEW_GOLDENS=1 $(BIN)/python -m pytest -q tests/goldens tests/unit/scenario/test_documentation.py
 	$(BIN)/mcp-perf schema > scenarios/mcp-perf.schema.json
 
-# What development and CI install, to the version: renewed with what the registry has today.
+# The exact versions that development and CI install: renewed from the registry.
 lock:
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
@@ -76,7 +76,7 @@ clean:
 	  { echo "mcp-perf needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# The stamps spare a second call the installation.
+# The stamps save a second installation.
 .venv/.installed: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[systems]'
 	touch $@

@@ -12,7 +12,7 @@ from mcp_perf.agent.prices import with_cost
 from mcp_perf.agent.records import TaskRecord, Unreadable, as_row, read
 
 _APART_MS: Final = 1000
-"""Two files tell of one run if it started in the same second."""
+"""Two files describe the same run if it started in the same second."""
 
 
 _ROWS_ONLY: Final = ("mcpServer", "mcpClient", "notes")
@@ -71,7 +71,7 @@ def read_folder(folder: Path) -> Import:
 def _parts(path: Path, name: str, unread: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield the records of a file as they stand there: that of the file, or those of its list."""
     try:
-        # The bytes: JSON tells by itself in which encoding it is, byte-order mark or not.
+        # The bytes: JSON shows its own encoding, with or without a byte-order mark.
         raw = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         said = error.strerror if isinstance(error, OSError) else error
@@ -102,7 +102,7 @@ def _once(found: Iterable[FoundRecord], result: Import) -> None:
 
 
 def _is_twin(one: FoundRecord, other: FoundRecord) -> bool:
-    """Tell whether two files tell of the same run: by its start, or by all else that both know."""
+    """Tell whether two files describe the same run: by its start, or by all else that both know."""
     a, b = one.record, other.record
     if one.file == other.file or a.directory_id is None:
         return False

@@ -1,4 +1,4 @@
-"""The leaderboard: means as they are published, and beside them how much these can be trusted."""
+"""The leaderboard: means as they are published, with how much they can be trusted."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -64,7 +64,7 @@ class MeasuredChange(DocumentPart):
     """(mcp - control) / control, of the means before they were rounded."""
     spread: dict[str, Spread]
     change_ci95: tuple[float, float] | None
-    """In percent, of this metric by itself."""
+    """In percent, for this metric alone."""
     p_value: float | None
     """Of the rank test within tasks and models, after Holm's correction over all metrics, and over
     all tasks (or models)."""

@@ -49,7 +49,7 @@ def as_csv(records: Sequence[TaskRecord]) -> str:
 
 
 def cells(one: MeasuredChange) -> tuple[str, ...]:
-    """Write a metric as it is published, and beside it what the tests say."""
+    """Write a metric as it is published, next to what the tests say."""
     spreads = [one.spread[mode] for mode in MODES]
     return (
         *(one.metric, _fixed(one.control), _fixed(one.mcp), _percent(one.change_percent)),

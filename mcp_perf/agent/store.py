@@ -178,7 +178,7 @@ def kept(url: str) -> AgentStore | None:
 
 
 def board_of(store: AgentStore) -> tuple[Leaderboard, list[TaskRecord]]:
-    """Compare what was imported with what was completed; what is not counted is told."""
+    """Compare what was imported with what was completed; remarks name what is not counted."""
     rows, told = counted(store.sessions())
     return leaderboard(rows, told), rows
 

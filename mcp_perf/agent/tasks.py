@@ -1,4 +1,4 @@
-"""The tasks of the benchmark: what an agent is told, and which journeys do the same without one."""
+"""The tasks of the benchmark: instructions for an agent, and journeys that do the same."""
 
 from pathlib import Path
 from typing import Final, Literal, get_args

@@ -105,7 +105,7 @@ def in_json() -> bool:
 
 
 def no_json() -> None:
-    """Refuse --json beside --ci: both want all of stdout. Raises Refused."""
+    """Refuse --json with --ci: both need all of stdout. Raises Refused."""
     if in_json():
         raise Refused("--ci and --json cannot be combined; to get JSON with --ci, add --out")
 

@@ -35,7 +35,7 @@ _RUN_S: Final = 300
 Say = Callable[[str], None]
 
 
-class DoctorFailed(Exception):  # noqa: N818 -- the examination failed, not the programme
+class DoctorFailed(Exception):  # noqa: N818 -- the examination failed, not the program
     """A calibration run did not come about: what it said."""
 
 

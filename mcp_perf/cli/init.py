@@ -109,10 +109,7 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     file = how["from"]
     given = target_of(target, how)
     if any(value and value in given.line for value in given.variables.values()):
-        raise Refused(
-            "the command or URL contains a secret that was typed in. Write it "
-            "in env or headers instead"
-        )
+        raise Refused("the command or URL contains a typed-in secret; write it in env or headers")
     _check(output)
     if file and _is_recording(file):
         if tool or args:

@@ -70,7 +70,7 @@ class Fault(Refused):
 def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
     """Run `mcp-perf` with these words in a process of its own; return its exit code and output.
 
-    A signal is its affair, and it ends with a partial report: Ctrl-C reaches it by itself, SIGTERM
+    A signal is its affair, and it ends with a partial report: Ctrl-C reaches it directly, SIGTERM
     is handed on.
     """
     named = click.get_current_context().find_root().params.get("env_file")

@@ -91,7 +91,7 @@ class NoRoom(ReadError):  # noqa: N818 -- it is a limit, and no fault of the tar
 
 
 def ended_by(reason: str) -> ReadError:
-    """Return the error of a channel that has ended, by the reason that was told of it."""
+    """Return the error of a channel that has ended, by the reason that was given."""
     return NoRoom(reason) if NO_ROOM in reason else ReadError(reason)
 
 

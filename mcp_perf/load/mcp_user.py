@@ -8,7 +8,7 @@
             self.client.call_tool("echo", {"message": "hello"})
 
 Each request is one of Locust's, of the type MCP. It knows nothing of scenarios, arms and gates:
-beside Locust it needs only our client, and gevent's waiting for it.
+besides Locust it needs only our client, and gevent's waiting for it.
 """
 
 import time
@@ -59,7 +59,7 @@ class RequestOptions(TypedDict, total=False):
 
 
 class McpResponse:
-    """What came of one request; a failed one is told to Locust, and raises nothing."""
+    """The outcome of one request. A failure is reported to Locust and does not raise."""
 
     def __init__(self, reply: Reply) -> None:
         self.outcome = reply.outcome
@@ -67,7 +67,7 @@ class McpResponse:
         self.detail = reply.detail
         """What was wrong, if it is not `ok`."""
         self.exception: Exception | None = None if self.ok else _error_of(reply)
-        """What Locust is told."""
+        """What is reported to Locust."""
         self._body = reply.body
         self._report: Callable[[McpResponse], None] | None = None
 
@@ -288,7 +288,7 @@ class McpUser(User):
 
 
 def _error_of(reply: Reply) -> McpError:
-    """Return what Locust is told of a failure. It groups failures by their texts.
+    """Return what is reported to Locust for a failure. It groups failures by their texts.
 
     Servers may say something else each time, so only the first texts of a process are told whole.
     """

@@ -1,4 +1,4 @@
-"""`gates.yaml` beside benchmarks: which side of a comparison may be how much slower than another.
+"""`gates.yaml` next to benchmarks: which side of a comparison may be how much slower than another.
 
     test_calls.py::test_a_call[echo]:
       - mcp.p50 <= 4x rest

@@ -22,7 +22,7 @@ def test_of(item: pytest.Item) -> Test:
 
 
 def gate_files(config: pytest.Config, tests: Iterable[Test]) -> list[Path]:
-    """Return the gate files beside the tests, and in the folders that the command line names."""
+    """Return the gate files next to the tests, and in the folders that the command line names."""
     folders = {file.parent for file, _ in tests} | {path for path, _ in _arguments(config)}
     return sorted(path for folder in folders if (path := folder / NAME).is_file())
 

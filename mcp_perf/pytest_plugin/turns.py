@@ -15,7 +15,7 @@ Clock = Callable[[], int]
 Sides = Mapping[str, Callable[[], object]]
 
 SHORTEST_NS: Final = 10_000
-"""A call of this length is timed by itself: reading the clock twice adds less than 1 %."""
+"""A call of this length is timed alone: reading the clock twice adds less than 1 %."""
 BLOCK_NS: Final = 100_000
 """Shorter calls are timed together, about this long."""
 _TRIES: Final = 5

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an error of the programme
+class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an error of the program
     """The tool says no. `status` is what REST answers."""
 
     def __init__(

@@ -233,7 +233,7 @@ class BusinessTools:
     async def reload(self) -> bool:
         """Read the sources anew; calls under way end with what they began with.
 
-        What cannot be used is told in the log, and the old goes on; then False is returned.
+        If they cannot be used, the log says so, the old ones stay, and False is returned.
         """
         try:
             fresh = Machinery(self._sources, self._machinery)

@@ -70,7 +70,7 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # A cache that is gone is told by /health; it would log each question.
+    # /health reports a cache that is gone; it would log each question.
     logging.getLogger("cashews").setLevel(logging.CRITICAL)
     # It logs addresses, and an address may hold a key.
     logging.getLogger("httpx2").setLevel(logging.ERROR)

@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an error of the programme
+class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an error of the program
     """The tool says no. `status` is what the REST face answers."""
 
     status = 400

@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True):
     slots: int | None = None
     """Calls at once; any number where it is None."""
     session_idle_s: float | None = None
-    """After which a session that nobody uses ends by itself; never where it is None."""
+    """After which a session that nobody uses ends automatically; None is never."""
 
 
 class Echo:

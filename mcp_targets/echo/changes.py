@@ -1,4 +1,4 @@
-"""Who is told of changes: subscriptions of 2026-07-28, and the streams of sessions before."""
+"""Who hears of changes: subscriptions of 2026-07-28, and the streams of sessions before."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -18,7 +18,7 @@ Change = tuple[str, dict[str, Any]]
 
 
 class Hearer:
-    """One stream: what it is told of, and what it has yet to send."""
+    """One stream: what it subscribed to, and what it has yet to send."""
 
     def __init__(self, subscription: rpc.Id = None) -> None:
         self.methods: Collection[str] = ()
@@ -73,7 +73,7 @@ class Changes:
         return Stream(self.stream(hearer))
 
     async def stream(self, hearer: Hearer) -> AsyncIterator[bytes]:
-        """Yield what is told, until one side ends the stream; comments where that is nothing."""
+        """Yield notifications until one side ends the stream; comments if there are none."""
         self._hearers.add(hearer)
         try:
             while True:
@@ -97,4 +97,4 @@ def list_changed(what: str) -> str:
 
 
 ALL_LISTS: Final = frozenset(map(list_changed, _LISTS))
-"""What every session is told of."""
+"""What every session hears of."""

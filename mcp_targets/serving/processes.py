@@ -30,7 +30,7 @@ _LOG_LINES: Final = 15
 _children: "weakref.WeakSet[Child]" = weakref.WeakSet()
 
 
-class SystemFailed(Exception):  # noqa: N818 -- the system failed, not the programme
+class SystemFailed(Exception):  # noqa: N818 -- the system failed, not the program
     """A system's process did not start, or died."""
 
 

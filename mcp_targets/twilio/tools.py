@@ -44,7 +44,7 @@ OPERATIONS: Final = msgspec.yaml.decode(
 )
 
 
-class Refused(Exception):  # noqa: N818 -- a result of the tool, not an error of the programme
+class Refused(Exception):  # noqa: N818 -- a result of the tool, not an error of the program
     """The provider said no, or nothing that can be used; `body` is what it said."""
 
     def __init__(self, message: str, body: Body | None = None) -> None:

@@ -143,7 +143,7 @@ async def _pump(
     watch: Callable[[bytes, int], None],
     rename: _Renamed | None = None,
 ) -> bool:
-    """Pass on until the source ends; tell whether it ended by itself, in order."""
+    """Pass on until the source ends; tell whether it ended normally."""
     try:
         while data := await source.read(_CHUNK):
             now_ns = perf_counter_ns()

@@ -60,7 +60,7 @@ class RecordingFile:
 
 
 class SessionApi:
-    """Tells the session API of the calls of tools, beside the traffic."""
+    """Sends the calls of tools to the session API, alongside the traffic."""
 
     def __init__(self, url: str, about: Mapping[str, Any], say: Say) -> None:
         """Begin to listen; `about` is what each session is created with. Raises InputError.

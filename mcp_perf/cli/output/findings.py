@@ -73,7 +73,7 @@ def known_delays(report: ReportJson) -> Finding:
 
 
 def noise(report: ReportJson) -> list[Finding]:
-    """Judge how much rounds of the same server differ, and what can be told apart by ten."""
+    """Judge how much rounds of the same server differ, and which difference ten of them show."""
     rates = [
         math.log(turn["throughput_per_s"])
         for arm in report["arms"].values()

@@ -21,7 +21,7 @@ from mcp_perf.results.render.words import numbers
 
 _REFRESH_S: Final = 0.25
 _MANY_USERS: Final = 100
-"""From so many on, their start takes long enough to be told of."""
+"""From this number on, starting them takes long enough to show it."""
 _LINE_S: Final = 10.0
 """In a longer turn a log gets a line this often: silence looks like a hang."""
 

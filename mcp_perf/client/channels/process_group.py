@@ -48,7 +48,7 @@ class ProcessGroup:
         )
         self.pid = self._process.pid
         self.left: list[str] = []
-        """What the leader left behind when it ended by itself, or because its input was closed."""
+        """What the leader left behind when it ended on its own, or because its input was closed."""
         _guard.tell("+", self.pid)
 
     @property

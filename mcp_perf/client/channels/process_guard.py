@@ -1,4 +1,4 @@
-"""The guard of process groups: a programme of its own, which the client starts and talks to.
+"""The guard of process groups: a program of its own, which the client starts and talks to.
 
 Its standard input says which groups live: `+PGID` or `-PGID`, one a line. It ends when whoever
 holds the other end is gone, and then so do the groups that are left.

@@ -48,7 +48,7 @@ class Connection:
     clock: Clock = time.perf_counter_ns
     waits: WaitFactory | None = None
     unasked: Callable[[bytes], None] = ignore
-    """Is told of what came after a reply, without being asked for."""
+    """Gets what came after a reply without being asked for."""
     reader: ResponseReader = field(default_factory=ResponseReader)
     opened: int = 0
     """How many times."""
@@ -70,7 +70,7 @@ class Connection:
         *,
         keep: bool = False,
     ) -> Reply:
-        """Send one request and wait for its reply; every failure is told by the reply.
+        """Send one request and wait for its reply; the reply reports every failure.
 
         Of an event stream, the reply is the first event that `is_answer` accepts; without
         `is_answer`, all of its data. The clock of the call runs from the send to the answer. With

@@ -24,7 +24,7 @@ class RestClient:
 
     def __post_init__(self) -> None:
         self.own_fields = self.endpoint.own_fields
-        """What goes into every head beside the step's own fields, encoded once."""
+        """What goes into every head besides the step's fields, encoded once."""
         self.connection = Connection(self.endpoint.origin, self.clock, self.waits)
 
     def ready(self) -> None:

@@ -38,7 +38,7 @@ class Client(Caller, Protocol):
     """A client, over whatever transport."""
 
     def send(self, attempt: Any, timeout_s: float, added: dict[str, Any] = NOTHING) -> Reply:
-        """Send a call once, under a new id, with `added` beside its own params; judge the reply."""
+        """Send a call once, under a new id, with `added` besides its params; judge the reply."""
 
     def begin(self) -> None:
         """Open a connection, and the session where there is none. Raises TargetError."""

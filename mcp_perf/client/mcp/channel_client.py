@@ -60,7 +60,7 @@ class SessionClient:
         stray: StrayObserver = ignore,
         waiting: Callable[[str], None] = ignore,
     ) -> None:
-        """Open nothing yet; `waiting` is told now and then that the server is still starting."""
+        """Open nothing yet; `waiting` hears now and then that the server is still starting."""
         self.waiting = waiting
         self.timeout_s = channel.timeout_s
         self.channel = channel
@@ -74,7 +74,7 @@ class SessionClient:
         self._conversation.end("the session is not open")
         self._subscriptions: list[str] = []
         self._opening = threading.RLock()
-        """Held by who opens the session; the calls beside wait for it."""
+        """Held by who opens the session; other calls wait for it."""
         self._is_open = False
         self._was_open = False
         """Once; from then on what has to be opened has been lost."""
@@ -363,7 +363,7 @@ class SessionClient:
         tail, hole = encoded
         return filled(tail, hole, arguments, attempt.request_id) if hole else tail
 
-    # What the server says by itself.
+    # What the server sends unasked.
 
     def open_stream(self, timeout_s: float) -> Reply | None:
         """Do nothing: the channel brings everything."""

@@ -20,7 +20,7 @@ from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
 from mcp_perf.client.reply import OK, Reply, clipped, ignore
 
 Observer = Callable[[str, Reply], None]
-"""Is told of every request that is not a call: its method, its reply."""
+"""Gets every request that is not a call: its method, its reply."""
 Sleep = Callable[[float], None]
 
 PROBE_S: Final = 5.0

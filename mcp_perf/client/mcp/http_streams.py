@@ -1,4 +1,4 @@
-"""The streams that a session over HTTP has beside its calls: what the server says by itself."""
+"""The streams that a session over HTTP has besides its calls: what the server sends unasked."""
 
 import threading
 from collections.abc import Callable

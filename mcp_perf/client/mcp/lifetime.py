@@ -22,7 +22,7 @@ LIVED: Final = "lived"
 GAP: Final = "gap"
 
 StreamObserver = Callable[[str, int], None]
-"""Is told of each stream: that it was `opened`, how long it `lived`, and the `gap` before it was
+"""Hears of each stream: that it was `opened`, how long it `lived`, and the `gap` before it was
 opened again, in ns; or the status by which it was refused."""
 
 
@@ -41,7 +41,7 @@ def pause_s(retry_s: float, barren: int) -> float:
 class StreamOpenings:
     """When the next stream of a client may be opened, by how the ones before it fared.
 
-    A stream is what the server says by itself: the session's own, or that of a subscription.
+    A stream is what the server sends unasked: the session's own, or that of a subscription.
     """
 
     clock: Clock

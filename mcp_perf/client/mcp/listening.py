@@ -16,11 +16,11 @@ _END_S: Final = 1.0
 
 
 class Streams(Protocol):
-    """How a transport brings what the server says by itself."""
+    """How a transport brings what the server sends unasked."""
 
     @property
     def hears(self) -> bool:
-        """Whether changes of lists are told without being asked for: by the session's stream."""
+        """Whether the server reports changes of lists unasked: by the session's stream."""
 
     def open_stream(self, timeout_s: float) -> Reply | None:
         """Open the stream that a session has for notifications; None where it is open."""

@@ -187,7 +187,7 @@ class Messenger:
         return connection.exchange(request, self.endpoint.timeout_s, self.is_answer)
 
     def say(self, name: str, message: bytes, timeout_s: float | None = None) -> Reply:
-        """Send a message beside the calls that are going on."""
+        """Send a message alongside the calls in flight."""
         timeout = self.endpoint.timeout_s if timeout_s is None else timeout_s
         with self.extra.one() as connection:
             reply = connection.exchange(with_body(self.head(self._headers()), message), timeout)

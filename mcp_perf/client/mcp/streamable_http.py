@@ -75,12 +75,12 @@ class HttpClient:
         self.listening = Listening(self, self.streams)
         self._no_delete = no_delete
         self._opening = threading.RLock()
-        """Held by who opens a session; the calls beside wait for it."""
+        """Held by who opens a session; other calls wait for it."""
         self._lost = False
         """Whether the server has forgotten the session, and none could be opened in its place."""
         self._lost_how = FORGOT
         self._lost_told = False
-        """Whether the call that found out has told of it."""
+        """Whether the call that found out has reported it."""
         self._doubted = Session()
         """The session that was given up by suspicion, until the next one has shown how it fares."""
         self.doubt = Doubt()
@@ -141,7 +141,7 @@ class HttpClient:
     def leave(self) -> None:
         """Close the session. Raises RefusedError where the server does not let it go.
 
-        405 is an answer that the protocol allows: this server ends its sessions by itself.
+        405 is an answer that the protocol allows: this server ends its sessions on its own.
         """
         self.streams.stop()
         reply = self._say_goodbye()

@@ -100,7 +100,7 @@ class Rounds:
     _pause_s: float = _FIRST_PAUSE_S
 
     def following(self, result: dict[str, Any]) -> tuple[dict[str, Any], float]:
-        """Return what the next request has beside its own params, and how long to wait before it.
+        """Return what the next request has besides its own params, and how long to wait before it.
 
         There is a wait, in seconds, only where the server asks for nothing but patience: it
         doubles up to 250 ms. Raises NoAnswer, also when the server does not come to an end.

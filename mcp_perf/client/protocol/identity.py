@@ -19,7 +19,7 @@ from mcp_perf.outcomes import (
 
 PROGRESS: Final = "notifications/progress"
 StrayObserver = Callable[[str, bytes], None]
-"""Is told of each stray: its kind, what came."""
+"""Gets each stray: its kind, what came."""
 
 
 class _Token(msgspec.Struct):

@@ -172,7 +172,7 @@ class Conversation:
     def is_given_up(self, reply: Reply, doubt: Doubt) -> bool:
         """Take in a failed call; end if messages are refused as if the session was not known.
 
-        Only HTTP+SSE can refuse a message by itself.
+        Only HTTP+SSE can refuse a single message.
         """
         given_up = reply.outcome == HTTP_ERROR and doubt.falls_on(self.standing, reply)
         if given_up:
@@ -231,7 +231,7 @@ class Conversation:
             answered.settle(message, now_ns)
 
     def _take_unreadable(self, message: bytes, now_ns: int) -> None:
-        """Pass over what servers print beside the protocol, as all clients do.
+        """Ignore what servers print besides the protocol, as all clients do.
 
         An answer that is broken, but tells its id, should not cost a timeout: it ends its call.
         """

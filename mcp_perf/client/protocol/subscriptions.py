@@ -24,7 +24,7 @@ _MOST_KEPT: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to be told of: changes of lists, and the updates of one resource."""
+    """What to subscribe to: changes of lists, and the updates of one resource."""
 
     lists: tuple[str, ...] = ()
     """Keys of `LIST_CHANGED`."""

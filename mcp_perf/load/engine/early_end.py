@@ -44,7 +44,7 @@ class _LastSlices:
 
 @dataclass(eq=False)
 class EarlyEnd:
-    """Follows a run by its records. `end` is told once, with the reason."""
+    """Follows a run by its records. `end` is called once, with the reason."""
 
     bound: Abort
     end: Callable[[str], None]

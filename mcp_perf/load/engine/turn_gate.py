@@ -231,5 +231,5 @@ class TurnGate:
 
 
 def _beyond(back_off_s: float, think_s: float) -> int:
-    """Return by how many ns a pause after failures is longer than the think time beside it."""
+    """Return by how many ns a pause after failures is longer than the think time next to it."""
     return int(max(0.0, back_off_s - think_s) * 1e9)

@@ -212,7 +212,7 @@ class UserPool:
     def close(self) -> None:
         """End what the users shared, when the last of them has gone."""
         pool = Pool(_CLOSES_AT_ONCE)
-        for user in list(self.users):  # killed before it could go by itself
+        for user in list(self.users):  # killed before it could leave
             pool.spawn(self.remove, user)
         pool.join()
         self._watchdog.stop()

@@ -16,7 +16,7 @@ redactor: Final = Redactor()
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Take these out of all that is said from now on, beside what looks like a secret."""
+    """Take these out of all that is said from now on, besides what looks like a secret."""
     redactor.add(secrets)
 
 

@@ -14,7 +14,7 @@ logger = logging.getLogger("mcp-perf")
 
 
 def chosen(store: str) -> str:
-    """Return the store's URL: the one asked for, that of the settings, or a file beside the runs.
+    """Return the store's URL: the one asked for, that of the settings, or a file next to the runs.
 
     Raises SettingsError.
     """

@@ -13,7 +13,7 @@ from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.steps import flat
 
 _OTHERS: Final = 256
-"""What a process has open beside its users' connections, at most."""
+"""How many files a process has open besides its users' connections, at most."""
 _PER_USER: Final = {"sse": 2, "stdio": 3, "python": 0}
 """Connections, or pipes, of one user where all of its calls share them."""
 _NOWHERE_ELSE: Final[Mapping[str, str]] = {}

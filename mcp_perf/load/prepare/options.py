@@ -32,26 +32,11 @@ _MORE: Final = "May be repeated."
 _ARGUMENTS: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("--arm", [], "ARM", f"Run only this arm. {_MORE}"),
     ("--set", [], "PATH=VALUE", f"Change a value of the scenario: load.users=50. {_MORE}"),
-    (
-        "--allow",
-        [],
-        "HOST",
-        f"Confirm that the owners of this public host agree to the load. {_MORE}",
-    ),
+    ("--allow", [], "HOST", f"Confirm that this public host's owners agree. {_MORE}"),
     ("--out", "", "DIR", _OUT),
-    (
-        "--baseline",
-        "",
-        "PATH",
-        "Fail if the run is slower than this file of mcp-perf baseline save.",
-    ),
+    ("--baseline", "", "PATH", "Fail if slower than this file of mcp-perf baseline save."),
     ("--tolerance", TOLERANCE, "SHARE", "How much worse than the baseline a metric may be."),
-    (
-        "--protocol",
-        "",
-        "VERSION",
-        "The version of MCP that all MCP arms use, such as 2025-11-25.",
-    ),
+    ("--protocol", "", "VERSION", "The MCP version of all MCP arms, such as 2025-11-25."),
     ("--log-calls", "", "FILE", "Write every request and answer to this file, as JSONL."),
     (
         "--store",

@@ -15,7 +15,7 @@ from mcp_perf.results.journal.records import LookedReplies
 LOOKS_SHARE: Final = 0.005
 """Of the time that calls take without the looks."""
 _MOST_KINDS: Final = 16
-"""Different replies that are told apart: a tool that always says the same has one."""
+"""Different replies that are distinguished: a tool that always says the same has one."""
 
 
 class _AsItCame(msgspec.Struct):

@@ -81,7 +81,7 @@ def widest(scenario: model.Scenario, arm: str) -> int:
 
 
 def opens_by_steps(scenario: model.Scenario, arm: str) -> bool:
-    """Tell whether an arm's steps open its sessions, so that they do not open by themselves."""
+    """Tell whether an arm's steps open its sessions, so that they do not open automatically."""
     return any(step.action == "open" for step in _steps(scenario, arm))
 
 

@@ -44,7 +44,7 @@ from mcp_perf.scenario.values.generators import compile_generators
 from mcp_perf.scenario.values.templates import Template, compile_template
 
 Values = dict[str, Any]
-_REQUEST: Final = ("arguments", "query", "headers", "form", "json")  # sent beside the action
+_REQUEST: Final = ("arguments", "query", "headers", "form", "json")  # sent besides the action
 
 
 def compile_journeys(

@@ -164,7 +164,7 @@ class Recorder:
     """Whether the time that the turn's rates are taken from is over."""
     calls: int = 0
     feed: Feed | None = None
-    """None: Locust hears of each call by itself."""
+    """None: each call is reported to Locust separately."""
     _arm: str = ""
     """The arm whose turn it is, or was last."""
     slots: Slots = field(default_factory=Slots)
@@ -261,7 +261,7 @@ class Recorder:
         self._count(track, groups.GAP, cls, gap_ns)
 
     def _count(self, track: Track, kind: str, cls: str, ns: int) -> None:
-        """Count a time of a call beside the call itself."""
+        """Count a time of a call in addition to the call."""
         further = self.track(track.arm, kind, track.name, track.journey, track.tool)
         further.tallies.setdefault(cls, OpenCell()).add(ns)
 
@@ -318,7 +318,7 @@ class Recorder:
         self.track(arm, groups.STREAM, what).tallies.setdefault(OK, OpenCell()).add(ns)
 
     def tell_each(self) -> None:
-        """Let Locust hear of each call by itself, from now on: somebody else listens, too."""
+        """Report each call to Locust separately from now on: somebody else listens, too."""
         self._feed()
         self.feed = None
 

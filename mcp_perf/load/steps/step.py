@@ -62,7 +62,7 @@ class Interrupted(BaseException):
 
 
 class CallFailed(Exception):  # noqa: N818 -- Locust shows its text in the table of failures
-    """What Locust's statistics are told of a failed call: few kinds, so that they group."""
+    """What Locust's statistics get for a failed call: few kinds, so that they group."""
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class CallContext(Generic[C]):
     listens: Listening | None = None
     """What the journey has asked for notifications; None where it has not."""
     opens: bool = True
-    """Whether the session opens by itself; else by steps."""
+    """Whether the session opens automatically, rather than by steps."""
     told_s: float = 0.0
     """How long the target has asked, with its last failure, to be left alone."""
 

@@ -66,7 +66,7 @@ class Releases:
         return [str(path), *chain.from_iterable(targets)]
 
     def remarks(self, reports: Sequence[Report]) -> list[str]:
-        """Say what a reader must know beside the numbers."""
+        """Say what a reader must know besides the numbers."""
         found = []
         if any(split_target(one.line)[0] in ("http", "sse") for one in self._given.values()):
             found.append("Servers named by a URL were not restarted for each pair.")

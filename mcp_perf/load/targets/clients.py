@@ -111,7 +111,7 @@ def session(
 ) -> McpSession:
     """Make an MCP client for a destination, by the transport that its target's line names.
 
-    `waiting` is told from time to time that a server is still starting.
+    `waiting` hears from time to time that a server is still starting.
     With `listens`, one over streamable HTTP keeps the stream of its session open; with `no_delete`
     it leaves the session without a goodbye.
     """

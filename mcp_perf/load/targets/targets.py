@@ -50,7 +50,7 @@ class ArmTarget:
     """The line of `mcp_perf.scenario.model.targets` that names it; a system's is its address."""
     destination: Destination
     variables: Mapping[str, Any]
-    """What lookups of this arm know beside the journey's own values."""
+    """What lookups of this arm know besides the journey's values."""
     version: str = ""
     """The negotiated MCP protocol version; empty for others."""
     tools: Mapping[str, Tool] | None = None

@@ -1,4 +1,4 @@
-"""The numbers that a target tells of itself: its page of Prometheus metrics.
+"""The numbers that a target reports about itself: its page of Prometheus metrics.
 
 Names are those of the client libraries: prometheus.io/docs/instrumenting/writing_clientlibs.
 """

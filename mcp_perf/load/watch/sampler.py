@@ -1,4 +1,4 @@
-"""Samples what the targets use, beside the load: where the journal is kept, an arm in its turn.
+"""Samples what the targets use, alongside the load: where the journal is kept, an arm in its turn.
 
 A target is read about once a second, and exactly at the start and the end of each turn, when no
 call is in flight: so the CPU time of a turn is that of its own calls.

@@ -78,7 +78,7 @@ class Upstreams:
 
 @dataclass(frozen=True)
 class Together:
-    """Several that measure beside the load, as one."""
+    """Several that measure alongside the load, as one."""
 
     parts: Sequence[Upstreams | Sampler]
 

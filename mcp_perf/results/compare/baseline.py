@@ -1,4 +1,4 @@
-"""A baseline: what earlier runs measured, in a JSON file that CI keeps beside the code.
+"""A baseline: what earlier runs measured, in a JSON file that CI keeps next to the code.
 
 Schema `mcp-perf/baseline/1`: identities and the values of each round, nothing that a target or a
 user wrote but names. It is small enough to be committed, and diffs line by line.

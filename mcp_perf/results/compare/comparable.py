@@ -1,6 +1,6 @@
 """Whether two runs can be compared at all, and what a reader of the comparison must know.
 
-What makes two numbers different by itself (other work, another load, another machine) refuses the
+What alone makes two numbers different (other work, another load, another machine) refuses the
 comparison; what might (another version of Python) is a warning.
 """
 

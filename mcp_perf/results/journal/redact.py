@@ -163,7 +163,7 @@ class Redactor:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """Yield a secret, and what of it may be told by itself."""
+    """Yield a secret, and the parts of it that are secret, too."""
     yield secret
     yield " ".join(secret.split())
     lines = [line.strip() for line in _LINE_END.split(secret)]

@@ -141,7 +141,7 @@ def figures_of(health: GeneratorHealth, name: str, turns: Iterable[int]) -> Figu
 
 
 def _hot(node: NodeHealth, limits: GeneratorLimits) -> Iterator[str]:
-    """Say of a process that it used all of a core: that is a cause by itself."""
+    """Say of a process that it used all of a core: that alone is a cause."""
     limit = f"used more than {_percent(limits.generator_cpu)} of a core"
     hot = [node.rounds[turn] for turn in _where(node, lambda one: limits.is_hot(one.cpu))]
     if hot:

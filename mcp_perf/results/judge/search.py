@@ -40,7 +40,7 @@ _MANY: Final = 100
 _NEAR: Final = 2.5
 """Around the edge, as a ratio: what contradicts within it may be chance."""
 _ASIDE: Final = 1.04
-"""How far beside a rate that did not do the same every time the next one is tried, as a ratio."""
+"""How far from a rate that did not do the same every time the next one is tried, as a ratio."""
 _FIRST_PER_S: Final = 5.0
 _FEWEST_STARTS: Final = 4
 """Journeys per trial, below which a rate is not tried."""
@@ -230,7 +230,7 @@ def _next(within: Range, trials: Sequence[Trial]) -> tuple[float | None, int]:
 
 
 def _telling(within: Range, trials: Sequence[Trial]) -> tuple[list[Trial], bool]:
-    """Return the trials that tell of the edge, and whether further ones are to be long."""
+    """Return the trials that show the edge, and whether further ones are to be long."""
     sound = counted(trials)
     short = [trial for trial in sound if trial.rounds == 1]
     if _wanted(within, short) is not None:
@@ -281,7 +281,7 @@ def _too_few(trials: Sequence[Trial], *ends: float | None) -> float | None:
 
 
 def _aside(within: Range, trials: Sequence[Trial]) -> float | None:
-    """Return a rate beside an end that did not do the same every time; None if both did."""
+    """Return a rate next to an end that did not do the same every time; None if both did."""
     low, high = _bracket(trials)
     sure_low, sure_high = _sure(trials)
     rates = {trial.rate for trial in trials}

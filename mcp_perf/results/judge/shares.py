@@ -37,7 +37,7 @@ class ShareCounts:
     what: str
     did: str
     cut_off: int
-    """Those beside the total that nobody knows the end of."""
+    """How many more there were whose end nobody knows."""
     seen_share: float = 1.0
     """As large a share of them as the estimate rests on."""
     sampled: str = ""

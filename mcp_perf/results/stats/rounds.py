@@ -110,7 +110,7 @@ def pair(metric: str, arm: str, versus: str, values: RoundValues, base: RoundVal
 def compare(
     metric: str, arm: str, versus: str, values: RoundValues, base: RoundValues
 ) -> Comparison:
-    """Compare two arms by the ratio of one metric, as a question by itself."""
+    """Compare two arms by the ratio of one metric, as a separate question."""
     return pair(metric, arm, versus, values, base).shown()
 
 

@@ -29,7 +29,7 @@ _AS_THEY_ARE = frozenset((str, int))
 """Types that an f-string writes as JSON would, but for the quotes. Exact types: True is an int."""
 
 
-class LookupFailed(LookupError):  # noqa: N818 -- a lookup failed, not the programme
+class LookupFailed(LookupError):  # noqa: N818 -- a lookup failed, not the program
     """A lookup found no value when a call was built; `name` is what stands between its braces."""
 
     def __init__(self, name: str) -> None:
@@ -37,7 +37,7 @@ class LookupFailed(LookupError):  # noqa: N818 -- a lookup failed, not the progr
         self.name = name
 
 
-class TooLong(ValueError):  # noqa: N818 -- a bound, and no fault of the programme
+class TooLong(ValueError):  # noqa: N818 -- a bound, and no fault of the program
     """A template makes a text that no server would take."""
 
     def __init__(self) -> None:

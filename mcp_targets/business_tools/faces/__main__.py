@@ -1,4 +1,4 @@
-"""Run the face `naive` by itself: `python -m mcp_targets.business_tools.faces`."""
+"""Run the face `naive` alone: `python -m mcp_targets.business_tools.faces`."""
 
 from mcp_targets.business_tools import options
 from mcp_targets.business_tools.faces import app

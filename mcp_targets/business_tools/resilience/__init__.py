@@ -1,1 +1,1 @@
-"""What keeps a server well when its providers are not: each mechanism by itself."""
+"""What keeps a server well when its providers are not: each mechanism separately."""

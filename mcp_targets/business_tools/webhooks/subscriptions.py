@@ -1,4 +1,4 @@
-"""Who wants to be told of what, and under which secret."""
+"""Who subscribed to which events, and under which secret."""
 
 import secrets
 import uuid
@@ -57,6 +57,6 @@ class Subscriptions:
         return [one for one in self._known.values() if one.client == client]
 
     def wanting(self, event: str, client: str | None = None) -> list[Subscription]:
-        """Return those who want to be told: of one client, or of all."""
+        """Return the subscribers: of one client, or of all."""
         known = self._known.values() if client is None else self.of(client)
         return [one for one in known if {event, "*"}.intersection(one.events)]

@@ -1,4 +1,4 @@
-"""The face `rest`: the same tools as FastAPI routes, with MCP beside them."""
+"""The face `rest`: the same tools as FastAPI routes, with MCP next to them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

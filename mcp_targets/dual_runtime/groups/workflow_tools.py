@@ -57,7 +57,7 @@ class WorkflowTools:
 
     @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True, timeout_seconds=70)
     async def workflow_result(self, workflow_id: Id, wait_ms: WaitMs = 0) -> Result:
-        """Return what the steps brought, and the time taken beside the critical path's."""
+        """Return what the steps brought, and the time taken next to the critical path's."""
         workflow = self._workflows.get(workflow_id)
         with anyio.move_on_after(wait_ms / 1000):
             await workflow.done.wait()

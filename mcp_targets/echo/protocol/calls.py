@@ -28,7 +28,7 @@ class Outcome(msgspec.Struct):
     question: Result | None = None
     """What the user is asked before there is a result (up to 2025-11-25)."""
     change: Change | None = None
-    """What those who listen are told."""
+    """What listeners get."""
 
     @property
     def work_s(self) -> float:

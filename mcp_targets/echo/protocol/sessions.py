@@ -35,7 +35,7 @@ class Session:
         """The open ones: one, and any that it has just taken the place of."""
 
     def subscribe(self, uri: str, *, wanted: bool) -> None:
-        """Add a resource to what it is told of, or take it away."""
+        """Add a resource to its subscriptions, or remove it."""
         self.uris = self.uris | {uri} if wanted else self.uris - {uri}
         for stream in self.streams:
             stream.uris = self.uris

@@ -85,7 +85,12 @@ def test_a_run_is_shown_from_the_store_alone(ask):
     """Its whole report, within the frame, with a way to the run before it."""
     page = ask("/runs/two")
     assert page.status_code == 200
-    for part in ("FAIL", "Each tool or step, arm by arm", 'aria-label="Dashboard"', 'href="/runs/two.json"'):
+    for part in (
+        "FAIL",
+        "Each tool or step, arm by arm",
+        'aria-label="Dashboard"',
+        'href="/runs/two.json"',
+    ):
         assert part in page.text
     assert 'href="/compare?run=one&amp;run=two"' in page.text
     assert "Content-Security-Policy" not in page.text  # of a file, and stricter than ours

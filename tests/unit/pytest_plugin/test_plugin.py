@@ -57,7 +57,9 @@ def test_a_gate_that_holds_passes_and_is_shown(suite):
     """The session ends with 0 and says the ratio with its interval."""
     code, said = suite(MEASURED)
     assert code == 0
-    found = re.search(r"PASS test_it.py::test_spin\[small\]: slow.p50 <= 1000x fast: (\S+)\u00d7", said)
+    found = re.search(
+        r"PASS test_it.py::test_spin\[small\]: slow.p50 <= 1000x fast: (\S+)\u00d7", said
+    )
     assert 1 < float(found[1]) < 100  # 4 on a machine of one's own
     assert "between" in said
 

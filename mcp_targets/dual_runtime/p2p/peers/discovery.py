@@ -36,7 +36,7 @@ class IssuesRegistry:
         return [peer for issue in issues if (peer := _announced(issue)) is not None]
 
     async def announce(self, peer: Peer) -> None:
-        """Open an issue that tells of a peer."""
+        """Open an issue that announces a peer."""
         text = msgspec.json.encode(peer).decode()
         await self._network.tell("github", self._path, {"title": peer.peer_id, "body": text})
 

@@ -34,7 +34,7 @@ class Worker(msgspec.Struct):
 
 
 class Workers:
-    """The workers by name. Not safe across threads by itself: the queue's lock guards it."""
+    """The workers by name. Not thread-safe on its own: the queue's lock guards it."""
 
     def __init__(self) -> None:
         self._workers: dict[str, Worker] = {}
