@@ -241,7 +241,7 @@ def _moment(value: Any) -> Number | None:
             raise
         return _iso_ms(value)
     if known is not None and known > _LAST_MS:
-        raise ValueError(f"{value!r} is a time neither in ms nor in s")
+        raise ValueError(f"{value!r} is not a time in ms or s")
     if known is None or known >= _EPOCH_MS or known == 0:
         return known
     return round(known * 1000)

@@ -54,7 +54,7 @@ class Provision(fields.Part):
 
     def check(self) -> None:
         if self.form is not None and self.json_ is not None:
-            raise InputError("form and json in one request", "keep one of them")
+            raise InputError("the request has both form and json", "keep one of them")
 
 
 class Identities(fields.Part):

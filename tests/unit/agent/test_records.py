@@ -181,7 +181,7 @@ def test_notes_of_any_kind_are_text():
         (RECORD | {"model": {}}, "model: is not a text"),
         (RECORD | {"startTime": "yesterday"}, "startTime: 'yesterday' is not a time"),
         (RECORD | {"startTime": [1]}, "startTime: [1]"),
-        (RECORD | {"startTime": 1743100000000000}, "startTime: 1743100000000000 is a time neither"),
+        (RECORD | {"startTime": 1743100000000000}, "startTime: 1743100000000000 is not a time"),
         (RECORD | {"endTime": 1743099999000, "duration": None}, "ends before it starts"),
     ],
 )
