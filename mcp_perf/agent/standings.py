@@ -1,4 +1,4 @@
-"""How agents did, group by group: such as those of one model at one server, or at one task."""
+"""How agents did, group by group: with one model at one server, or at one task."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence

@@ -14,7 +14,7 @@ def _days(_context: object, _param: object, value: str | None) -> timedelta | No
         return None
     found = re.fullmatch(r"(\d{1,5})d", value)
     if found is None:
-        raise click.BadParameter(f"{value!r} is no number of days; write it like 90d")
+        raise click.BadParameter(f"{value!r} is not a number of days; write it like 90d")
     return timedelta(days=int(found[1]))
 
 

@@ -15,7 +15,7 @@ from mcp_perf import interrupt
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 FORMATS: Final = ("html", "json", "md", "csv", "junit")
 PAGES: Final = FORMATS[:3]
-"""Those of which every kind of report is written."""
+"""The formats that every kind of report has."""
 
 
 def formats_option(formats: Sequence[str]) -> Callable[[Callback], Callback]:
@@ -62,13 +62,13 @@ class Stopped(Refused):
 
 
 class Fault(Refused):
-    """What went wrong is a fault of ours."""
+    """mcp-perf itself failed."""
 
     exit_code = 107
 
 
 def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
-    """Run `mcp-perf` with these words in a process of its own; return its exit code and output.
+    """Run `mcp-perf` with these words in another process; return its exit code and output.
 
     A signal is its affair, and it ends with a partial report: Ctrl-C reaches it directly, SIGTERM
     is handed on.

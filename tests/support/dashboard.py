@@ -21,7 +21,7 @@ from tests.support.slowed import slowed
 def remember(
     store: str, report: Report, run_id: str, slower: float = 1.0, users: int = 4, **changes: object
 ) -> Report:
-    """Put a run into a store that was so many times slower; return its report."""
+    """Put a run into a store that was slower by a factor; return its report."""
     made = report if slower == 1 else slowed(report, slower)
     did = {"workload": dict.fromkeys(made.arms, "the same"), "load": {"users": users}}
     told = {"run_id": run_id, "environment": made.environment | did, **changes}

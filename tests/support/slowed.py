@@ -6,7 +6,7 @@ from mcp_perf.results.document.document import Report
 
 
 def slowed(report: Report, factor: float) -> Report:
-    """Give the report of a run that was so many times slower."""
+    """Give the report of a run that was slower by a factor."""
     return Report.model_validate(_slowed(report.model_dump(by_alias=True), factor))
 
 

@@ -22,7 +22,7 @@ WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.client
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory, example):
-    """Serve sixteen runs, the later half of which is slower by a third, and one with odd names."""
+    """Serve sixteen runs, half of them slower by a third, and one with odd names."""
     store = f"sqlite:///{tmp_path_factory.mktemp('store')}/history.sqlite"
     report = example.report(rounds=4)
     for number in range(2 * STEP):
@@ -120,7 +120,7 @@ def test_a_trend_is_chosen_and_has_its_mark(visit):
 
 
 def test_tables_are_downloaded(visit):
-    """As CSV with all rows that the filter leaves, not those of the page alone."""
+    """As CSV with all rows that the filter leaves, not only the rows of the page."""
     page = visit("/runs?verdict=PASS")
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()

@@ -117,7 +117,7 @@ def test_every_page_on_every_screen(visit, store, width, scheme):
 
 @pytest.mark.parametrize(("width", "scheme"), [DESK, PHONE])
 def test_the_leaderboard_is_filtered_and_downloaded(visit, width, scheme):
-    """Cards, charts and files are those of the model that is chosen; the address holds it."""
+    """Cards, charts and files show the chosen model; the address holds it."""
     page = visit("/agents", width, scheme)
     page.locator("select[name=model]").select_option("small")
     page.locator("select[name=mode]").select_option("mcp")

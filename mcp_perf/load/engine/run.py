@@ -150,7 +150,7 @@ class Run:
         return None
 
     def discard(self) -> None:
-        """End a run of which nothing was sent: it has no reports."""
+        """End a run that sent nothing: it has no reports."""
         self.prepared.systems.stop()
         self._journal.close()
         self._logs.close()

@@ -1,4 +1,4 @@
-"""The document's parts on a search for the capacity that hold no times."""
+"""The parts of the document that describe a search for the capacity, without times."""
 
 from typing import Literal
 

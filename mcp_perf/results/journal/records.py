@@ -32,7 +32,7 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     scenario_text: str
     seed: int
     arms: dict[str, dict[str, Any]]
-    """Per arm: `target` (shown), `server` (its name and version, as it says), `protocol`
+    """Per arm: `target` (shown), `server` (its name and version, from its own words), `protocol`
     (negotiated, or ""), `resources` (where they are read: `source`, or why they are not: `why_not`;
     `shared`: the arms that the same processes serve)."""
     gates: list[str]

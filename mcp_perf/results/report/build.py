@@ -52,9 +52,9 @@ JOURNAL: Final = "journal.jsonl"
 BLEMISHES: Final = ("session_lost", "interrupted_calls", "system_died", "unchecked_schema")
 """Notes of what a clean run does not have."""
 COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
-"""Only where both arms have a number: what was not sampled is no comparison that failed."""
+"""Only where both arms have a number: what was not sampled is not a failed comparison."""
 NO_RUN: Final = (LookupError, AttributeError, ArithmeticError, TypeError, ValueError)
-"""What is raised by records each of which is as it should be, and which together make no run."""
+"""What valid records raise if they do not add up to a run."""
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
@@ -313,7 +313,7 @@ def _of_one_start(comparison: Comparison) -> Comparison:
     """Say that memory was that of one process for each arm: others are not in the interval."""
     if comparison.metric != "rss" or comparison.ci95 is None:
         return comparison
-    warning = "Both are one start of their processes: the interval holds no other start."
+    warning = "Both are one start of their processes: the interval does not cover another start."
     return comparison.model_copy(update={"warnings": [*comparison.warnings, warning]})
 
 

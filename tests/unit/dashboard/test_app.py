@@ -10,7 +10,7 @@ from mcp_perf.load.web.serving import locked
 
 
 def test_what_is_not_there_is_said_to_people_and_to_programs(ask):
-    """A page with the way back, or the error body of every API of ours."""
+    """A page with the way back, or the error body of all our APIs."""
     page = ask("/nothing")
     assert page.status_code == 404
     assert "<h1>Not found</h1>" in page.text

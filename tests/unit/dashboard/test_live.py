@@ -146,7 +146,7 @@ def test_a_run_that_was_killed_does_not_go_on(client, start, monkeypatch):
 
 
 def test_a_run_whose_folder_is_deleted(client, start):
-    """Who follows it is told, and the list has it no longer."""
+    """Its page says so, and the list does not have it any more."""
     run = start()
     run.write(HALF)
     with client.websocket_connect("/live/a-run/follow") as socket:
@@ -158,8 +158,8 @@ def test_a_run_whose_folder_is_deleted(client, start):
 
 
 @pytest.mark.parametrize("lines", [b"nonsense\n", b'{"type":"end","at_s":1.0,"reason":"x"}\n'])
-def test_a_journal_that_is_no_run_is_said_so(client, start, lines):
-    """A damaged journal is no fault of ours: the page says what is wrong with it."""
+def test_the_page_says_what_is_wrong_with_a_journal(client, start, lines):
+    """A damaged journal ends no server."""
     run = start()
     with (run.folder / "journal.jsonl").open("ab") as file:
         file.write(lines)

@@ -9,7 +9,7 @@ STEP = 8
 
 @pytest.fixture
 def slowing(remember, example):
-    """Remember runs of a scenario, of which those from `STEP` on are slower by a third."""
+    """Remember runs of a scenario that is slower by a third from `STEP` on."""
     report = example.report(rounds=2)
     for number in range(2 * STEP):
         slower = (1 + number % 3 / 100) * (4 / 3 if number >= STEP else 1)
@@ -56,7 +56,7 @@ def test_a_tool_has_a_trend_too(ask, slowing):
 
 @pytest.mark.usefixtures("slowing")
 def test_another_load_is_another_line(ask, remember):
-    """Runs that cannot be compared stand in lines of their own, the youngest line first."""
+    """Runs that cannot be compared have separate lines, the newest first."""
     for number in range(3):
         remember(f"more{number}", started=f"2026-04-0{number + 1}", users=40)
     specs = list(charts(ask("/trends?scenario=twilio-tasks&arm=mcp")).values())

@@ -15,7 +15,7 @@ class GateBound:
     arm: str
     metric: str
     text: str
-    """Without the arm, as it is written: `p95 < 200ms`."""
+    """The gate without its arm: `p95 < 200ms`."""
     value: float
 
 

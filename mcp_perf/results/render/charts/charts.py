@@ -19,7 +19,7 @@ from mcp_perf.results.render.charts.thinning import P, Series
 from mcp_perf.results.render.words import numbers
 
 COLOURS = 6
-"""How many arms have a look of their own in report.css; more start again."""
+"""How many looks report.css has for arms; further arms start again."""
 KEYS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MOST_BANDS = 450
 _LETTERED_BANDS = 24
@@ -29,7 +29,7 @@ _SEEN = 0.03
 
 @dataclass(frozen=True)
 class Look:
-    """How an arm is told from the others: a colour and dash of report.css, and a letter."""
+    """What distinguishes an arm: a colour and dash of report.css, and a letter."""
 
     css: str
     key: str
@@ -89,7 +89,7 @@ class Shade:
 
 @dataclass(frozen=True)
 class Dot:
-    """A dot of its own look."""
+    """A dot with its look."""
 
     x: float
     y: float
@@ -105,7 +105,7 @@ Reads = Mapping[str, Callable[[P], float | None]]
 
 
 def line(css: str, positions: list[tuple[float, float]]) -> list[Stroke]:
-    """Draw a line through positions; a single one is a dot, and none are no line."""
+    """Draw a line through positions; a single one is a dot, and none draws nothing."""
     dot = " dot" if len(positions) == 1 else ""
     return [(css + dot, svg.path(positions))] if positions else []
 

@@ -1,4 +1,4 @@
-"""Charts of a page as drawings by themselves: SVG of a fixed size, with all of their looks inside.
+"""Charts of a page as separate drawings: SVG of a fixed size, with all of their looks inside.
 
 In a page, positions are percentages, and lines stretch with the plot; see charts.svg.j2.
 """

@@ -137,7 +137,7 @@ def _levels(report: Report, console: Console) -> None:
 
 
 def _steps(report: Report, console: Console) -> None:
-    """Show the steps that took longest or failed most, those of one name next to each other."""
+    """Show the steps that took longest or failed most, equal names next to each other."""
     found = [(name, arm, one) for arm, of in report.arms.items() for name, one in of.steps.items()]
     worst: dict[str, tuple[float, float]] = {}
     for name, _, one in found:
@@ -272,7 +272,7 @@ def table(columns: Sequence[str], rows: Iterable[Cells], width: int = 80) -> Tab
 
 
 def _fit(columns: Sequence[str], lines: Sequence[list[Text]], width: int) -> None:
-    """Shorten the longest names until the table fits, as far as they can still be told apart."""
+    """Shorten the longest names until the table fits, as far as they still differ."""
     widths = [max(map(len, column)) for column in zip(columns, *lines, strict=True)]
     too_much = sum(widths) + _GAP * len(widths) - width
     names = [at for at, column in enumerate(columns) if column in _NAMES]

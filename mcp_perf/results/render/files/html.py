@@ -42,7 +42,7 @@ _SCRIPT: Final = (folders.shipped("templates") / "report.js").read_text("utf-8")
 
 
 def _written(value: Any) -> Any:
-    """Finish what a template puts out: None is a dash, text that is no markup yet is visible."""
+    """Finish what a template puts out: None is a dash, and plain text is made visible."""
     if value is None:
         return numbers.NONE
     return visible(value) if type(value) is str else value
@@ -134,7 +134,7 @@ def _comparisons(report: Report) -> dict[str, Any]:
 
 
 def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
-    """Group what was compared with a base by arm, each with its drawing; nothing of nothing."""
+    """Group what was compared with a base by arm, each with its drawing; empty without rows."""
     x = of_ratios([row for row in rows if row.ratio is not None])
     grouped: dict[tuple[str, str], list[tuple[Regression, str]]] = {}
     for row in rows:
@@ -176,7 +176,7 @@ def render(report: Report, template: str = "report.html.j2", **more: Any) -> str
         load=load_words.describe(report.environment.get("load") or {}),
         failed=grouping.failures(report.failures),
         steps=grouping.steps(report.arms),
-        script=Markup(_SCRIPT),  # noqa: S704 -- our own
+        script=Markup(_SCRIPT),  # noqa: S704 -- it ships with us
         script_digest=b64encode(sha256(_SCRIPT.encode()).digest()).decode(),
         rungs=rungs,
         layers_axis=layers_axis,

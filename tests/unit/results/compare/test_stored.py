@@ -1,4 +1,4 @@
-"""What the history tells of its runs without their folders: a list, and each report as it was."""
+"""What the history has of its runs without their folders: a list, and each report as it was."""
 
 import sqlite3
 
@@ -24,7 +24,7 @@ def kind(request):
 
 @pytest.fixture
 def filled(store):
-    """Fill a store with four runs, of which the youngest has no report."""
+    """Fill a store with four runs, the newest without a report."""
     for day, verdict in zip(DAYS, ("PASS", "FAIL", "PASS"), strict=False):
         report = example.report(verdict=verdict, started=day, run_id=f"run-{day[5:7]}")
         append(store, of_report(report), kept(report))
@@ -60,8 +60,8 @@ def test_the_youngest_runs_are_listed_first_page_by_page(filled):
     assert runs(filled, limit=1).total == 4
 
 
-def test_tools_and_steps_have_metrics_next_to_those_of_their_arm(filled):
-    """Whose names say which tool it is; a run without a report has those of arms alone."""
+def test_tools_and_steps_have_metrics_next_to_their_arm(filled):
+    """Their names say which tool it is; a run without a report has only the metrics of arms."""
     report = example.report()
     label, step = next(iter(report.arms["mcp"].steps.items()))
     name = f"tool[{label.removeprefix('tools/call ')}].p95"
@@ -127,7 +127,7 @@ def test_a_file_shrinks_when_runs_go(tmp_path):
 
 
 def test_a_store_that_was_never_written_has_no_runs(store):
-    """Reading it is no error."""
+    """Reading it works."""
     assert runs(store) == ([], 0)
     assert document(store, "r") is None
     assert prune(store, keep=0) == 0

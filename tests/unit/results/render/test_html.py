@@ -97,7 +97,7 @@ def test_the_first_screen_answers(page):
 
 
 def test_the_first_table_begins_with_what_is_worst(example):
-    """All arms first, then steps: those of one name together, what failed most before all."""
+    """All arms first, then steps: equal names together, what failed most before all."""
     head = html.render(example.report(names=("control", "mcp", "other"))).partition("</header>")[0]
     names = re.findall(r"<bdi[^>]*>([^<]*)</bdi>", head.partition("<table")[2])
     arms = [name for name in names if name in ("control", "mcp", "other")]
@@ -142,7 +142,7 @@ def test_failures_that_say_the_same_are_one_line(example):
 
 @pytest.mark.parametrize("verdict", ["PASS", "FAIL", "INCONCLUSIVE", "INVALID"])
 def test_each_verdict_has_its_own_look(example, verdict):
-    """The verdict is the heading, with an icon and colour of its own."""
+    """The verdict is the heading, with its icon and colour."""
     page = Page(html.render(example.report(verdict=verdict)))
     assert page.text("h1") == verdict
     assert page.all("html")[0]["class"] == verdict.lower()
@@ -214,7 +214,7 @@ def test_ids_are_unique(page):
     assert len(ids) == len(set(ids))
 
 
-def test_simulated_parts_are_named_beside_the_verdict(page):
+def test_simulated_parts_are_named_near_the_verdict(page):
     """What was simulated stands in the first part of the page, and in the environment."""
     assert "Simulated: 2 parts." in page.text("header", "summary")
     assert "Twilio's API" in page.text("header", "li")
@@ -222,7 +222,7 @@ def test_simulated_parts_are_named_beside_the_verdict(page):
 
 
 def test_a_run_that_was_cut_off_says_so(example):
-    """An incomplete run is marked beside its verdict; a complete one is not."""
+    """An incomplete run is marked next to its verdict; a complete one is not."""
     assert "Incomplete." in Page(html.render(example.report(complete=False))).text("header")
     assert "Incomplete." not in Page(html.render(example.report())).text("header")
 
@@ -244,7 +244,7 @@ def test_a_run_without_numbers_renders(example):
 @pytest.mark.parametrize("arms", [1, 2, 6])
 @pytest.mark.parametrize("rounds", [1, 20])
 def test_any_number_of_arms_and_rounds(example, arms, rounds):
-    """One to six arms, of any name, each have a letter and a colour of their own."""
+    """One to six arms, of any name, each have a letter and a colour."""
     names = ("a", "b" * 300, "<c>", "d d", "\u05e9", "f\u202e")[:arms]
     page = Page(html.render(example.report(names=names, rounds=rounds)))
     swatches = {a["class"] for a in page.all("b") if "swatch" in a["class"]}

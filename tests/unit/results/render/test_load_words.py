@@ -32,5 +32,5 @@ OPEN = {"model": "open", "shape": "constant", "rate_per_s": 400.0, "rounds": 20,
     ],
 )
 def test_a_load_is_said_in_words(load, said):
-    """How much, of which model, for how long."""
+    """The amount, the model and the time."""
     assert load_words.describe(load).replace(numbers.THIN, " ") == said

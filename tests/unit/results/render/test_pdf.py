@@ -167,7 +167,7 @@ def test_without_its_extra_a_pdf_is_refused_by_name(monkeypatch):
 
 
 def test_a_page_that_typst_refuses_is_an_error_with_its_words(monkeypatch, tmp_path):
-    """It is a fault of ours."""
+    """The fault is in the template."""
     (tmp_path / "page.typ").write_text('#panic("no")')
     monkeypatch.setattr(pdf.folders, "shipped", lambda _what: tmp_path)
     monkeypatch.setattr(pdf.drawings, "colours", dict)

@@ -1,4 +1,4 @@
-"""A run that is not over: its numbers are those of the report, as far as it has come."""
+"""A run that is not over: it has the numbers of the report so far."""
 
 import pytest
 
