@@ -156,7 +156,7 @@ def run(mode: "Mode", task: str, store: str, **where: Sequence[str]) -> None:
 
 
 @agent.command("run-all")
-@click.option("--repeat", type=click.IntRange(min=1), default=1, help="How often to do all tasks.")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, help="How many times to do each task.")
 @_target
 @_set
 @_store
@@ -204,7 +204,11 @@ def _replay(
     "--web-host", default="127.0.0.1", show_default=True, help="The address to listen on."
 )
 @click.option("--web-port", default=8090, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--web-login", is_flag=True, help="Ask for the password in MCP_PERF_WEB_PASSWORD.")
+@click.option(
+    "--web-login",
+    is_flag=True,
+    help="Visitors log in with the password that MCP_PERF_WEB_PASSWORD holds.",
+)
 @_store
 def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
     """Serve the session API, and the leaderboard as a page.

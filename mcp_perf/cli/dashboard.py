@@ -22,7 +22,11 @@ def _days(_context: object, _param: object, value: str | None) -> timedelta | No
 @click.option("--store", default="", metavar="URL", help="Default: $MCP_PERF_STORE, or a file.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
 @click.option("--port", default=8091, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--login", is_flag=True, help="Ask for the password in MCP_PERF_WEB_PASSWORD.")
+@click.option(
+    "--login",
+    is_flag=True,
+    help="Visitors log in with the password that MCP_PERF_WEB_PASSWORD holds.",
+)
 @click.option(
     "--prune", callback=_days, metavar="DAYS", help="Delete older runs from the store, and end."
 )

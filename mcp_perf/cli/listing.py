@@ -75,7 +75,7 @@ def systems(context: click.Context) -> None:
     "flags",
     multiple=True,
     metavar="FLAG=VALUE",
-    help="Set a flag of the system. May be repeated.",
+    help="Change how NAME behaves; docs/reference/systems.md lists its flags. May be repeated.",
 )
 @click.option(
     "--port",

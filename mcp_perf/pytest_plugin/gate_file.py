@@ -78,7 +78,7 @@ def _problems(entry: Entry, before: dict[str, Entry]) -> Iterator[str]:
         yield f"{entry.location}: {entry.benchmark!r} is not a test: write FILE.py::TEST"
     if entry.benchmark in before:
         first = before[entry.benchmark].line
-        yield f"{entry.location}: {entry.benchmark} is already in line {first}: write one list"
+        yield f"{entry.location}: {entry.benchmark} is already in line {first}: put its gates there"
 
 
 def _gates(path: Path, node: yaml.Node, problems: list[str]) -> list[Gate]:

@@ -91,7 +91,7 @@ def test_promise_36_a_steady_server_is_called_so():
 @pytest.mark.parametrize(
     ("rounds", "why"),
     [
-        (going(slowing)[:5], "Finished rounds: 5; mcp.drift takes at least 6"),
+        (going(slowing)[:5], "Finished rounds: 5; mcp.drift needs at least 6"),
         (
             [*going(slowing), Round(ok=0, failed=50, users=10)],
             "journey_p50 has no value in some of 11",

@@ -47,7 +47,7 @@ THIN_OR_BROKEN = {
     "a control that did nothing": (
         noisy(20, 8),
         [NOTHING_DONE] * 8,
-        "No journey of control was completed",
+        "No journey of control ended with every step ok",
         "",
     ),
     "no round of one arm": ([], noisy(10, 8), "No call of mcp", ""),

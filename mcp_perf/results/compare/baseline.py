@@ -157,8 +157,10 @@ def read(path: Path) -> list[RunNumbers]:
     if file.schema != SCHEMA:
         raise BaselineError(
             f"{path} has the schema {file.schema!r}, but this mcp-perf reads {SCHEMA}; "
-            "save it again from its runs"
+            "make a new one with mcp-perf baseline save RUN"
         )
     if not file.runs or not all(run.arms for run in file.runs):
-        raise BaselineError(f"{path} does not contain any arm; save it again from its runs")
+        raise BaselineError(
+            f"{path} does not contain any arm; make a new one with mcp-perf baseline save RUN"
+        )
     return file.runs

@@ -173,10 +173,16 @@ class Arm(fields.Part):
         read = targets.read_target(line)
         transport = targets.split_target(read)[0]
         if (self.kind == "python") != (transport == "python") and self.kind != "mcp":
-            hint = "write python:MODULE:OBJECT" if self.kind == "python" else "write a URL"
-            raise InputError(f"the arm only takes {self.kind}", hint)
+            hint = (
+                "write python:MODULE:OBJECT"
+                if self.kind == "python"
+                else "write its URL: http://HOST:PORT"
+            )
+            raise InputError(f"this arm has a target of the kind {self.kind}", hint)
         if self.kind == "http" and transport not in ("http", "system"):
-            raise InputError("the arm only takes http", "write a URL")
+            raise InputError(
+                "this arm calls a plain HTTP server", "write its URL: http://HOST:PORT"
+            )
         return read
 
     @property

@@ -167,8 +167,10 @@ class _Compiler:
     def _variable(self, name: str) -> str:
         if name not in self._env:
             near = suggest(name, self._env)
-            hint = f"list it under env: [{name}]" + (f", or {near}" if near else "")
-            raise InputError(f"environment variable {quote(name)} is not in env", hint)
+            hint = f"add env: [{name}] to the scenario" + (f", or {near}" if near else "")
+            raise InputError(
+                f"the scenario does not list the environment variable {quote(name)}", hint
+            )
         return self._env[name]
 
 

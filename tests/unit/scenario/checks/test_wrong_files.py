@@ -57,7 +57,7 @@ APPENDED = [
     ("vars: {seq: 1}", 10, "'seq' is a built-in name", "another name"),
     ("vars: {a-b: 1}", 10, "'a-b' is not a name for a value", "area_code"),
     ("vars: {a: '${b}'}", 10, "${b} cannot be used here", "in a step"),
-    ("vars: {a: '${env:TOKEN}'}", 10, "environment variable 'TOKEN' is not in env", "[TOKEN]"),
+    ("vars: {a: '${env:TOKEN}'}", 10, "does not list the environment variable 'TOKEN'", "[TOKEN]"),
     # plain words that readers of YAML disagree about
     ("vars: {a: no}", 10, "'no' is a boolean to some YAML readers", 'write false, or "no"'),
     ("vars: {a: On}", 10, "'On' is a boolean", "write true"),
@@ -118,7 +118,7 @@ APPENDED = [
     ("arms:\n  mcp: {mcp: {stdio: npx server}}", 4, "'npx server' is not a command", "a list"),
     ("arms:\n  mcp: {mcp: {stdio: []}}", 4, "[] is not a command", "write a list"),
     ("arms:\n  mcp: {mcp: {stdio: ['']}}", 4, "the command is empty", "a list"),
-    ("arms:\n  mcp: {mcp: {stdio: [a, 5]}}", 4, "5 is not a word of a command", "a text"),
+    ("arms:\n  mcp: {mcp: {stdio: [a, 5]}}", 4, "5 is not a word of a command", "list of texts"),
     (
         "arms:\n  mcp: {mcp: {stdio: [a, '${env:K}']}}",
         4,
@@ -374,7 +374,7 @@ HTTP = [
     ("{get: /a, expect: {status: 99}}", "99 is not an HTTP status", "100 to 599"),
     ("{get: /a, expect: {status: ok}}", "'ok' is not a whole number", "20"),
     ("{get: /a, timeout: [1]}", "a list is not a duration", "500ms"),
-    ("{get: '/${env:X}'}", "'X' is not in env", "env: [X]"),
+    ("{get: '/${env:X}'}", "environment variable 'X'", "env: [X]"),
     ('{get: /a, headers: {A: "x\\ny"}}', "line end", "one line"),
 ]
 

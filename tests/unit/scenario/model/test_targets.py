@@ -87,9 +87,9 @@ def test_a_host_is_a_name_and_a_port(host):
         ({"mcp": "http://a"}, "stdio:a 'b", "No closing quotation"),
         ({"mcp": "http://a"}, "sse:a", "not an address"),
         ({"mcp": "http://a"}, "python:a b", "not a Python object"),
-        ({"http": "http://a"}, "stdio:a", "the arm only takes http"),
-        ({"http": "http://a"}, "python:a", "the arm only takes http"),
-        ({"python": "a"}, "http://a", "only takes python"),
+        ({"http": "http://a"}, "stdio:a", "this arm calls a plain HTTP server"),
+        ({"http": "http://a"}, "python:a", "a target of the kind http"),
+        ({"python": "a"}, "http://a", "a target of the kind python"),
     ],
 )
 def test_an_arm_is_pointed_only_where_it_can_go(arm, line, says):

@@ -197,7 +197,7 @@ REFUSED = [
     ({"csv": {"file": "../a.csv", "column": "a"}}, "outside the scenario's folder", ""),
     ({"csv": {"file": "C:\\a.csv", "column": "a"}}, "outside the scenario's folder", ""),
     ({"csv": {"file": "a\0.csv", "column": "a"}}, "outside the scenario's folder", ""),
-    ({"env": "HOME"}, "environment variable 'HOME' is not in env", "env: [HOME]"),
+    ({"env": "HOME"}, "does not list the environment variable 'HOME'", "env: [HOME]"),
     ({"env": 5}, "env needs a name, not 5", "{env: NAME}"),
     ("Test ${seq}", "${seq} is used in a value that is constant", "template"),
 ]

@@ -119,8 +119,8 @@ def test_a_lookup_without_a_value_says_which(tree, missing):
         ("${__import__('os')}", "is not the name of a value", ""),
         ("secret ${a", "'${a' has ${ without a closing }", "add a }"),
         ("${a{b}", "has ${ without a closing }", "add a }"),
-        ("${env:HOME}", "environment variable 'HOME' is not in env", "env: [HOME]"),
-        ("${env:TOKEM}", "'TOKEM' is not in env", "did you mean 'TOKEN'"),
+        ("${env:HOME}", "does not list the environment variable 'HOME'", "env: [HOME]"),
+        ("${env:TOKEM}", "environment variable 'TOKEM'", "did you mean 'TOKEN'"),
         ({"${a}": 1}, "the key '${a}' contains ${…}", "values only"),
         ([{"a": {"x$${": 1}}], "contains ${…}", "values only"),
     ],
@@ -136,9 +136,9 @@ def test_what_is_no_lookup_is_refused_when_compiled(tree, said, hinted):
 
 def test_without_variables_nothing_of_the_environment_is_suggested():
     """The hint names the variable to list, and no other."""
-    with pytest.raises(InputError, match="not in env") as caught:
+    with pytest.raises(InputError, match="does not list") as caught:
         compile_template("${env:X}")
-    assert caught.value.hint == "list it under env: [X]"
+    assert caught.value.hint == "add env: [X] to the scenario"
 
 
 _LITERAL = st.text(st.characters(codec="utf-8"), max_size=12).filter(lambda t: "${" not in t)
