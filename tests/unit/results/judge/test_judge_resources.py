@@ -189,7 +189,7 @@ def test_arms_are_compared_where_both_are_known():
     assert found["bytes_per_journey"].warnings == []
     low, high = found["rss"].ci95
     assert low <= found["rss"].ratio <= high
-    assert any("no other start" in warning for warning in found["rss"].warnings)
+    assert any("another start" in warning for warning in found["rss"].warnings)
     found = {c.metric for c in run(sampled=("mcp",)).comparisons}
     assert found == {*COMPARED, "bytes_per_journey"}
 
