@@ -156,7 +156,7 @@ def run(mode: "Mode", task: str, store: str, **where: Sequence[str]) -> None:
 
 
 @agent.command("run-all")
-@click.option("--repeat", type=click.IntRange(min=1), default=1, help="How many times to do all tasks.")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, help="How many times to do all.")
 @_target
 @_set
 @_store

@@ -188,7 +188,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     if not value and METRICS[metric].kind == "rate":
         return bound.plainly(value)
     needed = stats.FEWEST_ROUNDS
-    few = f"Finished rounds: {len(rounds)}; an interval needs at least {needed}."
+    few = f"Finished rounds: {len(rounds)}; an interval takes at least {needed}."
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {said(value, bound.unit)}, and {bound.demand()}"
         return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)

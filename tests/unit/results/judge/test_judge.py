@@ -78,7 +78,7 @@ def test_percentiles_of_fewer_than_six_rounds_decide_what_is_clear(gate, verdict
     assert result.verdict == verdict
     assert result.ci95 is not None
     if verdict == "INCONCLUSIVE":
-        assert "needs at least 6" in result.reason
+        assert "takes at least 6" in result.reason
 
 
 def test_a_percentile_without_an_upper_end_cannot_pass():
