@@ -156,7 +156,9 @@ def run(mode: "Mode", task: str, store: str, **where: Sequence[str]) -> None:
 
 
 @agent.command("run-all")
-@click.option("--repeat", type=click.IntRange(min=1), default=1, help="How many times to do all.")
+@click.option(
+    "--repeat", type=click.IntRange(min=1), default=1, help="How many times to do all tasks."
+)
 @_target
 @_set
 @_store
