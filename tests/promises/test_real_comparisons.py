@@ -114,4 +114,4 @@ def test_promise_23_littles_law_in_a_real_run(
     assert totals.users == pytest.approx(4)
     assert (abs(missing) <= 0.05) is holds
     notes = " ".join(report(tmp_path / "run")["notes"])
-    assert ("Little's law: mcp had 4 users at work" in notes) is not holds
+    assert ("Little's law: mcp had 4 users" in notes) is not holds

@@ -36,7 +36,7 @@ def test_their_users_take_a_share_and_the_run_is_invalid(locust, report, tmp_pat
     """Locust divides the users among both classes, so ours are not the load that was asked for."""
     ended = locust()
     assert ended.code == 91, ended.output
-    assert "TheirUser: takes a share of the users; to keep it out, add ScenarioUser" in ended.output
+    assert "TheirUser takes a share of the users; to leave it out, add ScenarioUser" in ended.output
     document = report(tmp_path / "run")
     assert "had 2 of 4" in str(document["reasons"])
     assert "THEIRS" not in (tmp_path / "run" / "journal.jsonl").read_text("utf-8")

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from mcp_perf.results.render.words.numbers import out_of
+
 pytestmark = pytest.mark.load
 
 HEAD = """
@@ -130,4 +132,5 @@ def test_results_are_held_against_their_output_schema(run):
     assert step["schema_checked"] + step["schema_unchecked"] == step["count"]
     assert step["schema_violation_rate"] == 0
     [note] = [note for note in document["notes"] if "outputSchema" in note]
-    assert note.startswith(f"{step['schema_checked']} of {step['count']} results of mcp")
+    counted = out_of(step["schema_checked"], step["count"], "result")
+    assert note.startswith(f"{counted} of mcp")

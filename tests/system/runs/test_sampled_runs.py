@@ -49,7 +49,7 @@ def test_resources_that_are_not_there_are_refused(run_cli, tmp_path):
     setting = "arms.mcp.resources.pid=4194305"
     ended = run_cli("run", "echo", "--set", setting, "--out", tmp_path / "run")
     assert ended.code == 104, ended.output
-    assert "arms.mcp.resources: process 4194305: there is no such process" in ended.output
+    assert "arms.mcp.resources: process 4194305: this process does not exist" in ended.output
     assert "Traceback" not in ended.output
     assert not (tmp_path / "run").exists()
 

@@ -83,7 +83,7 @@ def test_a_step_that_the_version_does_not_have_is_refused(start, run_cli, tmp_pa
     )
     ended = run_cli("run", path, "--out", tmp_path / "out")
     assert ended.code == 104
-    assert "2026-07-28 has no ping" in ended.output
+    assert "2026-07-28 does not have ping" in ended.output
     path.write_text(path.read_text().replace('/mcp"}', '/mcp", protocol: 2025-11-25}'))
     quick = ("--set", "load.rounds=2", "--set", "load.round=300ms", "--set", "load.warmup=100ms")
     assert run_cli("run", path, "--out", tmp_path / "out", *quick).code in (0, 90, 91)
