@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -138,11 +139,11 @@ class Following:
         self._listed: tuple[int, set[str]] = (0, set())
         """What is in the folder, and when that changed last."""
         self._past: set[str] = set()
-        """Those of which nothing was heard for long when that was listed."""
+        """Runs that had been silent for long since then."""
 
     def going_on(self) -> list[FollowedRun]:
         """Return the runs that go on, the youngest first, as they are now."""
-        found = [self._of(path.parent.name) for path in self._held()]
+        found = [self._of(path.parent.name, again=False) for path in self._held()]
         for one in found:
             one.look()
         going_on = (one for one in found if one.stage in ("starting", "running"))
@@ -152,16 +153,17 @@ class Following:
         """Return a run by the name of its folder, as it is now; None if there is no such run."""
         folder = self.runs / name
         inside = folder.parent == self.runs and name != ".."
-        if not inside or not (folder / JOURNAL).is_file():
+        if not inside or not os.path.isfile(folder / JOURNAL):  # noqa: PTH113 -- the other one may raise
             return None
-        run = self._of(name)
+        run = self._of(name, again=True)
         run.look()
         return run
 
-    def _of(self, name: str) -> FollowedRun:
+    def _of(self, name: str, *, again: bool) -> FollowedRun:
+        """Return a run; `again` reads anew what could not be read, or was cut off."""
         with self._lock:
             run = self._known.pop(name, None)
-            if run is None or run.stage in ("cut off", "unreadable"):
+            if run is None or (again and run.stage in ("cut off", "unreadable")):
                 run = FollowedRun(self.runs / name)
             self._known[name] = run
             while len(self._known) > _MOST_KNOWN:

@@ -169,6 +169,20 @@ def test_the_page_says_what_is_wrong_with_a_journal(client, start, lines):
     assert client.get("/live.json").json() == []
 
 
+def test_the_list_reads_a_damaged_journal_once(client, start):
+    """Its run may still go on: to read it all again for each look would take CPU from it."""
+    run = start()
+    with (run.folder / "journal.jsonl").open("ab") as file:
+        file.write(b"nonsense\n")
+    known = client.app.state.following._known
+    client.get("/live.json")
+    read = known["a-run"]
+    client.get("/live.json")
+    assert known["a-run"] is read
+    client.get("/live/a-run")
+    assert known["a-run"] is not read
+
+
 def test_hostile_names_are_only_read(client, start):
     """Neither the name of a folder nor that of an arm or a step becomes markup."""
     evil = "<img src=x onerror=alert(1)>"
@@ -180,7 +194,7 @@ def test_hostile_names_are_only_read(client, start):
         assert "<img" not in page.text
 
 
-@pytest.mark.parametrize("name", ["..", "%2e%2e", "nobody", "a%00b"])
+@pytest.mark.parametrize("name", ["..", "%2e%2e", "nobody", "a%00b", "long" * 100])
 def test_only_runs_of_the_folder_can_be_followed(client, name):
     """No other folder is looked into."""
     assert client.get(f"/live/{name}.json").status_code == 404
