@@ -59,12 +59,9 @@ TABLES: Final[Mapping[str, Callable[[Report], Iterable[Cells]]]] = {
 """By the names of their files."""
 
 
-def tables(report: Report, at: str) -> dict[str, Table]:
-    """Return all tables of a report; `at` is the address of the run."""
-    return {name: _table(name, list(read(report)), at) for name, read in TABLES.items()}
-
-
-def _table(name: str, rows: list[Cells], at: str) -> Table:
+def table_of(report: Report, name: str, at: str) -> Table:
+    """Return a table of a report; `at` is the address of the run."""
+    rows = list(TABLES[name](report))
     found = dict.fromkeys(key for row in rows for key in row)
     groups = {key.rpartition(".")[0] for key in found}
     columns = [Column(key, key) for key in found if key not in groups]
@@ -73,13 +70,13 @@ def _table(name: str, rows: list[Cells], at: str) -> Table:
 
 
 def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Join the names of members within members; a list of numbers has theirs, others are left."""
+    """Join the names of members within members; of lists, only an interval stays: low and high."""
     found: dict[str, Any] = {}
     for name, inner in value.items():
         if isinstance(inner, dict):
             found |= _flat(inner, f"{before}{name}.")
         elif not isinstance(inner, list):
             found[before + name] = inner
-        elif len(inner) == 2 and not any(isinstance(end, dict | list) for end in inner):
+        elif len(inner) == 2 and all(isinstance(end, float | int | None) for end in inner):
             found |= {f"{before}{name}.low": inner[0], f"{before}{name}.high": inner[1]}
     return found

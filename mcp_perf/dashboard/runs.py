@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from mcp_perf.dashboard import page
 from mcp_perf.dashboard.following import going_on
-from mcp_perf.dashboard.report_tables import TABLES, tables
+from mcp_perf.dashboard.report_tables import TABLES, table_of
 from mcp_perf.dashboard.table import Cells, Column, Form, Table
 from mcp_perf.results.compare.stored import RunFilter, RunSummary, document, runs, scenarios
 from mcp_perf.results.document.document import Report
@@ -133,7 +133,7 @@ def single_as_file(request: Request, run_id: str, name: str, form: Form) -> Resp
     """Return one table of a run's report, such as arms, gates, steps or rounds."""
     if name not in TABLES:
         raise page.Missing(f"A report has no table {name}, but {', '.join(TABLES)}.")
-    return tables(report_of(request, run_id), address(run_id))[name].answer(form)
+    return table_of(report_of(request, run_id), name, address(run_id)).answer(form)
 
 
 @router.get("/runs/{run_id}", include_in_schema=False)
@@ -141,12 +141,11 @@ def single(request: Request, run_id: str) -> HTMLResponse:
     """Show a run by its report."""
     report = report_of(request, run_id)
     shown: dict[str, Any] = page.frame(request)
-    files = tables(report, address(run_id)).values()
     text = html.render(
         report,
         "dashboard_run.html.j2",
         at=address(run_id),
-        files=[table for table in files if table.rows],
+        files=[name for name, read in TABLES.items() if any(read(report))],
         before=_before(request.app.state.store, report),
         **shown,
     )

@@ -110,6 +110,17 @@ def test_each_table_of_a_run_is_a_file(ask):
         assert ask(f"/runs/two/{name}.json").status_code == 200
 
 
+def test_two_remarks_are_no_interval(ask, remember, example):
+    """Of the lists in a table only pairs of numbers have columns: their low and their high."""
+    report = example.report(rounds=1)
+    [one, *_] = report.comparisons
+    remarked = one.model_copy(update={"warnings": ["few rounds", "short rounds"]})
+    remember("one", report=report.model_copy(update={"comparisons": [remarked]}))
+    [row] = ask("/runs/one/comparisons.json").json()
+    assert not [key for key in row if key.startswith("warnings")]
+    assert row["ci95.low"] == one.ci95[0]
+
+
 @pytest.mark.usefixtures("three")
 def test_a_run_is_a_pdf_too(ask, printed):
     """Of its report, without the frame of the dashboard."""
