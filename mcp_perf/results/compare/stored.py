@@ -22,7 +22,9 @@ from mcp_perf.results.document.document import Report
 _SHOWN: Final = ("run_id", "started", "scenario", "verdict", "complete")
 _LOOKED_AT: Final = 20
 """Runs, for the arms, tools and metrics of a scenario."""
-_OF_REPORT: Final = ("title", "reason", "targets", "duration_s", "load")
+_LARGEST: Final = 64_000_000
+"""Bytes of a report when it is unpacked; whoever else writes to the store may pack far more."""
+_OF_REPORT: Final = ("reason", "targets", "duration_s")
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,13 +35,10 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
     verdict: str
     complete: bool
-    title: str = ""
     reason: str = ""
     targets: dict[str, str] = {}
     """By arm."""
     duration_s: float | None = None
-    load: dict[str, Any] = {}
-    """As `environment.load` of the report, without the order of the turns."""
     has_report: bool = False
 
 
@@ -140,24 +139,20 @@ def document(store: str, run_id: str) -> Report | None:
     if packed is None:
         return None
     try:
-        return Report.model_validate_json(zlib.decompress(packed))
+        return Report.model_validate_json(zlib.decompressobj().decompress(packed, _LARGEST))
     except (zlib.error, ValueError) as error:
         raise HistoryError(
-            f"The history's report of {run_id} cannot be read, because another version of mcp-perf "
-            "wrote it; read it by that version, or run the scenario again."
+            f"The history's report of {run_id} cannot be read: it is damaged, or another version "
+            "of mcp-perf wrote it. Read it with that version, or run the scenario again."
         ) from error
 
 
-def prune(store: str, *, before: str = "", keep: int | None = None) -> int:
-    """Delete runs that began before a time, and all but the youngest `keep`; return how many.
+def prune(store: str, before: str) -> int:
+    """Delete runs that began before a time, and return how many.
 
-    `before` is written as `started` is. Sessions of agents stay. Raises HistoryError.
+    The time is written as `started` is. Sessions of agents stay. Raises HistoryError.
     """
-    youngest = sa.select(RUNS.c.id).order_by(RUNS.c.started.desc(), RUNS.c.id.desc())
-    old = [RUNS.c.started < before] if before else []
-    if keep is not None:
-        old.append(RUNS.c.id.not_in(youngest.limit(keep).scalar_subquery()))
-    gone = sa.select(RUNS.c.id).where(sa.or_(sa.false(), *old))
+    gone = sa.select(RUNS.c.id).where(RUNS.c.started < before)
     number = 0
     with _opened(store) as connection:
         for column in (METRICS.c.run, REPORTS.c.run, RUNS.c.id):  # the runs at last
@@ -179,7 +174,6 @@ def _opened(store: str) -> Iterator[sa.Connection]:
 
 def _summary(row: Any) -> RunSummary:
     known = {name: value for name, value in row.items() if value is not None}
-    for name in ("targets", "load"):
-        if name in known:
-            known[name] = msgspec.json.decode(known[name])
+    if "targets" in known:
+        known["targets"] = msgspec.json.decode(known["targets"])
     return RunSummary(**known)
