@@ -115,14 +115,15 @@ class AgentStore:
 
     def session(self, session: str) -> tuple[AgentSession, list[dict[str, Any]]]:
         """Return one session, and what has happened in it. Raises UnknownSession."""
-        one = sa.select(_SESSIONS.c.record).where(_SESSIONS.c.id == session)
+        one = sa.select(_SESSIONS).where(_SESSIONS.c.id == session)
         events = sa.select(_EVENTS.c.event).where(_EVENTS.c.session == session)
         with self._transaction() as connection:
-            found = connection.execute(one).scalar()
+            found = connection.execute(one).first()
             if found is None:
                 raise UnknownSession(session)
-            told = connection.execute(events.order_by(_EVENTS.c.number)).scalars()
-            return AgentSession(session, _read(found)), [*map(msgspec.json.decode, told)]
+            happened = connection.execute(events.order_by(_EVENTS.c.number)).scalars()
+            known = AgentSession(session, _read(found.record), found.source)
+            return known, [*map(msgspec.json.decode, happened)]
 
 
 def _read(text: str) -> TaskRecord:

@@ -16,7 +16,7 @@ from mcp_perf.results.document.text import clip, shown
 from mcp_perf.results.render.words import numbers
 
 _DETAILS: Final = 300
-"""Characters of what a call tells of itself; the JSON document has all of it."""
+"""Characters of the details of a call."""
 _NUMBERS: Final = (
     Column("sessions", "Sessions", "count"),
     Column("success_rate", "Success rate", "fraction"),

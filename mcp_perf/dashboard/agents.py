@@ -54,7 +54,9 @@ def _selected(
         if all(str(getattr(one.record, field)) == asked[name] for name, field in fields.items())
     ]
     found = {
-        name: {str(getattr(one.record, field) or "") for one in every} - {""}
+        name: {
+            str(value) for one in every if (value := getattr(one.record, field)) not in (None, "")
+        }
         for name, field in _FILTERS.items()
     }
     return Selected(sessions, {name: sorted(values) for name, values in found.items()}, asked)

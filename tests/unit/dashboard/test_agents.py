@@ -108,6 +108,17 @@ def test_the_leaderboard_is_a_pdf_file_too(ask):
     assert answer.content.startswith(b"%PDF")
 
 
+def test_an_imported_session_does_not_go_on(ask, store):
+    """Its page says so as the list does, even if its record has no end; task 0 can be chosen."""
+    AgentStore(store).replace("a folder", [record("mcp", 1, task_id=0, completed=False)])
+    [listed] = ask("/agents/sessions.json?task=0").json()
+    assert "<option>0</option>" in ask("/agents/sessions").text
+    page = ask(f"/agents/sessions/{listed['session']}").text
+    assert listed["outcome"] == "success"
+    assert "a folder" in page
+    assert "going on" not in page
+
+
 @pytest.mark.usefixtures("imported")
 def test_the_list_is_paged(ask, store):
     """Fifty on a page, the newest first, with a way to the older ones under the same filter."""
