@@ -254,7 +254,10 @@ def _iso_ms(text: str) -> int:
     *day, hour, minute, second, part, sign, hours, minutes = found.groups()
     when = tuple(int(one or 0) for one in (*day, hour, minute, second))
     off_s = int(f"{sign or '+'}1") * 60 * (60 * int(hours or 0) + int(minutes or 0))
-    return 1000 * (calendar.timegm(when) - off_s) + round(1000 * float(part or 0))
+    known = 1000 * (calendar.timegm(when) - off_s) + round(1000 * float(part or 0))
+    if not 0 <= known <= _LAST_MS:
+        raise ValueError(f"{text!r} is not a time from 1970 to 9999")
+    return known
 
 
 def _in_ms(raw: Mapping[str, Any], found: dict[str, Any], changes: list[str]) -> None:
