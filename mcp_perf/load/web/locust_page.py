@@ -33,7 +33,7 @@ def install(web_ui: Any, *, hides_host: bool) -> None:
 
 def of_one_arm() -> list[str]:
     """Name the scenarios with a single arm, to which a host belongs."""
-    files = [*shipped(), *own()]
+    files = [file for file in (*shipped(), *own()) if file.is_file()]
     found = (
         file.stem.replace("_", "-") for file in files if _arms(file, file.stat().st_mtime) == 1
     )
