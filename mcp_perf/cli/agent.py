@@ -232,7 +232,7 @@ def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
         listener = listen(web_host, web_port)
         app, opened = locked(kept, web_host, listener.getsockname()[1], login=web_login)
         say(opened.rstrip(), err=True)
-        answer({"address": "http://{}:{}/".format(*listener.getsockname()[:2])})
+        answer({"address": app.served.address})
         serve(app, listener)
 
 

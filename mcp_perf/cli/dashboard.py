@@ -56,13 +56,16 @@ def dashboard(store: str, host: str, port: int, prune: timedelta | None, *, logi
 def _prune(store: str, age: timedelta) -> None:
     from mcp_perf.results.compare.history import HistoryError  # noqa: PLC0415
     from mcp_perf.results.compare.stored import prune  # noqa: PLC0415
+    from mcp_perf.results.render.words.numbers import counted  # noqa: PLC0415
 
     before = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
         deleted = prune(store, before=before)
     except HistoryError as error:
         raise Refused(str(error)) from error
-    answer({"deleted": deleted}, f"Deleted {deleted} runs that began before {before[:10]}.")
+    answer(
+        {"deleted": deleted}, f"Deleted {counted(deleted, 'run')} that began before {before[:10]}."
+    )
 
 
 def _serve(store: str, host: str, port: int, *, login: bool) -> None:
@@ -75,10 +78,10 @@ def _serve(store: str, host: str, port: int, *, login: bool) -> None:
 
     try:
         with listen(host, port) as listener:
-            at = listener.getsockname()
-            app, opened = locked(create_app(store), host, at[1], login=login)
+            bound = listener.getsockname()[1]
+            app, opened = locked(create_app(store), host, bound, login=login)
             say(opened.rstrip(), err=True)
-            answer({"address": "http://{}:{}/".format(*at[:2])})
+            answer({"address": app.served.address})
             serve(app, listener)
     except Refusal as refusal:  # it names Locust's options
         raise Refused(*(line.replace("--web-", "--") for line in refusal.lines)) from None

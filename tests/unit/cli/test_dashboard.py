@@ -37,9 +37,9 @@ def test_it_serves_the_store_behind_a_key(store, monkeypatch):
             found["inside"] = client.get(f"/?key={key}", headers={"Accept": "text/html"})
 
     monkeypatch.setattr("mcp_perf.load.web.serving.serve", serve)
-    asked = call("--store", store, "--port", "0")
+    asked = call("--store", store, "--port", "0", "--host", "localhost", "--json")
     assert asked.exit_code == 0, asked.output
-    assert "?key=" in asked.stderr
+    assert f"{json.loads(asked.stdout)['address']}?key=" in asked.stderr
     assert found["outside"] == 403
     assert "There is no run yet" in found["inside"].text
 
@@ -53,7 +53,8 @@ def test_old_runs_are_pruned(store, example):
     asked = call("--store", store, "--prune", "90d", "--json")
     assert json.loads(asked.stdout) == {"deleted": 2}
     assert [one.run_id for one in runs(store).runs] == ["r89"]
-    assert "Deleted 0 runs" in call("--store", store, "--prune", "90d").stdout
+    assert "Deleted 1 run that" in call("--store", store, "--prune", "80d").stdout
+    assert "Deleted 0 runs" in call("--store", store, "--prune", "80d").stdout
 
 
 @pytest.mark.parametrize(
