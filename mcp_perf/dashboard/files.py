@@ -1,14 +1,12 @@
 """The files that pages load, all of them from this machine: styles and scripts."""
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from mcp_perf import folders
-from mcp_perf.dashboard.page import Missing
+from mcp_perf.dashboard.page import PLOTLY, Missing
 
 router: Final = APIRouter(include_in_schema=False)
 _OWN: Final = (
@@ -20,10 +18,7 @@ _OWN: Final = (
 @router.get("/static/plotly-{version}.js")
 def plotly(version: str) -> FileResponse:  # noqa: ARG001 -- a new version has a new address
     """Serve the script of the installed plotly, which a browser keeps for good."""
-    spec = find_spec("plotly")
-    if spec is None or spec.origin is None:
-        raise Missing("Charts need plotly: pip install 'mcp-perf[dashboard]'")
-    path = Path(spec.origin).with_name("package_data") / "plotly.min.js"
+    path = str(PLOTLY.locate_file("plotly/package_data/plotly.min.js"))
     kept = {"Cache-Control": "private, max-age=31536000, immutable"}
     return FileResponse(path, media_type="text/javascript", headers=kept)
 

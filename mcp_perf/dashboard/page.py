@@ -1,8 +1,7 @@
 """What every page of the dashboard shares: its frame, its protection, its refusals."""
 
 from collections.abc import Iterable
-from functools import cache
-from importlib.metadata import version
+from importlib.metadata import distribution
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,6 +18,8 @@ NAVIGATION: Final = (
     ("/live", "Live"),
 )
 """Paths, and what they are called; the page below one of them is marked there."""
+PLOTLY: Final = distribution("plotly")
+"""It draws the charts. Without it nothing is served: this raises ImportError."""
 # Plotly writes styles, and so do reports; nothing comes from another host.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -53,14 +54,8 @@ def frame(request: Request) -> dict[str, Any]:
         "navigation": NAVIGATION,
         "here": request.url.path,
         "query": request.url.query,
-        "plotly": plotly_version(),
+        "plotly": PLOTLY.version,
     }
-
-
-@cache
-def plotly_version() -> str:
-    """Return the version of the script for charts, which its address holds."""
-    return version("plotly")
 
 
 def refuse(request: Request, status: int, what: str, hint: str = "") -> Response:
