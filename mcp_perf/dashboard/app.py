@@ -46,7 +46,8 @@ def create_app(store: str) -> FastAPI:
 
 def _refusals(app: FastAPI) -> None:
     async def missing(request: Request, problem: Any) -> Response:
-        return page.refuse(request, 404, str(problem), "The list of runs has all that there are.")
+        lists = "/runs lists the runs, /agents/sessions the sessions, and /live what goes on."
+        return page.refuse(request, 404, str(problem), lists)
 
     async def invalid(request: Request, problem: Any) -> Response:
         wrong = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in problem.errors())
@@ -56,7 +57,7 @@ def _refusals(app: FastAPI) -> None:
         return page.refuse(request, problem.status_code, str(problem.detail))
 
     async def stored(request: Request, problem: Any) -> Response:
-        return page.refuse(request, 503, str(problem), "Try again when the store can be reached.")
+        return page.refuse(request, 503, str(problem))
 
     async def unset(request: Request, problem: Any) -> Response:
         return page.refuse(request, 503, str(problem), "The page itself says the same.")

@@ -15,6 +15,8 @@ def test_what_is_not_there_is_said_to_people_and_to_programs(ask):
     assert page.status_code == 404
     assert "<h1>Not found</h1>" in page.text
     assert ask("/nothing", "*/*").json()["error"]["code"] == "NOT_FOUND"
+    hint = ask("/agents/sessions/nobody", "*/*").json()["error"]["hint"]
+    assert "/agents/sessions" in hint
 
 
 def test_pages_load_nothing_of_another_host(ask):
