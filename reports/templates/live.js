@@ -47,8 +47,9 @@
   at("scenario").addEventListener("change", async (event) => {
     say("");
     try {
-      const query = new URLSearchParams({ scenario: event.target.value });
-      at("arms").innerHTML = await (await ask(`${form.dataset.arms}?${query}`)).text();
+      const chosen = event.target.value, query = new URLSearchParams({ scenario: chosen });
+      const arms = await (await ask(`${form.dataset.arms}?${query}`)).text();
+      if (event.target.value === chosen) at("arms").innerHTML = arms;
     } catch (error) { say(error); }
   });
   form.addEventListener("submit", async (event) => {
