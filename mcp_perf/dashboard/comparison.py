@@ -1,4 +1,4 @@
-"""Two or more runs compared: the statistics of `mcp-perf compare`, and curves laid over another."""
+"""Two or more runs compared: the statistics of `mcp-perf compare`, and the curves in one chart."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ from mcp_perf.results.render.words import wording
 router: Final = APIRouter(prefix="/live", tags=["live"])
 _LOOKS_S: Final = 0.5
 _PAUSES: Final = 10
-"""How many times as long as a look nobody looks, for at most"""
+"""A pause is this many times as long as the look before it, and at most:"""
 _LONGEST_PAUSE_S: Final = 1.5
 _STORED_WITHIN_S: Final = 20.0
 """How long after a run's end its report may be written."""

@@ -113,7 +113,7 @@ def _columns(metric: str) -> Sequence[Column]:
         Column("value", "Value", unit),
         Column("low", "From", unit),
         Column("high", "To", unit),
-        Column("change", "By the one before", "x"),
+        Column("change", "Ratio to the run before", "x"),
         Column("remark", "Remark"),
     )
 

@@ -1,4 +1,4 @@
-// Draws the charts of a page from the JSON beside them, in the colours of report.css.
+// Draws the charts of a page from the JSON next to them, in the colours of report.css.
 "use strict";
 (() => {
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

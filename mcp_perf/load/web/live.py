@@ -52,7 +52,7 @@ class LivePage:
                     gevent.sleep(_LATER_S)
         except Exception:
             self.so_far = None
-            logger.exception("The live page cannot follow this run, by a fault of mcp-perf's own")
+            logger.exception("The live page cannot follow this run; this is a fault of mcp-perf")
 
     def page(self) -> str:
         known = names()

@@ -1,6 +1,5 @@
 """What one arm did in the rounds of a run that is not over."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,14 +54,12 @@ class ArmSoFar:
                 name: _part(arm, found, group, (JOURNEY, name), _compared(of_journeys, name))
                 for name, group in journeys.items()
             },
-            Counter(
-                {
-                    (name, kind): n
-                    for name, group in steps.items()
-                    for kind, n in group.classes.items()
-                    if kind in FAILED or kind == HARNESS_ERROR
-                }
-            ),
+            {
+                (name, kind): n
+                for name, group in steps.items()
+                for kind, n in group.classes.items()
+                if kind in FAILED or kind == HARNESS_ERROR
+            },
         )
 
 

@@ -21,9 +21,9 @@ from mcp_perf.results.tally.turns import RecordedTurn
 KEPT_S: Final = 120
 """How far back the points of the timeline go."""
 _LATE_S: Final = 3.0
-"""How long a point may still change: other processes tell of the same second a little later."""
+"""How long a point may still change: other processes report the same second a little later."""
 _SHARE: Final = 20
-"""Judging may take one part in so many of the time."""
+"""Judging may take one part of the time in so many."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class SoFar:
     _judged: set[int] = field(default_factory=set)
     """The turns that `_past` holds."""
     _arms: dict[str, ArmSoFar] = field(default_factory=dict)
-    """Those of which nothing has come since."""
+    """Arms that got no record since they were added up."""
     _points: deque[TimelinePoint] = field(default_factory=deque)
     _free_at: float = 0.0
     """Before that moment judging would take too much of the time."""

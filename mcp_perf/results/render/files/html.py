@@ -49,7 +49,7 @@ def _written(value: Any) -> Any:
 
 
 NUMBERS: Final = (
-    *(numbers.ms, numbers.seconds, numbers.rate, numbers.count, numbers.percent),
+    *(numbers.ms, numbers.seconds, numbers.rate, numbers.count, numbers.counted, numbers.percent),
     *(numbers.byte_size, numbers.ratio, numbers.p_value, numbers.measured, numbers.interval),
     *(
         numbers.gate,

@@ -70,7 +70,7 @@ def render(page: str) -> bytes:
 
 
 class _PageElements(HTMLParser):
-    """Reads the elements of a page as dictionaries; a chart becomes a drawing by itself."""
+    """Reads the elements of a page as dictionaries; a chart becomes a drawing."""
 
     def __init__(self) -> None:
         super().__init__()
