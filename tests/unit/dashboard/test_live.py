@@ -195,8 +195,9 @@ def test_hostile_names_are_only_read(client, start):
 
 
 @pytest.mark.parametrize("name", ["..", "%2e%2e", "nobody", "a%00b", "long" * 100])
-def test_only_runs_of_the_folder_can_be_followed(client, name):
+def test_only_runs_of_the_folder_can_be_followed(client, start, name):
     """No other folder is looked into."""
+    start()
     assert client.get(f"/live/{name}.json").status_code == 404
 
 
