@@ -176,10 +176,7 @@ def run_all(repeat: int, store: str, **where: Sequence[str]) -> None:
 
 
 def _replay(
-    runs: "Sequence[tuple[Mode, int]]",
-    store: str,
-    target: Sequence[str],
-    settings: Sequence[str],
+    runs: "Sequence[tuple[Mode, int]]", store: str, target: Sequence[str], settings: Sequence[str]
 ) -> int:
     """Return the exit code: 99 if a task was not done."""
     from mcp_perf.agent.records import as_record  # noqa: PLC0415
@@ -278,10 +275,7 @@ def instructions(task: int, mode: str) -> None:
     help="Also send the calls to `mcp-perf agent serve` at this address.",
 )
 @click.option(
-    "--task",
-    type=click.IntRange(1),
-    default=1,
-    help="The number of the task, with --session-api.",
+    "--task", type=click.IntRange(1), default=1, help="The number of the task, with --session-api."
 )
 @click.option("--model", metavar="NAME", help="The agent's model, with --session-api.")
 def record(url: str | None, **how: Any) -> None:

@@ -30,10 +30,7 @@ click.UsageError.exit_code = 104
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mcp-perf")
 @click.option(
-    "--env-file",
-    type=FOLDER,
-    metavar="FILE",
-    help="Read MCP_PERF_… variables from this file.",
+    "--env-file", type=FOLDER, metavar="FILE", help="Read MCP_PERF_… variables from this file."
 )
 def main(env_file: Path | None) -> None:
     """Load and performance tests for MCP servers.

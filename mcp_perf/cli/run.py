@@ -75,9 +75,7 @@ def _scenario() -> str:
 @click.option("--processes", type=click.IntRange(min=1), help="Processes of the load generator.")
 @click.option("--out", metavar="DIR", help="Folder for the results of this run.")
 @click.option(
-    "--baseline",
-    metavar="PATH",
-    help="Fail if slower than this file of `mcp-perf baseline save`.",
+    "--baseline", metavar="PATH", help="Fail if slower than this file of `mcp-perf baseline save`."
 )
 @click.option(
     "--tolerance",
@@ -85,9 +83,7 @@ def _scenario() -> str:
     help=f"How much worse than the baseline it may be; default {TOLERANCE}.",
 )
 @click.option(
-    "--protocol",
-    metavar="VERSION",
-    help="Version of MCP for all MCP arms: 2025-11-25, auto, …",
+    "--protocol", metavar="VERSION", help="Version of MCP for all MCP arms: 2025-11-25, auto, …"
 )
 @click.option(
     "--log-calls", metavar="FILE", help="Write every request and answer to FILE, as JSONL."
@@ -107,10 +103,7 @@ def _scenario() -> str:
     help="Such as 'mcp.p95 < 200ms', with a URL or COMMAND.",
 )
 @click.option(
-    "--repeat",
-    type=click.IntRange(min=1),
-    default=1,
-    help="Number of runs, one after the other.",
+    "--repeat", type=click.IntRange(min=1), default=1, help="Number of runs, one after the other."
 )
 @click.option("--dry-run", is_flag=True, help="Do each journey once; show requests and answers.")
 @click.option("--ci", is_flag=True, help="Plain text, and a summary and annotations for a CI job.")
@@ -183,11 +176,7 @@ def _dry(path: str, options: dict[str, Any]) -> int:
 
 @click.command(context_settings={"ignore_unknown_options": True}, options_metavar="[SCENARIO]")
 @click.argument(
-    "options",
-    nargs=-1,
-    type=click.UNPROCESSED,
-    metavar="[OPTIONS]",
-    shell_complete=scenario_names,
+    "options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS]", shell_complete=scenario_names
 )
 def web(options: tuple[str, ...]) -> None:
     """Serve the live page and Locust's, to start SCENARIO there and to watch it.

@@ -93,9 +93,7 @@ def _groups(calls: Sequence[RecordedCall]) -> list[list[RecordedCall]]:
     return groups
 
 
-def _paused(
-    groups: Sequence[list[RecordedCall]],
-) -> Iterator[tuple[int, list[RecordedCall]]]:
+def _paused(groups: Sequence[list[RecordedCall]]) -> Iterator[tuple[int, list[RecordedCall]]]:
     """Yield each group, and the pause before it in ms."""
     end_ms = groups[0][0].at_ms
     for group in groups:

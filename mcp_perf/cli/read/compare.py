@@ -29,16 +29,10 @@ Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
 @click.command(epilog=_EXITS)
 @click.argument("named", nargs=-1, required=True, metavar="[BASE NEW... | SCENARIO]")
 @click.option(
-    "--base",
-    "base",
-    metavar="COMMAND|URL",
-    help="The old release of a server: a command or a URL.",
+    "--base", "base", metavar="COMMAND|URL", help="The old release of a server: a command or a URL."
 )
 @click.option(
-    "--head",
-    "head",
-    metavar="COMMAND|URL",
-    help="The new release of a server: a command or a URL.",
+    "--head", "head", metavar="COMMAND|URL", help="The new release of a server: a command or a URL."
 )
 @click.option(
     "--repeat",
@@ -48,11 +42,7 @@ Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
 )
 @click.option("--arm", metavar="ARM", help="The arm of SCENARIO that the releases replace.")
 @click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change a value of SCENARIO.",
+    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a value of SCENARIO."
 )
 @click.option(
     "--tolerance", default=TOLERANCE, show_default=True, help="How much worse a metric may be."
@@ -139,11 +129,7 @@ def _compare(
 
 
 def _releases(
-    named: Sequence[str],
-    how: Mapping[str, Any],
-    tolerance: str,
-    files: _Files,
-    page: "Job | None",
+    named: Sequence[str], how: Mapping[str, Any], tolerance: str, files: _Files, page: "Job | None"
 ) -> int:
     """Let base and head take turns, pair by pair, and print what differs as Markdown."""
     from mcp_perf import settings  # noqa: PLC0415

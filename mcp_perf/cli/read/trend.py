@@ -26,18 +26,10 @@ from mcp_perf.cli.refused import Refused, scenario_names
     help="The database, a URL. Default: $MCP_PERF_STORE, or a file.",
 )
 @click.option(
-    "--html",
-    "page",
-    type=FOLDER,
-    metavar="FILE",
-    help="Also write the trends to this HTML page.",
+    "--html", "page", type=FOLDER, metavar="FILE", help="Also write the trends to this HTML page."
 )
 @click.option(
-    "--pdf",
-    "paper",
-    type=FOLDER,
-    metavar="FILE",
-    help="Also write the trends to this PDF file.",
+    "--pdf", "paper", type=FOLDER, metavar="FILE", help="Also write the trends to this PDF file."
 )
 def trend(
     scenario: str, metrics: Sequence[str], store: str, page: Path | None, paper: Path | None

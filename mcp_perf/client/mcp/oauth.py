@@ -278,9 +278,8 @@ class _Redirect:
         metadata = None if self.context is None else self.context.oauth_metadata
         if metadata and _CHALLENGE not in (metadata.code_challenge_methods_supported or ()):
             raise OAuthFlowError(
-                "the metadata of the authorization server do not list "
-                f"{_CHALLENGE} under code_challenge_methods_supported: without PKCE no code is "
-                "asked for"
+                f"the metadata of the authorization server do not list {_CHALLENGE} under "
+                "code_challenge_methods_supported: without PKCE no code is asked for"
             )
         response = self.send(httpx2.Request("GET", url))
         self.query = parse_qs(urlsplit(response.headers.get("location", "")).query)

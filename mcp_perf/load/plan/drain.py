@@ -72,10 +72,9 @@ def shortened(scenario: Scenario) -> Iterator[str]:
         if longest > drain:
             counts = "counts as a timeout" if drain else "is left out of all rates"
             yield (
-                f"arm {arm}: the timeout of {longest:g} s is longer than limits.drain "
-                f"({drain:g} s). A call that is still unanswered {drain:g} s after the end of its "
-                f"round is cut off, and {counts}. To wait for it, write "
-                f"limits: {{drain: {longest:g}s}}"
+                f"arm {arm}: the timeout of {longest:g} s is longer than limits.drain ({drain:g} "
+                f"s). A call that is still unanswered {drain:g} s after the end of its round is "
+                f"cut off, and {counts}. To wait for it, write limits: {{drain: {longest:g}s}}"
             )
 
 

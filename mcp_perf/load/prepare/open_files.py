@@ -53,10 +53,9 @@ def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_EL
 
 def _too_many(users: int, wanted: int, most: int) -> str:
     return (
-        f"{users} users need about {wanted} open files in one process, but "
-        f"this process may only have {most} (ulimit -Hn). Raise that limit, "
-        "ask for fewer users, or spread them "
-        "over processes (--processes); a bundled system is one process with the same limit"
+        f"{users} users need about {wanted} open files in one process, but this process may only "
+        f"have {most} (ulimit -Hn). Raise that limit, ask for fewer users, or spread them over "
+        "processes (--processes); a bundled system is one process with the same limit"
     )
 
 

@@ -91,10 +91,9 @@ def undecided(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
     Up to 2025-11-25 a server that asks on a channel does not say for which call.
     """
     problems = [
-        f"journey {name}, arm {arm}: calls of one burst have different "
-        f"answers for {kind}, but a server's question does not say which "
-        "call it belongs to. Give the burst the same answers, or write "
-        f"protocol: {MODERN} for the arm"
+        f"journey {name}, arm {arm}: calls of one burst have different answers for {kind}, but a "
+        "server's question does not say which call it belongs to. Give the burst the same answers, "
+        f"or write protocol: {MODERN} for the arm"
         for arm, target in targets.items()
         if split_target(target.url)[0] != "http" and target.version != MODERN
         for name, journey in loaded.scenario.journeys.items()

@@ -240,9 +240,8 @@ def unprovided(
         if found and arm in pointed and system.startswith(SYSTEM):
             names = ", ".join(dict.fromkeys(one.message.partition(" ")[0] for one in found))
             lines.append(
-                f"--target {arm}={pointed[arm]}: the scenario gets {names} from "
-                f"{system}, which is replaced. Write them under arms.{arm}.vars in "
-                "a copy of the file"
+                f"--target {arm}={pointed[arm]}: the scenario gets {names} from {system}, which is "
+                f"replaced. Write them under arms.{arm}.vars in a copy of the file"
             )
         else:
             lines += map(str, found)
@@ -267,9 +266,8 @@ def _no_sessions(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
     """Return a line for each arm that wants something of its sessions, and gets none."""
     return [
         (
-            f"arm {name}: {key}: true has no effect, because its server uses "
-            f"{MODERN}, which has no sessions. Remove it, or write protocol: "
-            f"{HANDSHAKE[0]}"
+            f"arm {name}: {key}: true has no effect, because its server uses {MODERN}, which has "
+            f"no sessions. Remove it, or write protocol: {HANDSHAKE[0]}"
         )
         for name, target in targets.items()
         for key in ("stream", "no_delete")

@@ -11,9 +11,8 @@ from mcp_perf.results.document.run_numbers import RunIdentity
 from mcp_perf.results.judge.trial import finds_levels
 
 _SEARCHED = (
-    "the rounds of a search have different loads, so they cannot be "
-    "compared with another run; write a gate like mcp.capacity >= "
-    "100/s instead"
+    "the rounds of a search have different loads, so they cannot be compared with another run; "
+    "write a gate like mcp.capacity >= 100/s instead"
 )
 AGAIN = "run the base again with this version of mcp-perf"
 

@@ -21,9 +21,8 @@ def notes(
     )
     if any(row.versus for row in rows):
         yield (
-            f"Arms other than {CONTROL} are compared by their ratio to it, round by "
-            "round. So whatever slows both arms cancels out: the machine, and services that both "
-            "use."
+            f"Arms other than {CONTROL} are compared by their ratio to it, round by round. So "
+            "whatever slows both arms cancels out: the machine, and services that both use."
         )
     if len(base) >= FEWEST_RUNS:
         yield f"The intervals include how much the {len(base)} base runs differ."
@@ -55,7 +54,6 @@ def _changed_control(rows: Sequence[Regression], tolerance: float) -> Iterator[s
         if changed:
             yield (
                 f"{control} itself has changed ({', '.join(changed)}), so the machine, or "
-                f"something that both arms use, has changed. {FEWEST_RUNS} base "
-                "runs in total would "
-                "separate noise from change."
+                f"something that both arms use, has changed. {FEWEST_RUNS} base runs in total "
+                "would separate noise from change."
             )

@@ -66,10 +66,9 @@ def compare_releases(
     arms = [run.arms for run in pairs]
     note = (
         f"{len(pairs)} pairs of fresh processes, in each of them "
-        f"{len(arms[0][HEAD].rounds['throughput'])} rounds of {BASE} and "
-        f"{HEAD}, taking turns. Each round is divided by its partner, so "
-        "whatever slows the machine cancels out. The intervals include how "
-        "much the pairs differ."
+        f"{len(arms[0][HEAD].rounds['throughput'])} rounds of {BASE} and {HEAD}, taking turns. "
+        "Each round is divided by its partner, so whatever slows the machine cancels out. The "
+        "intervals include how much the pairs differ."
     )
     found = _compared(lines[1], pairs, lambda: Outcome(compare_pairs(arms, tolerance), []))
     changed: dict[str, Any] = {"notes": [note, *remarks]}

@@ -21,9 +21,8 @@ METRIC: Final = "capacity"
 _MEANS: Final = {"lowest": "failed", "knee": "found", "held": "found"}
 """What an outcome means for the verdict; every other one leaves the capacity open."""
 _NO_CHANCE: Final = (
-    "The interval comes from both searches: it lies between rates that "
-    "always held and rates that always broke. Nothing was random, so "
-    "there is no p."
+    "The interval comes from both searches: it lies between rates that always held and rates that "
+    "always broke. Nothing was random, so there is no p."
 )
 _MORE_PROCESSES: Final = "Use more processes (--processes) or workers."
 _OWN_LIMIT: Final = (
@@ -226,9 +225,8 @@ def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[st
     if not found:
         return
     yield (
-        "The load searched for the capacity: numbers over all rounds mix "
-        "rates that held with rates that broke. The table of the capacity "
-        "has them separately."
+        "The load searched for the capacity: numbers over all rounds mix rates that held with "
+        "rates that broke. The table of the capacity has them separately."
     )
     for arm in _left_to_gates(found, gates):
         yield sentence(arm, found[arm])

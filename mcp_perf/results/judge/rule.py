@@ -81,10 +81,9 @@ def advice(needed: int | None, what: str = "rounds", bound: str = "bound") -> st
 def no_latency(dropped: int, planned: int, arm: str, metric: str, *, more: str = "") -> str:
     """Say why a time may be longer than it seems."""
     return (
-        f"{out_of(dropped, planned, 'planned journey')} of {arm} were not started "
-        f"(dropped){more}, because max_in_flight was reached: {metric} of "
-        "all of them would be longer than measured. Lower load.rate, or "
-        "raise load.max_in_flight."
+        f"{out_of(dropped, planned, 'planned journey')} of {arm} were not started (dropped){more}, "
+        f"because max_in_flight was reached: {metric} of all of them would be longer than "
+        "measured. Lower load.rate, or raise load.max_in_flight."
     )
 
 

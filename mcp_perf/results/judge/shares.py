@@ -97,9 +97,8 @@ def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     if result.verdict != "PASS" or not found.cut_off or bound.holds(worst / total):
         return result
     reason = (
-        f"{found.cut_off} {found.what} were cut off, besides the "
-        f"{found.total} that ended: {bound.name} depends on how they would "
-        "have ended. Raise limits.drain."
+        f"{found.cut_off} {found.what} were cut off, besides the {found.total} that ended: "
+        f"{bound.name} depends on how they would have ended. Raise limits.drain."
     )
     return replace(result, verdict="INCONCLUSIVE", reason=reason)
 

@@ -103,9 +103,8 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     if slots.bad and any(gate.startswith(f"{arm}.availability") for gate in tally.run.gates):
         yield (
             f"{arm} was not available in {slots.bad} of {slots.slots} seconds, from "
-            f"{said(slots.first_s, 's')} to {said(slots.last_s, 's')}, at most "
-            f"{slots.longest_row} in a row: fewer than 99 % of the journeys that were due in them "
-            "ended ok."
+            f"{said(slots.first_s, 's')} to {said(slots.last_s, 's')}, at most {slots.longest_row} "
+            "in a row: fewer than 99 % of the journeys that were due in them ended ok."
         )
     overflow = totals.call.all.latency.overflow
     if overflow:

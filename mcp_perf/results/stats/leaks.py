@@ -76,9 +76,8 @@ def _too_few_sweeps(sweeps: int) -> str:
         return ""
     seen = "one sweep" if sweeps == 1 else f"{sweeps} sweeps"
     return (
-        f"Memory rises and is swept away ({seen} seen): only the memory "
-        "left after each sweep shows a leak, which needs "
-        f"{FEWEST_ROUNDS - 1} sweeps. Run longer."
+        f"Memory rises and is swept away ({seen} seen): only the memory left after each sweep "
+        f"shows a leak, which needs {FEWEST_ROUNDS - 1} sweeps. Run longer."
     )
 
 

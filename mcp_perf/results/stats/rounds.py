@@ -277,9 +277,8 @@ def _unpaired(
 ) -> str | None:
     if len(one[1]) != len(other[1]):
         return (
-            f"{one[0]} has {len(one[1])} rounds and {other[0]} {len(other[1])}, "
-            "but rounds are compared in pairs. Run both arms for the same "
-            "number of rounds."
+            f"{one[0]} has {len(one[1])} rounds and {other[0]} {len(other[1])}, but rounds are "
+            "compared in pairs. Run both arms for the same number of rounds."
         )
     if not one[1]:
         return (

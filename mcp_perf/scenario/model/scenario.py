@@ -6,14 +6,7 @@ underscore here: `with_`, `json_`, `class_`.
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, WithJsonSchema, model_validator
 
 from mcp_perf.scenario.model import fields, syntax, targets
 from mcp_perf.scenario.model.answers import Answers, Auth

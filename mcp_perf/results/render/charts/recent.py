@@ -56,10 +56,7 @@ def _label(at_s: int) -> str:
 
 
 def _strokes(
-    arms: Iterable[str],
-    points: Sequence[TimelinePoint],
-    scales: tuple[Scale, Scale],
-    read: Read,
+    arms: Iterable[str], points: Sequence[TimelinePoint], scales: tuple[Scale, Scale], read: Read
 ) -> Iterable[Stroke]:
     """Draw the line of each arm, cut where the arm paused."""
     (x, y), styles = scales, looks(arms)
