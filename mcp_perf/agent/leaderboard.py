@@ -207,9 +207,7 @@ def _strata(
 
 def _lacking(records: Sequence[TaskRecord]) -> list[str]:
     """Say in how many rows a number is missing, which a mean over all rows takes for 0."""
-    lacking = {
-        measure.title: sum(measure.of(one) is None for one in records) for measure in MEASURES
-    }
+    lacking = {each.title: sum(each.of(one) is None for one in records) for each in MEASURES}
     return [
         f"{title}: {n} of {len(records)} rows have no value; the means count them as 0"
         for title, n in lacking.items()

@@ -115,10 +115,7 @@ def encode(value: Any) -> str:
 
 
 def read(raw: Any, file: str = "") -> ReadRecord:
-    """Read a record or a row, of any shape; the name of its file may say what it leaves out.
-
-    Raises Unreadable.
-    """
+    """Read a record or a row, of any shape, and what the file's name adds. Raises Unreadable."""
     if not isinstance(raw, Mapping):
         raise Unreadable("this is not a JSON object")
     if not {"mode", "taskNumber", "taskId", "startTime", "apiCalls"} & raw.keys():

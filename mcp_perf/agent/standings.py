@@ -50,8 +50,6 @@ def _standing(of: dict[str, Any], rows: Sequence[TaskRecord]) -> GroupOfRuns:
     )
 
 
-def _of(
-    average: Callable[[Sequence[float]], float], values: Iterable[Number | None]
-) -> float | None:
+def _of(mean: Callable[[Sequence[float]], float], values: Iterable[Number | None]) -> float | None:
     known = [float(value) for value in values if value is not None]
-    return average(known) if known else None
+    return mean(known) if known else None

@@ -69,10 +69,7 @@ def doctor() -> None:
 
 
 def examine(say: Say) -> "list[Finding]":
-    """Examine this machine, in at most 2 1/2 minutes; `say` is told what is being done.
-
-    Raises DoctorFailed when a run does not come about.
-    """
+    """Examine this machine; `say` is told what is being done. Raises DoctorFailed without a run."""
     from mcp_perf.cli.output import findings  # noqa: PLC0415 -- loads rich
 
     say("clock and timers")

@@ -26,10 +26,7 @@ _WORDS: Final = re.compile(
 
 
 def fail(reply: Reply, outcome: str, detail: str, code: int = 0) -> Reply:
-    """Fail a reply in a class, or as `rate_limited` if that is what the target says.
-
-    `code` is that of a JSON-RPC error.
-    """
+    """Fail a reply (`code` is JSON-RPC's), as `rate_limited` if that is what the target says."""
     detail = clipped(detail)
     limited = reply.status == TOO_MANY_REQUESTS or code in _CODES or _WORDS.search(detail)
     return reply.fail(RATE_LIMITED if limited else outcome, detail)

@@ -61,10 +61,7 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
 
 
 def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
-    """Lock the page, before it listens and before anything is sent; return how it is opened.
-
-    Raises Refusal.
-    """
+    """Lock the page before anything is sent; return how it is opened. Raises Refusal."""
     served = guard.served_by(options)
     guard.require_port(options.web_host, options.web_port)
     admission = Admission(

@@ -74,10 +74,7 @@ def describe(
 
 
 def report_of(about: RunStarted, measured: Measured, folder: Path | None) -> Report:
-    """Build the report; with a folder, write it there, and the journal that it comes from.
-
-    Raises OSError when the folder cannot be written.
-    """
+    """Build the report, and write it and its journal to the folder, if any. Raises OSError."""
     if folder is None:
         return build(records(about, measured))
     own = new_folder(folder / file_name(about.scenario))

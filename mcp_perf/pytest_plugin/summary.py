@@ -34,10 +34,7 @@ def not_judged(entry: Entry, why: str) -> str:
 
 
 def write_index(folder: Path, reports: Iterable[tuple[Report, str]]) -> None:
-    """Write a page that leads to the report of each comparison, in its own folder.
-
-    Raises OSError when the folder cannot be written.
-    """
+    """Write a page that leads to the report of each comparison. Raises OSError."""
     head = ["# Benchmarks, side by side", "", "| benchmark | verdict | found |", "|---|---|---|"]
     rows = [
         f"| [{_cell(report.title)}]({own}/report.html) | {report.verdict} "

@@ -79,10 +79,7 @@ def in_short(said: Iterable[str]) -> list[str]:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address, and its port if that is written; the address if it has none.
-
-    User and password are left out.
-    """
+    """Return the host of an address, without user and password, and its port if that is written."""
     try:
         return unquote(urlsplit(url).netloc.rpartition("@")[2]) or url
     except ValueError:

@@ -45,9 +45,7 @@ def meanings(part: type[Part]) -> dict[str, str]:
     fields, written = part.model_fields, dict[str, str]()
     for base in reversed(part.__mro__):
         written |= docstrings(base) if issubclass(base, Part) else {}
-    said = {
-        key: fields[name].description or written.get(name) for key, name in part.by_key().items()
-    }
+    said = {key: fields[of].description or written.get(of) for key, of in part.by_key().items()}
     return {key: text for key, text in said.items() if text}
 
 
@@ -74,9 +72,7 @@ def _parts(base: type[Part] = Part) -> Iterator[type[Part]]:
 def scenario_schema() -> dict[str, Any]:
     """Return the schema; what only the parts of a file can tell together, `validate` checks."""
     models: list[type[Part]] = [Scenario, *KINDS.values()]
-    found, schema = models_json_schema(
-        [(model, _MODE) for model in models], schema_generator=_Schema
-    )
+    found, schema = models_json_schema([(one, _MODE) for one in models], schema_generator=_Schema)
     definitions = schema["$defs"]
     for part in _parts():
         keys = definitions.get(part.__name__, {}).get("properties", {})

@@ -24,10 +24,7 @@ _MINUTE_S: Final = 60
 
 
 def made(recording: Recording, given: Given, file: Path, base: Path) -> tuple[str, list[str]]:
-    """Return the scenario of a recording, which needs no edit, and remarks on it.
-
-    `base` is the folder that it is kept in.
-    """
+    """Return the scenario of a recording, to be kept in the folder `base`, and remarks on it."""
     weights = Counter(recording.leaders().values())
     sessions = list(recording.sessions.values())
     lines = ["\n# One for each session: its calls, and the pauses between them.", "journeys:"]

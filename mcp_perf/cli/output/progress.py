@@ -49,9 +49,7 @@ class Progress:
         run.watchers.append(self._watch)
 
     def start(self) -> None:
-        arms = ", ".join(
-            f"{name} → {target.url}" for name, target in self._run.prepared.targets.items()
-        )
+        arms = ", ".join(f"{arm} → {one.url}" for arm, one in self._run.prepared.targets.items())
         self._console.print(Text(clean(self._run.prepared.loaded.scenario.title), style="bold"))
         self._console.print(Text(clean(arms)), soft_wrap=True)
         for line in self._run.prepared.announced():

@@ -25,10 +25,7 @@ class Channel(Protocol):
         """Open it. Raises ConnectError where there is nobody."""
 
     def send(self, message: bytes, timeout_s: float) -> None:
-        """Send one message.
-
-        Raises SendError; SessionGone, when the server has done nothing with it; CallTimeout.
-        """
+        """Send one message. Raises SendError, CallTimeout, or SessionGone if nothing was done."""
 
     def close(self) -> None:
         """Close it and end what it started; closing twice is fine."""

@@ -111,10 +111,7 @@ class Connection:
         return reply
 
     def read_on(self, deadline_ns: int, is_answer: Callable[[bytes], bool]) -> None:
-        """Read on where an exchange ran out of time, to its answer or its end.
-
-        Raises TargetError; the connection is closed then.
-        """
+        """Read on where an exchange ran out of time. Raises TargetError, and closes then."""
         try:
             if self._read_head(deadline_ns).streaming:
                 while (event := self.next_event(deadline_ns)) is not None:

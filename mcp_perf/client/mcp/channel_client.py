@@ -230,24 +230,22 @@ class SessionClient:
     def _open_channel(self) -> None:
         self.listening.lose("the session was lost, and with it its subscriptions")
         terms = self.terms
-        conversation = Conversation(
-            self._respond, terms.strays, lambda: terms.inbox, terms.in_progress
-        )
-        self._conversation = conversation
+        talk = Conversation(self._respond, terms.strays, lambda: terms.inbox, terms.in_progress)
+        self._conversation = talk
         channel = self.channel
 
         def receive(message: bytes) -> None:
             for one in terms.messages_of(message):
-                back = conversation.receive(one, terms.clock())
+                back = talk.receive(one, terms.clock())
                 if back is not None:
                     with contextlib.suppress(errors.TargetError):  # its end is told by the reader
                         channel.send(back, channel.timeout_s)
 
         self._start_ns = terms.clock() if channel.starting else 0
         try:
-            channel.open(receive, conversation.end)
+            channel.open(receive, talk.end)
         except BaseException:
-            conversation.end("the session is not open")
+            talk.end("the session is not open")
             raise
 
     def _greet(self) -> None:

@@ -72,10 +72,7 @@ class Listener:
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
 
     def start(self, timeout_s: float) -> Reply:
-        """Start reading, and wait until the server has opened the stream or refused it.
-
-        Returns what came of it.
-        """
+        """Start reading; return what came of it once the server has opened or refused it."""
         first = self._first = Reply(self.clock())
         self._thread.start()
         if not self._settled.wait(timeout_s):  # a reply of our own: the thread writes on in its

@@ -157,10 +157,7 @@ class Messenger:
     def is_answer(
         self, event: bytes, attempt: CallAttempt | None = None, request_id: RequestId = ""
     ) -> bool:
-        """Tell whether a stream's message ends a request, and take it in where it does not.
-
-        The id is empty if the request has none.
-        """
+        """Tell whether a stream's message ends a request, which may have no id; else take it in."""
         messages = self.terms.messages_of(event)
         if any(jsonrpc.is_reply(one, request_id) for one in messages):
             return True

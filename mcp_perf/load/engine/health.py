@@ -63,10 +63,7 @@ def waited_ns(schedstat: str) -> int:
 
 
 def busy_ticks(stat: str) -> int:
-    """Read how long all processors have been busy, from /proc/stat, in clock ticks.
-
-    Time as a guest is in that of the user already.
-    """
+    """Read how many clock ticks all processors were busy (guests included), from /proc/stat."""
     first = stat.partition("\n")[0].split()[1:9]
     return sum(int(ticks) for number, ticks in enumerate(first) if number not in _IDLE)
 

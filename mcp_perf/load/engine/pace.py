@@ -31,10 +31,7 @@ class ArmPace:
     """Failed journeys in a row."""
 
     def after(self, outcome: str) -> tuple[float, float]:
-        """Return the think time after a journey, and the pause that its failure asks for, in s.
-
-        They run at the same time.
-        """
+        """Return the think time after a journey, and its failure's pause meanwhile, in s."""
         if outcome not in FAILED:
             self.failed = self.failed if outcome == INTERRUPTED else 0
             return self.think(), 0.0

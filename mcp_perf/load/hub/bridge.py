@@ -55,10 +55,7 @@ class HubBridge:
         self._running = gevent.spawn(self._run)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a coroutine function on the loop and wait for its result.
-
-        A greenlet that is stopped meanwhile cancels it.
-        """
+        """Run a coroutine function on the loop for its result; a stopped greenlet cancels it."""
         result: AsyncResult = AsyncResult()
         started: list[asyncio.Task[Any]] = []
 

@@ -14,10 +14,7 @@ logger = logging.getLogger("mcp-perf")
 
 
 def chosen(store: str) -> str:
-    """Return the store's URL: the one asked for, that of the settings, or a file next to the runs.
-
-    Raises SettingsError.
-    """
+    """Return the store's URL: what was asked for or set, or a file. Raises SettingsError."""
     url = store or settings.current().store or f"sqlite:///{settings.runs()}/history.sqlite"
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 

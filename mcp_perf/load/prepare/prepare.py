@@ -186,9 +186,7 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
         if (not tags or set(tags) & set(journey.tags)) and not set(excluded) & set(journey.tags)
     }
     if not journeys:
-        known = sorted(
-            {tag for journey in loaded.scenario.journeys.values() for tag in journey.tags}
-        )
+        known = sorted({tag for one in loaded.scenario.journeys.values() for tag in one.tags})
         shown = ", ".join(known) or "none"
         raise Refusal(f"--tags: no journey has these tags; the tags in the file are {shown}")
     replay = loaded.replay and loaded.replay.only(journeys)
@@ -341,10 +339,8 @@ def _impossible(options: RunOptions) -> list[str]:
     file = Path(options.log_calls)
     written = file if file.exists() else file.parent
     unfit = options.log_calls and (file.is_dir() or not os.access(written, os.W_OK))
-    unwritable = (
-        [f"--log-calls {file}: the file cannot be written; name another one"] if unfit else []
-    )
-    return unwritable + [
+    log = [f"--log-calls {file}: the file cannot be written; name another one"] if unfit else []
+    return log + [
         f"{what} is {number:g}; write a number above 0"
         for what, number in asked.items()
         if number is not None and not 0 < number < math.inf

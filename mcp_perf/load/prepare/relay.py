@@ -102,10 +102,7 @@ def _provided(loaded: Loaded, target: ArmTarget) -> dict[str, Any]:
 
 
 def receive(options: Any, name: str) -> Task:
-    """Read the task in the worker of this name, reach its targets, settle who its users are.
-
-    Raises Refusal.
-    """
+    """Read the task in this worker, reach its targets, settle who its users are. Raises Refusal."""
     message = msgspec.json.decode(getattr(options, OPTION), type=_Message)
     try:
         loaded = load_text(

@@ -81,10 +81,7 @@ class Releases:
 
 
 def release(text: str) -> Given:
-    """Read what is typed for a release: a URL or another line of a target, else a command.
-
-    Raises InputError.
-    """
+    """Read a release: a URL or another line of a target, else a command. Raises InputError."""
     if LINE.match(text):
         return of_line(text)
     try:
@@ -109,10 +106,7 @@ def judged(loaded: Loaded) -> str:
 def two_arms(
     loaded: Loaded, settings: Sequence[str], releases: Mapping[str, Given], pairs: int
 ) -> dict[str, Any]:
-    """Make the scenario of one pair; all pairs together have as many rounds as the file.
-
-    Raises InputError.
-    """
+    """Make the scenario of one pair; all pairs share the file's rounds. Raises InputError."""
     tree = read(loaded.text).tree
     make_way(tree, override(tree, settings)[0])
     arm = judged(loaded)

@@ -124,9 +124,7 @@ class ProcessTree:
             threads=sum(now.threads for now in living),
             fds=sum(fds) if len(fds) == len(living) else None,
             processes=len(living),
-            by_process={
-                str(pid): known.own_s + known.waited_s for pid, known in self._known.items()
-            },
+            by_process={str(pid): one.own_s + one.waited_s for pid, one in self._known.items()},
         )
 
 

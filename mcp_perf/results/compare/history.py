@@ -90,9 +90,7 @@ def append(store: str, run: RunNumbers, report: KeptReport | None = None) -> Non
     with connected(store) as engine:
         create(engine, METADATA)
         with engine.begin() as connection:
-            row = {
-                name: getattr(run, name) for name in ("run_id", "started", "verdict", "complete")
-            }
+            row = {key: getattr(run, key) for key in ("run_id", "started", "verdict", "complete")}
             row["scenario"] = run.identity.scenario
             row["identity"] = as_text(run.identity)
             key = connection.execute(sa.insert(RUNS).values(row)).inserted_primary_key

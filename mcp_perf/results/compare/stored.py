@@ -123,10 +123,7 @@ def metrics(store: str, scenario: str) -> list[tuple[str, str]]:
 
 
 def document(store: str, run_id: str) -> Report | None:
-    """Return the report of a run, the youngest of this id; None if there is none.
-
-    Raises HistoryError.
-    """
+    """Return the report of the youngest run of this id, if any. Raises HistoryError."""
     wanted = (
         sa.select(REPORTS.c.document)
         .join(RUNS, RUNS.c.id == REPORTS.c.run)

@@ -21,10 +21,7 @@ class JournalFollower:
         """The beginning of a line whose end is not written yet."""
 
     def more(self) -> list[AnyRecord]:
-        """Return the records that were added; a line counts once it has its end.
-
-        Raises JournalError, also if the file is gone.
-        """
+        """Return the complete lines that were added. Raises JournalError, also without the file."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self._read)
@@ -36,6 +33,4 @@ class JournalFollower:
         if len(self._torn) > LONGEST_LINE:
             raise JournalError(f"{self.path}: a line is longer than any that a run writes.")
         first, self._lines = self._lines + 1, self._lines + len(lines)
-        return [
-            decoded(line, f"{self.path}, line {number}") for number, line in enumerate(lines, first)
-        ]
+        return [decoded(line, f"{self.path}, line {at}") for at, line in enumerate(lines, first)]

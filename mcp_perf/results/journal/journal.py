@@ -48,10 +48,7 @@ class JournalWriter:
         self._try(lambda: self._file.write(line))
 
     def flush(self) -> None:
-        """Hand everything to the operating system, so that only a power cut can lose it.
-
-        Raises OSError when the disk is full.
-        """
+        """Make all survive anything but a power cut. Raises OSError when the disk is full."""
         self._try(self._file.flush)
 
     def close(self) -> None:

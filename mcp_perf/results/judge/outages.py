@@ -77,10 +77,7 @@ def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
 def users_without(
     arms: Mapping[str, Totals], lost: Mapping[str, Mapping[str, int]] = NO_LOSS
 ) -> Iterator[tuple[str, str]]:
-    """Yield code and sentence of each arm whose users did not get on.
-
-    `lost` are the sessions of each arm by what became of them.
-    """
+    """Yield code and sentence of arms whose users did not get on, or whose sessions were `lost`."""
     for arm, totals in arms.items():
         turns = totals.users_by_turn
         for code, what, number in (

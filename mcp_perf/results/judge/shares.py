@@ -59,10 +59,7 @@ def deeds(
 def counts(
     totals: Totals, metric: str, without: Container[int] = (), rounds: Collection[Totals] = ()
 ) -> ShareCounts:
-    """Count what a share is about, and how much that says by its rounds.
-
-    The timeouts of some turns are left out of both numbers.
-    """
+    """Count what a share is about, without some turns' timeouts, and how much its rounds say."""
     parts = [_counts(part, metric, without) for part in rounds]
     share = certain([(part.count, part.total) for part in parts])
     return replace(_counts(totals, metric, without), certain=share)
@@ -106,10 +103,7 @@ def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
 def judge_difference(
     bound: rule.Bound, metric: str, arm: Evidence, versus: Evidence
 ) -> rule.Judgement:
-    """Judge the difference of two shares by the counts of both.
-
-    Calls that were cut off count in the gate's disfavour before it passes.
-    """
+    """Judge the difference of two shares by counts; cut-off calls count against the gate."""
     one, other = (counts(e.totals, metric, rounds=e.rounds.values()) for e in (arm, versus))
     share = one.count / one.total - other.count / other.total
     certain_of = []

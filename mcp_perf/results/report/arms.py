@@ -53,9 +53,7 @@ def arm_numbers(
     """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
     described = tally.run.arms.get(arm, {})
     calls, lost, turns = totals.call.all, losses(tally, arm), tally.turns_of(arm)
-    warmup = sum(
-        by_turn[turn.started.turn].calls for turn in turns if turn.started.phase == "warmup"
-    )
+    warmup = sum(by_turn[one.started.turn].calls for one in turns if one.started.phase == "warmup")
     return document.ArmNumbers(
         target=described.get("target", ""),
         server=described.get("server", ""),

@@ -77,10 +77,7 @@ def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
 
 
 def build(records: Iterable[AnyRecord]) -> Report:
-    """Build the report of a run from the records of its journal, in their order.
-
-    Raises JournalError when they do not make up one run.
-    """
+    """Build a run's report from its journal's records, in order. Raises JournalError."""
     return report_of(fold(records))
 
 

@@ -27,9 +27,7 @@ def layers(names: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Layer
     """
     finished = [set(evidence[name].rounds) for name in names]
     shared = sorted(set.intersection(*finished)) if finished else []
-    medians = {
-        name: [evidence[name].rounds[number].value(METRIC) for number in shared] for name in names
-    }
+    medians = {name: [evidence[name].rounds[one].value(METRIC) for one in shared] for name in names}
     found = []
     for lower, upper in pairwise(names):
         layer, warnings = _layer(lower, upper, medians), dropped(evidence[lower], evidence[upper])

@@ -176,10 +176,7 @@ class Group:
 
     @cached_property
     def seen_share(self) -> float:
-        """Which share of the results was checked, at the step where it is the smallest.
-
-        1 if nothing hangs on it: no violation was found.
-        """
+        """The checked share of the results, at the step with the smallest; 1 if all are well."""
         if self._steps is not None:
             return min((step.seen_share for step in self._steps), default=1.0)
         return self.all.checked / (self.all.checked + self.all.unchecked) if self.unseen else 1.0

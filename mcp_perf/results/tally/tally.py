@@ -188,10 +188,7 @@ def _together(one: journal.LookedReplies, other: journal.LookedReplies) -> journ
 
 
 def fold(records: Iterable[journal.AnyRecord]) -> RunTally:
-    """Tally the records of one journal, in their order.
-
-    Raises JournalError when they do not begin with the run's own record.
-    """
+    """Tally the records of one run's journal, in their order. Raises JournalError for others."""
     stream = iter(records)
     first = next(stream, None)
     if first is None:

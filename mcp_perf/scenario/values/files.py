@@ -35,10 +35,7 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 
 def named(written: str, env: Mapping[str, str], base: Path) -> Path:
-    """Return the file that is written: inside a folder, or anywhere if `${env:NAME}` says so.
-
-    Raises InputError.
-    """
+    """Return the file, inside a folder unless `${env:NAME}` says otherwise. Raises InputError."""
     template = compile_template(written, env)
     if not template.constant:
         raise InputError(f"{quote(written)} contains ${{…}}", "only ${env:NAME} can be used here")

@@ -103,9 +103,7 @@ class Recording:
         """Return session -> number of the first session with the same calls, counted from 1."""
         first: dict[bytes, int] = {}
         numbered = enumerate(self.sessions.items(), 1)
-        return {
-            name: first.setdefault(_content(calls), number) for number, (name, calls) in numbered
-        }
+        return {name: first.setdefault(_content(calls), at) for at, (name, calls) in numbered}
 
     @property
     def at_once(self) -> int:

@@ -177,9 +177,7 @@ def _over_rate(
     y = y or x
     for name, what in every.items():
         for css, read in reads.items():
-            known = [
-                (one.rate_per_s, value) for one in what.levels if (value := read(one)) is not None
-            ]
+            known = [(one.rate_per_s, got) for one in what.levels if (got := read(one)) is not None]
             positions = [(x.at(rate), y.at(value)) for rate, value in known]
             lines += line(f"{css} {looks(arms)[name].css}", positions)
     description = f"{drawn} over journeys begun per second, for {', '.join(every)}."

@@ -107,9 +107,7 @@ def _drawings(report: Report) -> dict[str, Any]:
 
 def _key_chart(report: Report, drawn: Mapping[str, Any]) -> str:
     """Choose what is drawn in the first screen; where levels change, one curve would mix them."""
-    measured = (
-        turn for arm in report.arms.values() for turn in arm.rounds if turn.phase == "round"
-    )
+    measured = (one for arm in report.arms.values() for one in arm.rounds if one.phase == "round")
     steady = len({(turn.users, turn.rate_per_s) for turn in measured}) < 2
     choices = {
         "layers": report.layers,

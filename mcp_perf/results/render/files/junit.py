@@ -60,9 +60,7 @@ def _cases(report: Report) -> Iterator[Case]:
             said = f"{gate.reason} ({said})"
         yield report.scenario, gate.gate, _OUTCOMES[gate.verdict], gate.verdict, said
     for row in report.regressions:
-        base, new = (
-            numbers.plain(numbers.measured(value, row.unit)) for value in (row.base, row.new)
-        )
+        base, new = (numbers.plain(numbers.measured(one, row.unit)) for one in (row.base, row.new))
         if row.verdict is not None:
             said = f"base {base}, now {new}" if row.verdict == "PASS" else row.reason
             name = f"{row.arm}.{row.metric}"
