@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcp_perf.cli.answer import Commands, answer, in_json, is_quiet, say
-from mcp_perf.cli.read.runs import FOLDER
+from mcp_perf.cli.read.runs import FOLDER, history, store_option, writing
 from mcp_perf.cli.refused import PAGES, Refused, formats_option, read_formats
 from mcp_perf.cli.target import COMMAND, TargetCommand, told
 
@@ -17,25 +17,10 @@ if TYPE_CHECKING:
     from mcp_perf.agent.store import AgentStore
     from mcp_perf.agent.tasks import Mode
 
-_store = click.option(
-    "--store",
-    default="",
-    metavar="URL",
-    help="The database, a URL. Default: $MCP_PERF_STORE, or a file.",
-)
-_target = click.option(
-    "--target",
-    multiple=True,
-    metavar="ARM=URL",
-    help="Use this server, not the bundled system. May be repeated.",
-)
-_set = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change a value of the scenario. May be repeated.",
-)
+_INSTEAD = "Use this server, not the bundled system. May be repeated."
+_SET = "Change a value of the scenario. May be repeated."
+_target = click.option("--target", multiple=True, metavar="ARM=URL", help=_INSTEAD)
+_set = click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help=_SET)
 
 
 @click.group(cls=Commands)
@@ -54,20 +39,14 @@ def agent() -> None:
 def _opened(url: str) -> "Iterator[AgentStore]":
     """Open the store. Raises Refused, also for what is done with it."""
     from mcp_perf.agent.store import AgentStore  # noqa: PLC0415
-    from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
-    from mcp_perf.results.compare.history import HistoryError  # noqa: PLC0415
 
-    if wrong := problems(url):
-        raise Refused(wrong[0])
-    try:
-        yield AgentStore(chosen(url))
-    except HistoryError as error:
-        raise Refused(str(error)) from error
+    with history(url) as store:
+        yield AgentStore(store)
 
 
 @agent.command("import")
 @click.argument("folder", type=FOLDER, metavar="DIR")
-@_store
+@store_option
 def import_(folder: Path, store: str) -> None:
     """Import the records in DIR; they replace earlier imports from DIR.
 
@@ -91,7 +70,7 @@ def import_(folder: Path, store: str) -> None:
     for line in found.unread:
         say(f"Not read: {line}", err=True)
     if not found.records:
-        raise Refused(f"{folder}does not contain a record of a task")
+        raise Refused(f"{folder} does not contain a record of a task")
     with _opened(store) as kept:
         kept.replace(str(folder.resolve()), found.records)
     left = f", {len(found.unread)} not read" if found.unread else ""
@@ -102,7 +81,7 @@ def import_(folder: Path, store: str) -> None:
 @agent.command()
 @click.option("--out", type=FOLDER, help="Also write the leaderboard and the records to a folder.")
 @formats_option(PAGES)
-@_store
+@store_option
 def summary(out: Path | None, formats: str, store: str) -> None:
     """Show the leaderboard: control against mcp, overall, by task and by model.
 
@@ -121,18 +100,12 @@ def summary(out: Path | None, formats: str, store: str) -> None:
     with _opened(store) as kept:
         board, records = board_of(kept)
     if not records:
-        raise Refused(
-            "There are no records. Add some with mcp-perf agent import or agent run.",
-            *board.remarks,
-        )
+        none = "There are no records. Add some with mcp-perf agent import or agent run."
+        raise Refused(none, *board.remarks)
     answer(board, draw=lambda console: show(board, console))
     if out is not None:
-        try:
+        with writing(f"--out {out}", "folder"):
             write(board, records, out, chosen)
-        except OSError as error:
-            raise Refused(
-                f"--out {out} cannot be written ({error.strerror}); name another folder"
-            ) from None
         say(f"Leaderboard: {out / f'leaderboard.{chosen[0]}'}")
 
 
@@ -141,7 +114,7 @@ def summary(out: Path | None, formats: str, store: str) -> None:
 @click.option("--task", type=click.Choice(["1", "2", "3", "all"]), required=True)
 @_target
 @_set
-@_store
+@store_option
 def run(mode: "Mode", task: str, store: str, **where: Sequence[str]) -> None:
     """Do a task with scripted calls instead of an agent, and record a session.
 
@@ -161,7 +134,7 @@ def run(mode: "Mode", task: str, store: str, **where: Sequence[str]) -> None:
 )
 @_target
 @_set
-@_store
+@store_option
 def run_all(repeat: int, store: str, **where: Sequence[str]) -> None:
     """Do all tasks in both modes with scripted calls.
 
@@ -208,7 +181,7 @@ def _replay(
     is_flag=True,
     help="Visitors log in with the password that MCP_PERF_WEB_PASSWORD holds.",
 )
-@_store
+@store_option
 def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
     """Serve the session API, and the leaderboard as a page.
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from mcp_perf.cli.answer import answer, say
+from mcp_perf.cli.read.runs import history
 from mcp_perf.cli.refused import Refused
 
 
@@ -43,26 +44,19 @@ def dashboard(store: str, host: str, port: int, prune: timedelta | None, *, logi
       mcp-perf dashboard --store postgresql://me@db/perf --port 9000
       mcp-perf dashboard --prune 90d
     """
-    from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
-
-    if wrong := problems(store):
-        raise Refused(wrong[0])
-    if prune is None:
-        _serve(chosen(store), host, port, login=login)
-    else:
-        _prune(chosen(store), prune)
+    with history(store) as kept:
+        if prune is None:
+            _serve(kept, host, port, login=login)
+        else:
+            _prune(kept, prune)
 
 
 def _prune(store: str, age: timedelta) -> None:
-    from mcp_perf.results.compare.history import HistoryError  # noqa: PLC0415
     from mcp_perf.results.compare.stored import prune  # noqa: PLC0415
     from mcp_perf.results.render.words.numbers import counted  # noqa: PLC0415
 
     before = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
-    try:
-        deleted = prune(store, before=before)
-    except HistoryError as error:
-        raise Refused(str(error)) from error
+    deleted = prune(store, before=before)
     answer(
         {"deleted": deleted}, f"Deleted {counted(deleted, 'run')} that began before {before[:10]}."
     )

@@ -149,15 +149,9 @@ class _Runs:
         argv += [part for target in targets for part in ("--target", target)]
         argv += ["--out", str(out), "--format", "json"]
         argv += ["--users", str(users)] if users else []
-        ended = subprocess.run(  # noqa: S603 -- our own command
-            argv,
-            capture_output=True,
-            text=True,
-            timeout=_RUN_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            cwd=Path(__file__).resolve().parents[2],
-        )
+        piped: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+        here = Path(__file__).resolve().parents[2]
+        ended = subprocess.run(argv, timeout=_RUN_S, check=False, cwd=here, **piped)  # noqa: S603
         report = out / "report.json"
         if not report.is_file():
             raise DoctorFailed(f"the run {name} ended with {ended.returncode}: {ended.stderr}")

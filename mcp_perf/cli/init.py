@@ -182,4 +182,5 @@ def _check(output: Path) -> None:
     if output.suffix not in SUFFIXES:
         raise Refused(f"-o {output}: the name of a scenario must end in {SUFFIXES[0]}")
     if not output.parent.is_dir():
-        raise Refused(f"-o {output}: there is no folder {output.parent}; create it or name another")
+        where = f"there is no folder {output.parent}; create it, or name another"
+        raise Refused(f"-o {output}: {where}")

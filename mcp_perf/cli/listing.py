@@ -54,17 +54,11 @@ def systems(context: click.Context) -> None:
 
     if context.invoked_subcommand is not None:
         return
-    found = [
-        {
-            "name": system.name,
-            "summary": system.summary,
-            "targets": [f"system:{system.name}/{face}" for face in system.faces],
-        }
-        for system in available()
-    ]
-    lines = (
-        f"{one['name']:<14} {one['summary']}\n{'':<14} {', '.join(one['targets'])}" for one in found
-    )
+    found, lines = list[dict[str, object]](), list[str]()
+    for one in available():
+        targets = [f"system:{one.name}/{face}" for face in one.faces]
+        found.append({"name": one.name, "summary": one.summary, "targets": targets})
+        lines.append(f"{one.name:<14} {one.summary}\n{'':<14} {', '.join(targets)}")
     answer(found, *lines)
 
 

@@ -41,9 +41,8 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ("--header", "'NAME: VALUE'", "Header for the target. May be repeated."),
         ("--from", "FILE", "Configuration of an MCP client, or a recording."),
     ):
-        command = click.option(name, metavar=metavar, help=text, multiple=name == "--header")(
-            command
-        )
+        option = click.option(name, metavar=metavar, help=text, multiple=name == "--header")
+        command = option(command)
     return command
 
 
@@ -99,9 +98,8 @@ def _ask(what: str) -> str:
     from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
 
     if not sys.stdin.isatty():
-        raise InputError(
-            f"{what} must be entered", "run the command on a terminal, or write ${env:NAME}"
-        )
+        hint = "run the command on a terminal, or write ${env:NAME}"
+        raise InputError(f"{what} must be entered", hint)
     return str(click.prompt(what, hide_input=True, err=True))
 
 

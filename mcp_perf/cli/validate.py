@@ -39,17 +39,9 @@ def validate(files: Sequence[str]) -> None:
             targets = {arm: part.address for arm, part in scenario.arms.items()}
             does = told(scenario, targets, loaded.env)
             warnings = list(shortened(scenario))
-            found.append(
-                {
-                    "file": name,
-                    "name": scenario.name,
-                    "arms": list(scenario.arms),
-                    "journeys": list(scenario.journeys),
-                    "gates": len(scenario.gates),
-                    "does": does,
-                    "warnings": warnings,
-                }
-            )
+            about = {"file": name, "name": scenario.name, "gates": len(scenario.gates)}
+            parts = {"arms": list(scenario.arms), "journeys": list(scenario.journeys)}
+            found.append(about | parts | {"does": does, "warnings": warnings})
             lines.append(
                 f"{name}: ok ({scenario.name}; arms: {', '.join(scenario.arms)}; "
                 f"journeys: {len(scenario.journeys)}; gates: {len(scenario.gates)})"

@@ -61,9 +61,8 @@ def known_delays(report: ReportJson) -> Finding:
     """Judge how far percentiles of known delays come out wrong."""
     latency = report["arms"]["rest"]["latency_ms"]
     errors = {name: latency[name] / truth - 1 for name, truth in _KNOWN_MS.items()}
-    shown = ", ".join(
-        f"{name} {numbers.plain(numbers.change(error))}" for name, error in errors.items()
-    )
+    changes = {name: numbers.plain(numbers.change(error)) for name, error in errors.items()}
+    shown = ", ".join(map(" ".join, changes.items()))
     return Finding(
         "known delays (50, 200, 1000 ms)",
         shown + _held_up(report),
@@ -86,9 +85,8 @@ def noise(report: ReportJson) -> list[Finding]:
         for one in report["comparisons"]
         if one["metric"] in ("throughput", "p50", "p99") and one["effect_needed"]
     }
-    shown = ", ".join(
-        f"{name} {numbers.said(effect - 1, 'fraction')}" for name, effect in effects.items()
-    )
+    shares = {name: numbers.said(effect - 1, "fraction") for name, effect in effects.items()}
+    shown = ", ".join(map(" ".join, shares.items()))
     return [
         Finding(
             "noise from round to round",
@@ -154,11 +152,9 @@ def show(found: Sequence[Finding], console: Console) -> None:
         table.add_row(mark, what, Text(finding.found))
     console.print(table)
     poor = [finding.what for finding in found if not finding.fine]
-    verdict = (
-        f"This machine cannot measure well: {', '.join(poor)}. Close other programs, or use "
-        "another machine."
-        if poor
-        else "This machine can measure well."
-    )
+    verdict = "This machine can measure well."
+    if poor:
+        hint = "Close other programs, or use another machine."
+        verdict = f"This machine cannot measure well: {', '.join(poor)}. {hint}"
     console.print()
     console.print(Text(verdict, "bold"))

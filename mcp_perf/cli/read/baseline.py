@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from mcp_perf.cli.answer import Commands, answer
-from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_run
+from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_run, writing
 from mcp_perf.cli.refused import Refused
 
 
@@ -43,21 +43,13 @@ def save(runs: Sequence[Path], output: Path | None) -> None:
         raise Refused("A run is named twice. Name each run once.")
     name = numbers[0].identity.scenario
     if output is None and (not name or Path(name).name != name):  # a journal may be somebody else's
-        raise Refused(
-            f"{runs[0]}: its scenario {name!r} cannot be the name of a file. "
-            "Name the baseline with -o"
-        )
+        why = f"its scenario {name!r} cannot be the name of a file"
+        raise Refused(f"{runs[0]}: {why}. Name the baseline with -o")
     path = output or Path("baselines") / f"{name}.json"
-    try:
+    with writing(path, "file with -o"):
         write(numbers, path)
-    except OSError as error:
-        raise Refused(
-            f"{path} cannot be written ({error.strerror}); name another file with -o"
-        ) from None
-    answer(
-        {"file": path, "runs": [run.run_id for run in numbers]},
-        f"{path}: {len(numbers)} run{'s' if len(numbers) > 1 else ''}",
-    )
+    count = f"{len(numbers)} run{'s' if len(numbers) > 1 else ''}"
+    answer({"file": path, "runs": [run.run_id for run in numbers]}, f"{path}: {count}")
 
 
 @baseline.command()

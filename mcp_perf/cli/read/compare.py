@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcp_perf.cli.output.ci import Job
     from mcp_perf.results.compare.report import CompareReport
 
+_NOTHING: Final = "Nothing was compared. The output of this step says why."
 _PAIRS: Final = click.IntRange(min=3)
 _EXITS: Final = """\b
 Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
@@ -157,9 +158,7 @@ def _releases(
                 code, _ = again(["run", *words, *outs], stdout=subprocess.DEVNULL)
                 if code >= Refused.exit_code:  # it has said why
                     if page is not None:
-                        page.refuse(
-                            code, ["Nothing was compared. The output of this step says why."]
-                        )
+                        page.refuse(code, [_NOTHING])
                     return code
     except ScenarioError as error:
         raise Refused(*map(str, error.problems)) from error

@@ -1,6 +1,7 @@
 """Runs and baselines, as a command line names them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,32 @@ if TYPE_CHECKING:
     from mcp_perf.results.document.run_numbers import RunNumbers
 
 FOLDER: Final = click.Path(path_type=Path)
+_STORE: Final = "The database, a URL. Default: $MCP_PERF_STORE, or a file."
+store_option: Final = click.option("--store", default="", metavar="URL", help=_STORE)
+
+
+@contextmanager
+def history(store: str) -> Iterator[str]:
+    """Give the address of the history. Raises Refused, also for what is done with it."""
+    from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
+    from mcp_perf.results.compare.history import HistoryError  # noqa: PLC0415
+
+    if wrong := problems(store):
+        raise Refused(wrong[0])
+    try:
+        yield chosen(store)
+    except HistoryError as error:
+        raise Refused(str(error)) from error
+
+
+@contextmanager
+def writing(path: object, what: str) -> Iterator[None]:
+    """Refuse what cannot be written; `what` is to be named instead."""
+    try:
+        yield
+    except OSError as error:
+        why = f"cannot be written ({error.strerror}); name another {what}"
+        raise Refused(f"{path} {why}") from None
 
 
 def read_base(path: Path) -> "list[RunNumbers]":

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from mcp_perf.cli.answer import answer
-from mcp_perf.cli.read.runs import FOLDER
+from mcp_perf.cli.read.runs import FOLDER, history, store_option, writing
 from mcp_perf.cli.refused import Refused, scenario_names
 
 
@@ -19,12 +19,7 @@ from mcp_perf.cli.refused import Refused, scenario_names
     metavar="ARM.METRIC",
     help="A metric of an arm, such as mcp.p95. May be repeated.",
 )
-@click.option(
-    "--store",
-    default="",
-    metavar="URL",
-    help="The database, a URL. Default: $MCP_PERF_STORE, or a file.",
-)
+@store_option
 @click.option(
     "--html", "page", type=FOLDER, metavar="FILE", help="Also write the trends to this HTML page."
 )
@@ -43,32 +38,25 @@ def trend(
       mcp-perf trend echo
       mcp-perf trend echo --metric mcp.p95 --html trend.html
     """
-    from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
-    from mcp_perf.results.compare.history import HistoryError, points  # noqa: PLC0415
+    from mcp_perf.results.compare.history import points  # noqa: PLC0415
     from mcp_perf.results.render.console.history_terminal import trend_tables  # noqa: PLC0415
     from mcp_perf.results.render.files import pdf, trend_page  # noqa: PLC0415
     from mcp_perf.results.stats.trend import lines  # noqa: PLC0415
 
-    if wrong := problems(store):
-        raise Refused(wrong[0])
-    try:
-        found = lines(points(chosen(store), scenario.replace("_", "-"), _metrics(metrics)))
-    except HistoryError as error:
-        raise Refused(str(error)) from error
+    with history(store) as kept:
+        found = lines(points(kept, scenario.replace("_", "-"), _metrics(metrics)))
     if not found:
         asked = " ".join([scenario, *metrics]).strip() or "anything"
         raise Refused(f"The history has no valid run of {asked}. Add one with mcp-perf run.")
     for option, path in (("--html", page), ("--pdf", paper)):
+        if path is None:
+            continue
+        whole = trend_page.render(found)
         try:
-            if path is not None:
-                whole = trend_page.render(found)
+            with writing(f"{option} {path}", "file"):
                 path.write_bytes(pdf.render(whole) if option == "--pdf" else whole.encode())
         except pdf.PdfError as error:
             raise Refused(f"{option}: {error}") from None
-        except OSError as error:
-            raise Refused(
-                f"{option} {path} cannot be written ({error.strerror}); name another file"
-            ) from None
     answer(found, draw=lambda console: trend_tables(found, console))
 
 
@@ -80,10 +68,7 @@ def _metrics(texts: Sequence[str]) -> list[tuple[str, str]]:
     for text in texts:
         arm, dot, metric = text.rpartition(".")
         if not (dot and arm) or metric not in COMPARED:
-            known = ", ".join(COMPARED)
-            raise Refused(
-                f"--metric {text}: write ARM.METRIC, such as mcp.p95, with one of "
-                f"the metrics {known}"
-            )
+            hint = "write ARM.METRIC, such as mcp.p95, with one of the metrics"
+            raise Refused(f"--metric {text}: {hint} {', '.join(COMPARED)}")
         found.append((arm, metric))
     return found or [("", "throughput"), ("", "p95")]
