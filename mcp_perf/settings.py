@@ -32,6 +32,8 @@ FILE: Final = "mcp-perf.toml"
 DEFAULT: Final = "default"
 _LOOK: Final = ("log_format", "colour")
 _NOT_SET: Final = SecretStr("")
+_OUT: Final = "The folder for all runs. Default: reports/out in a checkout, else mcp-perf-out."
+_STORE: Final = "The URL of the database that remembers runs. Default: a file next to them."
 _named: list[Path] = []
 """The file of `--env-file`, once it was given."""
 
@@ -53,16 +55,8 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True
     )
 
-    out: str = Field(
-        "",
-        description=(
-            "The folder for all runs. Default: reports/out in a checkout, else mcp-perf-out."
-        ),
-    )
-    store: str = Field(
-        "",
-        description=("The URL of the database that remembers runs. Default: a file next to them."),
-    )
+    out: str = Field("", description=_OUT)
+    store: str = Field("", description=_STORE)
     scenario: str = Field("twilio-tasks", description="The scenario to run if none is named.")
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],

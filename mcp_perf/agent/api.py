@@ -224,10 +224,8 @@ def _tell_errors(own: FastAPI) -> None:
         return told(status, message, hint, {"sessionId": str(problem)})
 
     async def invalid(_: Request, problem: Any) -> JSONResponse:
-        wrong = [
-            {"where": ".".join(map(str, one["loc"])), "what": one["msg"]}
-            for one in problem.errors()
-        ]
+        found = problem.errors()
+        wrong = [{"where": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in found]
         return told(422, "The request is invalid.", "GET /docs describes it.", wrong)
 
     async def http(_: Request, problem: Any) -> JSONResponse:

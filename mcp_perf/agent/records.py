@@ -119,9 +119,8 @@ def read(raw: Any, file: str = "") -> ReadRecord:
     if not isinstance(raw, Mapping):
         raise Unreadable("this is not a JSON object")
     if not {"mode", "taskNumber", "taskId", "startTime", "apiCalls"} & raw.keys():
-        raise Unreadable(
-            "this is not a record of a task: it has neither mode, taskNumber nor taskId"
-        )
+        known = "neither mode, taskNumber nor taskId"
+        raise Unreadable(f"this is not a record of a task: it has {known}")
     changes: list[str] = []
     named = _NAME.fullmatch(file)
     mode, task, directory = named.groups() if named else (None, None, None)
@@ -141,9 +140,8 @@ def read(raw: Any, file: str = "") -> ReadRecord:
         if key in raw:
             found[field] = _changed(key, raw[key], change, changes)
     if foreign := [key for key in raw if key not in {*_KEYS.values(), "taskNumber"}]:
-        changes.append(
-            f"ignored, because records do not have these keys: {', '.join(map(str, foreign))}"
-        )
+        ignored = ", ".join(map(str, foreign))
+        changes.append(f"ignored, because records do not have these keys: {ignored}")
     found.setdefault("completed", bool(found.get("end_time")))
     _in_ms(raw, found, changes)
     tokens = [found.get(name) for name in ("tokens_in", "tokens_out")]
@@ -172,10 +170,8 @@ def _mode(value: Any) -> str:
 
 
 def _task(value: Any) -> int:
-    whole = isinstance(value, float) and value.is_integer()
-    found = re.fullmatch(
-        r"(?i)\s*(?:task)?[\s_-]*(\d{1,9})\s*", str(int(value) if whole else value)
-    )
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    found = re.fullmatch(r"(?i)\s*(?:task)?[\s_-]*(\d{1,9})\s*", str(whole))
     if found is None or isinstance(value, bool):
         raise Unreadable("task is missing" if value is None else f"task {value!r} is not a number")
     return int(found[1])

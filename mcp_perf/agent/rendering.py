@@ -51,14 +51,13 @@ def as_csv(records: Sequence[TaskRecord]) -> str:
 def cells(one: MeasuredChange) -> tuple[str, ...]:
     """Write a metric as it is published, next to what the tests say."""
     spreads = [one.spread[mode] for mode in MODES]
+    interval = " to ".join(f"{end:+.1f}" for end in one.change_ci95 or ())
     return (
         *(one.metric, _fixed(one.control), _fixed(one.mcp), _percent(one.change_percent)),
         " / ".join(str(spread.n) for spread in spreads),
         " / ".join(numbers.significant(spread.median) for spread in spreads),
         " / ".join(numbers.significant(spread.sd) for spread in spreads),
-        numbers.NONE
-        if one.change_ci95 is None
-        else " to ".join(f"{end:+.1f}" for end in one.change_ci95),
+        interval or numbers.NONE,
         numbers.p_value(one.p_value),
     )
 

@@ -19,10 +19,8 @@ class Replay:
 
     def __init__(self, store: AgentStore, task: int, mode: Mode) -> None:
         self._store = store
-        server = "twilio" if mode == "mcp" else ""
-        self._new = NewSession(
-            mode=mode, taskNumber=task, model=MODEL, server=server, client="mcp-perf"
-        )
+        names = {"model": MODEL, "server": "twilio" if mode == "mcp" else "", "client": "mcp-perf"}
+        self._new = NewSession(mode=mode, taskNumber=task, **names)
         self._session = ""
 
     def call(self, call: Mapping[str, str | float]) -> None:

@@ -78,9 +78,8 @@ NAMES: Final[dict[type[Any], str]] = {
 def begun(new: NewSession, session: str, now_ms: int) -> TaskRecord:
     """Return the record of a session that begins: nothing has happened yet."""
     counts = ("api_calls", "interactions", "tokens_in", "tokens_out", "total_tokens")
-    nothing: dict[str, Any] = dict.fromkeys(
-        (*counts, "cache_writes", "cache_reads", "conversation_history_index"), 0
-    )
+    others = ("cache_writes", "cache_reads", "conversation_history_index")
+    nothing: dict[str, Any] = dict.fromkeys((*counts, *others), 0)
     return TaskRecord(
         mode=new.mode,
         task_id=new.taskNumber,

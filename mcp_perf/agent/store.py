@@ -155,9 +155,8 @@ def _applied(connection: sa.Connection, change: SessionChange) -> AgentSession |
     counted = {"events": _SESSIONS.c.events + 1}
     # First the row is taken for this transaction: what is read from it then does not change.
     taken = connection.execute(mine.where(_SESSIONS.c.completed.is_(False)).values(counted))
-    row = connection.execute(
-        sa.select(_SESSIONS.c.events, _SESSIONS.c.record).where(_SESSIONS.c.id == change.session)
-    ).first()
+    now = sa.select(_SESSIONS.c.events, _SESSIONS.c.record)
+    row = connection.execute(now.where(_SESSIONS.c.id == change.session)).first()
     if row is None:
         return UnknownSession(change.session)
     if not taken.rowcount:

@@ -19,6 +19,7 @@ from mcp_perf.load.prepare.prepare import prepare, read
 from mcp_perf.load.web import guard, page
 from mcp_perf.load.web.admission import LIVE, Admission, password
 
+_PAGE: Final = "The live page, with control against mcp and the verdict:"
 _MOST_BYTES: Final = 64 * 1024
 """Of a request to the page."""
 
@@ -79,9 +80,7 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
     web_ui.app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
     web_ui.app.wsgi_app = guard.Guard(web_ui.app.wsgi_app, served, admission)
     live = admission.opened(served.address.rstrip("/") + LIVE)
-    told = (
-        f"{admission.told(served.address)}The live page, with control against mcp and the verdict:"
-    )
+    told = f"{admission.told(served.address)}{_PAGE}"
     return admission.opened(served.address), f"{told}\n    {live}\n"
 
 

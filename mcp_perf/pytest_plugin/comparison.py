@@ -34,10 +34,8 @@ from mcp_perf.scenario.model.gates import Gate
 FORMATS: Final = ("html", "json", "md")
 _NODE: Final = "pytest"
 NO_LIMITS: Final = {
-    "generator_cpu": 1e9,
-    "loop_lag_p99_ms": 1e9,
-    "late_starts": 1.0,
-    "lost_time": 1.0,
+    **dict.fromkeys(("generator_cpu", "loop_lag_p99_ms"), 1e9),
+    **dict.fromkeys(("late_starts", "lost_time"), 1.0),
 }
 """The process that measures is, for all that runs inside it, also the one that is measured."""
 _OF_WHOLE_BLOCKS: Final = frozenset(

@@ -134,9 +134,8 @@ def load_run(request: pytest.FixtureRequest, benchmark: Any) -> LoadRun:
     def told(report: Report, folder: Path) -> None:
         known.reports[test], known.runs[test] = report, folder
 
-    return LoadRun(
-        benchmark, known.folder or settings.runs(request.config.invocation_params.dir), told
-    )
+    here = request.config.invocation_params.dir
+    return LoadRun(benchmark, known.folder or settings.runs(here), told)
 
 
 @pytest.fixture(scope="session")
@@ -204,9 +203,8 @@ def _folder(here: Path, asked: str) -> Path:
         folders.make(folder)
         taken = any(folder.iterdir())
     except OSError as error:
-        raise pytest.UsageError(
-            f"{OPTION}={asked}: {error.strerror}; name another folder"
-        ) from error
+        why = f"{error.strerror}; name another folder"
+        raise pytest.UsageError(f"{OPTION}={asked}: {why}") from error
     if taken:
         raise pytest.UsageError(
             f"{OPTION}={asked}: that folder is not empty. Name a new one; to test what lies in it, "

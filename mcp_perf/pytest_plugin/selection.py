@@ -46,14 +46,11 @@ def missing(entry: Entry, tests: Iterable[Test]) -> str:
     """Say that there is no such benchmark, and which it may have become."""
     known = [f"{file.name}::{name}" for file, name in tests if file.parent == entry.path.parent]
     near = difflib.get_close_matches(entry.benchmark, known, n=3, cutoff=0.6)
-    hint = (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else "remove its gates, or restore the benchmark"
-    )
+    gone = "Remove its gates, or restore the benchmark"
+    hint = f"Did you mean {' or '.join(near)}?" if near else gone
     return (
         f"{entry.location}: there is no benchmark {entry.benchmark} that uses side_by_side. "
-        f"It may have been renamed or removed: {hint[0].upper()}{hint[1:]}"
+        f"It may have been renamed or removed: {hint}"
     )
 
 

@@ -58,11 +58,8 @@ class SideBySide:
         self._used = True
         wrong = [name for name in sides if not _SIDE.fullmatch(name)]
         if wrong or len(sides) < 2:
-            what = (
-                f"{wrong[0]!r} is not a valid name of a side"
-                if wrong
-                else "one side is not a comparison"
-            )
+            named = f"{wrong[0]!r} is not a valid name of a side" if wrong else ""
+            what = named or "one side is not a comparison"
             pytest.fail(f"{what}: give two or more, named by letters, digits, - and _")
         unknown = self.entry.unknown_sides(list(sides)) if self.entry else []
         if self.entry and unknown:

@@ -71,9 +71,8 @@ def measure(
                 begin_ns, begin_cpu = clock(), cpu()
                 blocks = _blocks(sides[name], measured.block[name], round_ns, clock)
                 wall_ns, cpu_ns = clock() - begin_ns, cpu() - begin_cpu
-                measured.turns.append(
-                    SideTurn(name, number, begin_ns - zero_ns, blocks, cpu_ns, wall_ns)
-                )
+                turn = SideTurn(name, number, begin_ns - zero_ns, blocks, cpu_ns, wall_ns)
+                measured.turns.append(turn)
     return measured
 
 

@@ -81,9 +81,8 @@ def _only(name: str, files: Sequence[Path]) -> Path:
     for other in others:
         if other.read_bytes() != first.read_bytes():
             message = f"two files have the name {quote(name)}: {first} and {other}"
-            raise ScenarioError(
-                [Problem("--scenario", 0, message, "write the path of the one to run")]
-            )
+            hint = "write the path of the one to run"
+            raise ScenarioError([Problem("--scenario", 0, message, hint)])
     return first
 
 

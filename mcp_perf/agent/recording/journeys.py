@@ -42,9 +42,8 @@ def made(recording: Recording, given: Given, file: Path, base: Path) -> tuple[st
             remarks.append(f"Left out: sessions from {number} on, because a file cannot hold more")
             break
         lines += journey
-    replayed = (
-        f"At the recorded times: load: {{replay: {file.name}}}, with the file next to this one"
-    )
+    times = f"load: {{replay: {file.name}}}"
+    replayed = f"At the recorded times: {times}, with the file next to this one"
     longest_s, load = _load(sessions)
     slowest_ms = max(call.ms for calls in sessions for call in calls)
     text = written(

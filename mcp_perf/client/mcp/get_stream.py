@@ -76,9 +76,8 @@ class Listener:
         first = self._first = Reply(self.clock())
         self._thread.start()
         if not self._settled.wait(timeout_s):  # a reply of our own: the thread writes on in its
-            first = Reply(first.start_ns).fail(
-                TIMEOUT, "the stream was not opened before the timeout"
-            )
+            late = "the stream was not opened before the timeout"
+            first = Reply(first.start_ns).fail(TIMEOUT, late)
         first.end_ns = self.clock()
         return first
 

@@ -166,10 +166,8 @@ def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
         if eras.MODERN in supported:
             reply = ask("server/discover", {}, modern=True)
         elif supported and not supported & {*eras.HANDSHAKE}:
-            shown = ", ".join(sorted(supported))
-            raise NegotiationError(
-                f"the server only speaks MCP {shown}, which mcp-perf does not know"
-            )
+            only = f"the server only speaks MCP {', '.join(sorted(supported))}"
+            raise NegotiationError(f"{only}, which mcp-perf does not know")
     result = jsonrpc.result_of(reply) if reply.outcome == OK else {}
     versions = result.get("supportedVersions")
     if isinstance(versions, list) and eras.MODERN in versions:
@@ -196,9 +194,8 @@ def agree(terms: Terms, ask: Ask) -> bool:
     if reply.outcome != OK and terms.protocol == "auto":
         best = next((one for one in eras.VERSIONS if one in _listed(reply, wanted)), "")
         if best:
-            terms.remark(
-                f"uses MCP {best}, because the server refused {wanted} and lists this version"
-            )
+            why = f"the server refused {wanted} and lists this version"
+            terms.remark(f"uses MCP {best}, because {why}")
         if best == eras.MODERN and discover(terms, ask):
             return False
         if best in eras.HANDSHAKE:

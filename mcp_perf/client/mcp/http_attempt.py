@@ -141,13 +141,9 @@ class HttpAttempt(CallAttempt):
         if reply.session_lost == REOPENED and loss_in(reply):
             reply.healed = ELSEWHERE
         error = jsonrpc.error_of(reply) if client.terms.modern else None
-        if (
-            error is None
-            or error.code != jsonrpc.HEADER_MISMATCH
-            or not isinstance(self.call, Call)
-        ):
+        if error is None or error.code != jsonrpc.HEADER_MISMATCH:
             return False
-        if not messenger.relist(self.call, self.connection):
+        if not isinstance(self.call, Call) or not messenger.relist(self.call, self.connection):
             return False
         reply.healed = reply.healed or RELISTED
         return True
@@ -167,11 +163,8 @@ class HttpAttempt(CallAttempt):
             terms.sleep(min(pause_s, left_s))
             if pause_s >= left_s:  # and not a moment earlier, says the server
                 reply.end_ns = terms.clock()
-                asked = (
-                    "the stream ended, and the server forbids resuming it for "
-                    f"{pause_s:g} s (retry)"
-                )
-                return reply.fail(TIMEOUT, asked)
+                asked = f"the server forbids resuming it for {pause_s:g} s (retry)"
+                return reply.fail(TIMEOUT, f"the stream ended, and {asked}")
             request = self.client.messenger.stream_request(last_event)
             left_s = terms.left_s(reply.start_ns, self.timeout_s)
             more = connection.exchange(request, left_s, self.is_answer, keep=self.keep)

@@ -89,9 +89,8 @@ def recorder_for(file: str) -> Callable[..., Recorder]:
     try:
         Path(file).open("ab").close()
     except OSError as error:
-        raise Refusal(
-            f"--log-calls {file}: the file cannot be written ({error.strerror}); name another file"
-        ) from error
+        why = f"the file cannot be written ({error.strerror}); name another file"
+        raise Refusal(f"--log-calls {file}: {why}") from error
     return partial(LoggedRecorder, log=partial(append, Path(file)))
 
 

@@ -19,9 +19,8 @@ def dry_run(options: RunOptions, user: User, show: Callable[[LoggedCall], None])
         prepared = prepare(replace(options, users=1, out=folder), user)
         scenario = prepared.loaded.scenario
         # All are as frequent as each other, so that each comes once.
-        even = {
-            name: one.model_copy(update={"weight": 1.0}) for name, one in scenario.journeys.items()
-        }
+        journeys = scenario.journeys.items()
+        even = {name: one.model_copy(update={"weight": 1.0}) for name, one in journeys}
         once = replace(prepared.loaded, scenario=scenario.model_copy(update={"journeys": even}))
         counted = recorder, lambda **_event: None
         made = UserPool(once, prepared.targets, *counted, identities=prepared.identities)

@@ -174,9 +174,8 @@ class Run:
         if prepared.searching:
             return search.turns(prepared.turns, started, self._followed(started))
         if prepared.loaded.scenario.load.shape == DOUBLING:
-            return doubling.turns(
-                prepared.turns, prepared.loaded.scenario.limits.drain, self._followed(started)
-            )
+            drain_s = prepared.loaded.scenario.limits.drain
+            return doubling.turns(prepared.turns, drain_s, self._followed(started))
         if bound is None:
             return prepared.turns
         return calibration.turns(prepared.turns, bound, self._followed(started), self.note)

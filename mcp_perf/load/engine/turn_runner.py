@@ -118,9 +118,8 @@ class TurnRunner:
         self.recorder.end()
         calls = self.recorder.calls - calls_before
         ended = self._ended(open_turn, calls)
-        self.answer(
-            "done", {"turn": turn.number, "late": late, "ended": msgspec.to_builtins(ended)}
-        )
+        done = {"turn": turn.number, "late": late, "ended": msgspec.to_builtins(ended)}
+        self.answer("done", done)
 
     def _complete(self, open_turn: OpenTurn, most_s: float) -> float:
         """Give journeys on their way as long as the first one took; return how long that was."""

@@ -122,11 +122,8 @@ class UserPool:
         self._pause = _pause(loaded.scenario.load.think)
         self._shared: dict[str, clients.SharedSession] = {}
         self._roster = Roster(identities if loaded.scenario.identities else None)
-        self._with_sessions = [
-            arm
-            for arm, target in targets.items()
-            if target.kind == "mcp" and not _stateless(target)
-        ]
+        having = (one for one in targets.values() if one.kind == "mcp" and not _stateless(one))
+        self._with_sessions = [one.arm for one in having]
 
     def add(self) -> UserContext:
         """Make one more user. Raises NoneLeft when there is no identity for it."""
@@ -245,11 +242,9 @@ class UserPool:
 
     def _client(self, target: ArmTarget, identity: Identity) -> clients.ArmClient:
         personal = target.personal
-        where = (
-            target.destination
-            if personal is None
-            else personal.destination(target.destination, identity)
-        )
+        where = target.destination
+        if personal is not None:
+            where = personal.destination(where, identity)
         if isinstance(where, Endpoint) and target.kind == "http":
             return RestClient(where, waits=self._watchdog.wait_for)
         if isinstance(target.destination, Code) and target.kind == "python":

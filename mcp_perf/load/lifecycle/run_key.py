@@ -153,20 +153,15 @@ class WorkerEnd:
         if self._signer is not None and (message := self._signer.open(frame)) is not None:
             return message
         if _same(frame, _LATE + _sign(self._key, _LATE, self.node)):
-            late = (
-                f"worker {self.node} connected after the run had begun: start "
-                "workers before the run"
-            )
-            raise Refusal(late, code=TOO_LATE)
+            late = f"worker {self.node} connected after the run had begun"
+            raise Refusal(f"{late}: start workers before the run", code=TOO_LATE)
         if _same(frame, _WELCOME + drawn + _sign(self._key, _WELCOME, self.node, drawn)):
             if self._signer is None:
                 self._signer = Signer(self._key, drawn, self.node, master=False)
             return None
         if frame == _STRANGER and self._signer is None:
-            where = f"the master at {self._master}"
-            raise Refusal(
-                f"{where} has a different run key: set {VARIABLE} to the same key there and here"
-            )
+            differs = f"the master at {self._master} has a different run key"
+            raise Refusal(f"{differs}: set {VARIABLE} to the same key there and here")
         if self._tell is not None:
             self._tell(f"Messages from {self._master} are not signed with the run key")
             self._tell = None

@@ -44,9 +44,8 @@ def turns(first: Sequence[Turn], run: RunStarted, tally: RunTally) -> Iterator[T
         searching = False
         for arm in rules if round_ % 2 else reversed(rules):
             while (step := next_step(tally, arm, rules[arm])) is not None:
-                yield Turn(
-                    number, arm, step.phase, round_, step.seconds, users, step.rate, step.rest_s
-                )
+                timed = step.seconds, users, step.rate, step.rest_s
+                yield Turn(number, arm, step.phase, round_, *timed)
                 number += 1
                 if step.phase == "round":
                     searching = True

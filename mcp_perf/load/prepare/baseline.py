@@ -29,12 +29,8 @@ def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, An
         raise Refusal(f"--baseline {error}") from error
     planned = identity(scenario.name, workload(scenario), load, environment())
     if problems := refused(runs, planned):
-        raise Refusal(
-            *(
-                f"--baseline {path}: this run cannot be compared with it; {line}"
-                for line in problems
-            )
-        )
+        cannot = f"--baseline {path}: this run cannot be compared with it"
+        raise Refusal(*(f"{cannot}; {line}" for line in problems))
     return Baseline(tolerance=allowed, runs=runs)
 
 

@@ -47,11 +47,8 @@ def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
     for identity in identities:
         hide_secrets(identity, hidden)
     if len(identities) < users:
-        message = (
-            f"identities: {rows.file} has {len(identities)} rows, but the run "
-            f"has {users} users: add rows, or run with -u {len(identities)}"
-        )
-        raise Refusal(message)
+        found = f"{rows.file} has {len(identities)} rows, but the run has {users} users"
+        raise Refusal(f"identities: {found}: add rows, or run with -u {len(identities)}")
     return identities
 
 

@@ -28,8 +28,11 @@ _OUT: Final = (
     "The folder for the results of this run; default: a new one in "
     "reports/out (checkout) or mcp-perf-out."
 )
+_DEFAULT: Final = f"default: ${VARIABLE}, or a file next to the runs."
+_POINT: Final = "Point an arm at another server: ARM=URL."
 _MORE: Final = "May be repeated."
 _ARGUMENTS: Final[tuple[tuple[str, Any, str, str], ...]] = (
+    ("--target", [], "ARM=URL", f"{_POINT} Repeat it for further arms."),
     ("--arm", [], "ARM", f"Run only this arm. {_MORE}"),
     ("--set", [], "PATH=VALUE", f"Change a value of the scenario: load.users=50. {_MORE}"),
     ("--allow", [], "HOST", f"Confirm that this public host's owners agree. {_MORE}"),
@@ -38,15 +41,7 @@ _ARGUMENTS: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("--tolerance", TOLERANCE, "SHARE", "How much worse than the baseline a metric may be."),
     ("--protocol", "", "VERSION", "The MCP version of all MCP arms, such as 2025-11-25."),
     ("--log-calls", "", "FILE", "Write every request and answer to this file, as JSONL."),
-    (
-        "--store",
-        "",
-        "URL",
-        (
-            f"The database that remembers runs, a URL; default: ${VARIABLE}, or "
-            "a file next to the runs."
-        ),
-    ),
+    ("--store", "", "URL", f"The database that remembers runs, a URL; {_DEFAULT}"),
 )
 """Our other arguments: name, default, what their value is called, help."""
 
@@ -61,14 +56,6 @@ def add(parser: Any) -> None:
         help="What to run: the name of a scenario, or the path of a YAML file.",
         include_in_web_ui=True,
     )
-    parser.add_argument(
-        "--target",
-        action="append",
-        default=[],
-        metavar="ARM=URL",
-        help="Point an arm at another server: ARM=URL. Repeat it for further arms.",
-        include_in_web_ui=True,
-    )
     for name, default, metavar, text in _ARGUMENTS:
         parser.add_argument(
             name,
@@ -76,7 +63,7 @@ def add(parser: Any) -> None:
             default=default,
             metavar=metavar,
             help=text,
-            include_in_web_ui=False,
+            include_in_web_ui=name == "--target",
         )
 
 

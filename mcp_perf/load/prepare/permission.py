@@ -157,10 +157,8 @@ def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> It
     if load.shape == BREAKPOINT:
         yield "a search for the capacity loads it until it fails"
     elif load.open and load.peak * calls > MOST_CALLS_PER_S:
-        yield (
-            f"{load.peak * calls:g} calls/s, but more than {MOST_CALLS_PER_S:g} "
-            "need its owners' permission"
-        )
+        much = f"{load.peak * calls:g} calls/s, but more than {MOST_CALLS_PER_S:g}"
+        yield f"{much} need its owners' permission"
     elif not load.open and users > MOST_USERS:
         yield f"{counted(users, 'user')}, but more than {MOST_USERS} need its owners' permission"
 

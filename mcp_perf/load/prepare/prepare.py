@@ -140,9 +140,8 @@ class Prepared:
             "think_s": list(load_.think),
         }
         if load_.stages:
-            described["stages"] = [
-                stage.model_dump(mode="json", exclude_none=True) for stage in load_.stages
-            ]
+            kept: dict[str, Any] = {"mode": "json", "exclude_none": True}
+            described["stages"] = [stage.model_dump(**kept) for stage in load_.stages]
         if not self.searching:
             described["order"] = [turn.arm for turn in rounds]
         if load_.open:
@@ -239,9 +238,8 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
         folders.make(folder)
     except OSError as error:
         prepared.systems.stop()
-        raise Refusal(
-            f"--out {folder}: the folder cannot be created ({error.strerror}); name another one"
-        ) from error
+        why = f"the folder cannot be created ({error.strerror}); name another one"
+        raise Refusal(f"--out {folder}: {why}") from error
     except BaseException as error:
         prepared.systems.stop()
         if isinstance(error, Refusal) and error.keep_logs:

@@ -34,10 +34,8 @@ def provision_all(
     provisioner = _Provisioner(provision, loaded, run)
     provisioned: list[Identity] = []
     pool = Pool(MOST_AT_ONCE)
-    told = (
-        f"identities: {provision.post} did not answer for all {len(rows)} users within {MOST_S:g} s"
-    )
-    late = Refusal(told, code=UNREACHABLE)
+    told = f"did not answer for all {len(rows)} users within {MOST_S:g} s"
+    late = Refusal(f"identities: {provision.post} {told}", code=UNREACHABLE)
     try:
         with gevent.Timeout(MOST_S, late):
             for made in pool.imap(provisioner.attempt, rows):
@@ -108,11 +106,8 @@ class _Provisioner:
             found = {name: get(root) for name, get in self._take.items()}
         except JMESPathError as error:
             # Not what jmespath says: it shows what it has found.
-            why = (
-                str(error)
-                if isinstance(error, TooMuch)
-                else "a function gets a value of the wrong type"
-            )
+            wrong = "a function gets a value of the wrong type"
+            why = str(error) if isinstance(error, TooMuch) else wrong
             raise self._refusal(row, CONFIGURATION, f"take: {why}") from error
         for name, value in found.items():
             if value is None or value == "":

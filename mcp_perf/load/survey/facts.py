@@ -119,12 +119,9 @@ def _tools(target: ArmTarget) -> dict[str, Details]:
 
 def _faults(target: ArmTarget) -> list[str]:
     schemas = {
-        f"tool {name}: its {kind}": schema
+        f"tool {name}: its {kind}Schema": schema
         for name, tool in (target.tools or {}).items()
-        for kind, schema in (
-            ("inputSchema", tool.input_schema),
-            ("outputSchema", tool.output_schema),
-        )
+        for kind, schema in {"input": tool.input_schema, "output": tool.output_schema}.items()
     }
     found = {what: unusable(schema) for what, schema in schemas.items()}
     return [f"{what} cannot be used: {why}" for what, why in found.items() if why]

@@ -94,9 +94,8 @@ def of_recording(path: Path, recording: Recording) -> Given:
     found = replace(of_line(recording.target), name=path.stem, typed=typed)
     # An arm over HTTP+SSE is of the other era, whatever its server would speak, too.
     named = recording.protocol in VERSIONS and not recording.target.startswith("sse:")
-    return replace(
-        found, cwd=Path(recording.cwd), protocol=recording.protocol if named else found.protocol
-    )
+    protocol = recording.protocol if named else found.protocol
+    return replace(found, cwd=Path(recording.cwd), protocol=protocol)
 
 
 def of_file(path: Path, name: str, environ: Mapping[str, str], ask: Prompt) -> Given:
@@ -108,9 +107,8 @@ def of_file(path: Path, name: str, environ: Mapping[str, str], ask: Prompt) -> G
     if is_recording(path):
         return of_recording(path, read_recording(path))
     tree = _read(path)
-    found: dict[str, Any] = next(
-        (tree[key] for key in _KEYS if isinstance(tree.get(key), dict)), {}
-    )
+    lists = (tree[key] for key in _KEYS if isinstance(tree.get(key), dict))
+    found: dict[str, Any] = next(lists, {})
     if not found:
         raise InputError(f"{path} has {_NO_SERVERS}", "name a client's configuration")
     if not name and len(found) > 1:

@@ -181,9 +181,8 @@ def _try_out(client: McpSession, tool: Tool, own: Mapping[str, Any] | None, foun
         if reply.outcome == TIMEOUT:
             break
     del found.calls[tool.name]
-    found.left[tool.name] = (
-        f"{why} (to call it with other arguments: --tool {tool.name} --args JSON)"
-    )
+    other = f"to call it with other arguments: --tool {tool.name} --args JSON"
+    found.left[tool.name] = f"{why} ({other})"
 
 
 def _is_writable(given: Given, tool: str, made: Mapping[str, Any]) -> None:

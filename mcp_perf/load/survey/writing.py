@@ -51,9 +51,8 @@ def written(
 
 
 def _head(given: Given) -> Iterator[str]:
-    yield (
-        "# Made from the server's own description. docs/reference/scenarios.md explains every key."
-    )
+    where = "docs/reference/scenarios.md explains every key."
+    yield f"# Made from the server's own description. {where}"
     yield f"name: {given.called('').name}"
     yield f"title: {as_yaml(f'Load on {given.name or given.line}')}"
     names = sorted(set(re.findall(r"\$\{env:(\w+)\}", " ".join(_texts(given).values()))))

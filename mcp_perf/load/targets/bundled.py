@@ -4,15 +4,7 @@ from mcp_perf.scenario.model.targets import Transport, split_target
 from mcp_targets.launcher.catalog import SYSTEMS
 from mcp_targets.launcher.systems import Face, SystemFailed, Systems, UnknownSystem, available
 
-__all__ = [
-    "Face",
-    "SystemFailed",
-    "Systems",
-    "UnknownSystem",
-    "available",
-    "faces_of",
-    "transport_of",
-]
+__all__ = ["Face", "SystemFailed", "Systems", "UnknownSystem", "available"]
 
 
 def transport_of(line: str) -> Transport:
@@ -26,8 +18,7 @@ def transport_of(line: str) -> Transport:
 def faces_of(name: str) -> list[str]:
     """Return the faces of a system. Raises UnknownSystem."""
     if name not in SYSTEMS:
-        raise UnknownSystem(
-            f"there is no bundled system {name!r}; write one of {', '.join(SYSTEMS)}"
-        )
+        known = ", ".join(SYSTEMS)
+        raise UnknownSystem(f"there is no bundled system {name!r}; write one of {known}")
     # One that has no flags is the same as the first; each user starts it by a command.
     return [face for face, spec in SYSTEMS[name].faces.items() if spec.process]

@@ -85,12 +85,10 @@ class CredentialStore:
         key = tuple(texts.values())
         if key not in self._made:
             written = self._written
-            who = self._oauth.Registration(
-                **texts, grant=written.flow, method=written.method, scopes=written.scopes
-            )
-            self._made[key] = self._oauth.OAuthCredentials(
-                self._url, who, http=self._http, hide=hide
-            )
+            how = {"grant": written.flow, "method": written.method, "scopes": written.scopes}
+            who = self._oauth.Registration(**texts, **how)
+            made = self._oauth.OAuthCredentials(self._url, who, http=self._http, hide=hide)
+            self._made[key] = made
         return self._made[key]
 
 

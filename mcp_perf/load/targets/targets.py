@@ -173,15 +173,11 @@ def _unreached(url: str, arm: Arm, error: TargetError, where: Destination | None
     """Say in one line why a target could not be reached."""
     transport, rest = split_target(url)
     if isinstance(error, CallTimeout) and transport == "stdio":
-        hint = "raise start_timeout of the arm"
-        return (
-            f"{rest} starts, but does not answer within {arm.start_timeout:g} s ({error}): {hint}"
-        )
+        late = f"does not answer within {arm.start_timeout:g} s ({error})"
+        return f"{rest} starts, but {late}: raise start_timeout of the arm"
     if isinstance(error, CallTimeout):
-        return (
-            f"{rest} is reachable, but does not answer within {arm.timeout:g} s "
-            f"({error}): raise timeout of the arm"
-        )
+        late = f"does not answer within {arm.timeout:g} s ({error})"
+        return f"{rest} is reachable, but {late}: raise timeout of the arm"
     if isinstance(error, NegotiationError) and transport == "http" and _speaks_sse(where):
         return f"{rest} is reachable, but uses HTTP+SSE (MCP 2024-11-05): write sse:{rest}"
     if not isinstance(error, ConnectError):

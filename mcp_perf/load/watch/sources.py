@@ -134,9 +134,8 @@ def _processes(shown: str, pids: list[int]) -> Source:
         tree = ProcessTree(pids)
         tree.read()
     except (psutil.Error, ProcessLookupError) as error:
-        raise _Unseen(
-            f"{shown}: this process does not exist, or cannot be read by this user."
-        ) from error
+        why = "this process does not exist, or cannot be read by this user."
+        raise _Unseen(f"{shown}: {why}") from error
     return Source(shown, tree)
 
 
@@ -163,9 +162,8 @@ def _listening(target: ArmTarget) -> list[int]:
         every = []
     pids = {one.pid for one in every if one.pid is not None and _is_listening(one, origin.port)}
     if not pids:
-        raise _Unseen(
-            f"the process on port {origin.port} cannot be seen; write resources: {{pid: PID}}."
-        )
+        hint = "write resources: {pid: PID}"
+        raise _Unseen(f"the process on port {origin.port} cannot be seen; {hint}.")
     roots = sorted({_first(pid, origin.port) for pid in pids})
     forwarders = [name for name in map(_name, roots) if name in _FORWARDERS]
     if forwarders:

@@ -28,9 +28,8 @@ def differences(base: RunIdentity, new: RunIdentity) -> list[str]:
         return [_differs("scenario", base.scenario, new.scenario)]
     for which, run in (("base", base), ("new run", new)):
         if not run.workload:
-            return [
-                (f"workload: the {which} does not say what it did (its journal is older); {AGAIN}")
-            ]
+            older = f"the {which} does not say what it did (its journal is older)"
+            return [f"workload: {older}; {AGAIN}"]
     found = [
         _differs(f"workload: what the arm {arm} does", digest, new.workload[arm])
         for arm, digest in base.workload.items()

@@ -180,9 +180,8 @@ def _versus(arm: str, base: Sequence[Mapping[str, ArmRounds]], new: Mapping[str,
 
 
 def _absent(arm: str, metric: str, reason: str) -> Regression:
-    nothing: dict[str, Any] = dict.fromkeys(
-        ("base", "new", "ratio", "ci95", "p_value", "effect_needed")
-    )
+    unknown = ("base", "new", "ratio", "ci95", "p_value", "effect_needed")
+    nothing: dict[str, Any] = dict.fromkeys(unknown)
     return Regression(
         **nothing,
         metric=metric,
@@ -277,14 +276,12 @@ def _unfit(metric: _Metric) -> _Judgement | None:
             "FAIL", f"{reached}: {counted}, and failed calls count as slower than all others."
         )
     if metric.after is None and not fell:
-        return _open(
-            f"{metric.subject} was measured in the base, but could not be measured in this run."
-        )
+        lacks = "was measured in the base, but could not be measured in this run."
+        return _open(f"{metric.subject} {lacks}")
     if metric.unit == "/s" and not metric.after and all(metric.befores):
         was = said(metric.before or 0, metric.unit)
-        return _Judgement(
-            "FAIL", f"{metric.subject} is zero in this run, but was {was} in the base."
-        )
+        zero = f"{metric.subject} is zero in this run, but was {was} in the base."
+        return _Judgement("FAIL", zero)
     return few
 
 

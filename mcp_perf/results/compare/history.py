@@ -171,14 +171,12 @@ def connected(store: str) -> Iterator[sa.Engine]:
         yield engine
     except ImportError as error:
         hint = "pip install 'mcp-perf[postgres]'" if "psycopg" in str(error) else "install it"
-        raise HistoryError(
-            f"The history needs a driver that is missing ({error}): {hint}"
-        ) from error
+        missing = f"The history needs a driver that is missing ({error})"
+        raise HistoryError(f"{missing}: {hint}") from error
     except sa.exc.ArgumentError as error:
+        wrong = "The address of the history is not the URL of a database"
         hint = "write sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
-        raise HistoryError(
-            f"The address of the history is not the URL of a database; {hint}"
-        ) from error
+        raise HistoryError(f"{wrong}; {hint}") from error
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         said = " ".join(str(cause).split())

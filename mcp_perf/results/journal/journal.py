@@ -100,9 +100,8 @@ def read(path: Path) -> Iterator[records.AnyRecord]:
     with path.open("rb") as file:
         for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
             if len(line) == LONGEST_LINE:
-                raise JournalError(
-                    f"{path}, line {number} is longer than any line that mcp-perf writes."
-                )
+                long = "is longer than any line that mcp-perf writes."
+                raise JournalError(f"{path}, line {number} {long}")
             if not line.endswith(b"\n") and not _is_whole(line):
                 return
             yield decoded(line, f"{path}, line {number}")

@@ -65,11 +65,9 @@ def _unsampled(arm: str, metric: str, evidence: Evidence) -> str | None:
     usage = evidence.totals.usage
     if not usage.sampled:
         return f"{metric} of {arm} was not sampled: {evidence.unsampled}"
-    unknown = usage.unknown(metric)
-    if unknown:
-        return (
-            f"{metric} of {arm} could not be read in {out_of(unknown, len(usage.turns), 'round')}."
-        )
+    if unknown := usage.unknown(metric):
+        rounds = out_of(unknown, len(usage.turns), "round")
+        return f"{metric} of {arm} could not be read in {rounds}."
     return None
 
 
@@ -110,11 +108,9 @@ def _on_failure(gate: Gate, totals: Totals) -> rule.Judgement:
 def failures_reach(metric: str, totals: Totals, arm: Focus) -> str:
     """Say that a time falls on a failed call."""
     ranked = totals.ranked(metric)
-    share = f"{ranked.failures.n} of {ranked.n} {whose(metric)} failed"
-    return (
-        f"{arm}.{metric} falls on a failed call, because {share} and count "
-        "as slower than all others"
-    )
+    failed = f"{ranked.failures.n} of {ranked.n} {whose(metric)} failed"
+    why = f"{failed} and count as slower than all others"
+    return f"{arm}.{metric} falls on a failed call, because {why}"
 
 
 def _is_fact(metric: str) -> bool:
@@ -170,9 +166,8 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
     rounds: stats.RoundValues = [part.value(metric) for part in evidence.rounds.values()]
     enough = len(rounds) >= stats.FEWEST_ROUNDS
     if enough and _thin(metric, evidence, _BEYOND) is not None:
-        hint = (
-            f"This run had {counted(len(rounds), 'round')}. Make longer rounds, or use more users."
-        )
+        had = counted(len(rounds), "round")
+        hint = f"This run had {had}. Make longer rounds, or use more users."
         return _by_ranks(bound, metric, evidence, value, hint)
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
@@ -256,9 +251,8 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
         return _on_failure(gate, arm.totals)
     if versus.totals.falls_on_failure(metric):
         reached = failures_reach(metric, versus.totals, other)
-        return rule.Judgement(
-            "INCONCLUSIVE", f"{reached}, so nothing can be compared with {other}."
-        )
+        why = f"{reached}, so nothing can be compared with {other}."
+        return rule.Judgement("INCONCLUSIVE", why)
     if value is None or base is None:
         return rule.Judgement("INCONCLUSIVE", f"{metric} could not be measured for both.")
     bound, kind, is_ratio = rule.Bound.of(gate), METRICS[metric].kind, gate.factor is not None

@@ -56,9 +56,8 @@ def stopped(
     """
     for one in merged(outages):
         if not one.is_over:
-            when = (
-                f"{one.arm} stopped answering at {said(one.from_s, 's')}, and did not answer again"
-            )
+            since = said(one.from_s, "s")
+            when = f"{one.arm} stopped answering at {since}, and did not answer again"
             of_nobody = one.how == SILENT and one.arm in unfit
             code = "unanswered" if of_nobody else "target_stopped"
             yield one.arm, code, f"{when}: {_how(one)}"
@@ -68,10 +67,8 @@ def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
     """Yield the same of each target that was away for some time."""
     for one in merged(outages):
         if one.is_over:
-            when = (
-                f"{one.arm} was unreachable from {said(one.from_s, 's')} to {said(one.to_s, 's')}"
-            )
-            yield one.arm, "target_unreachable", f"{when}: {_how(one)}"
+            when = f"from {said(one.from_s, 's')} to {said(one.to_s, 's')}: {_how(one)}"
+            yield one.arm, "target_unreachable", f"{one.arm} was unreachable {when}"
 
 
 def users_without(

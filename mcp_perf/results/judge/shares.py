@@ -77,13 +77,11 @@ def _counts(totals: Totals, metric: str, without: Container[int]) -> ShareCounts
     if metric in HEALINGS:
         lost = metric == "session_loss_rate"
         count = totals.recovery.ended if lost else totals.healed_calls
-        return ShareCounts(
-            count, group.ended, "calls", "lost their session" if lost else "were healed", cut_off
-        )
+        how = "lost their session" if lost else "were healed"
+        return ShareCounts(count, group.ended, "calls", how, cut_off)
     failed = group.failed + group.unseen - out
-    return ShareCounts(
-        failed, total, "calls", "failed", cut_off, group.seen_share, told(totals.call)
-    )
+    seen = group.seen_share, told(totals.call)
+    return ShareCounts(failed, total, "calls", "failed", cut_off, *seen)
 
 
 def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:

@@ -273,13 +273,8 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
             yield because("no_calls", none)
     yield from _mended(facts)
     for name in facts.idle_workers:
-        yield because(
-            "idle_worker",
-            (
-                f"Worker {name} had users, but none of its calls ended: see the "
-                "messages of this worker."
-            ),
-        )
+        idle = f"Worker {name} had users, but none of its calls ended"
+        yield because("idle_worker", f"{idle}: see the messages of this worker.")
     if facts.health.cpu_percent is None and any(t.calls for t in facts.arms.values()):
         yield because(
             "generator_not_watched",

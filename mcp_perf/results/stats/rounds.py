@@ -33,6 +33,7 @@ _WIDER: Final = 1.9
 than Student's, which takes them to be independent. By simulation of 6 to 60 rounds."""
 
 RoundValues = Sequence[float | None]
+_Named = tuple[str, RoundValues]
 Interval = tuple[float, float]
 
 
@@ -272,18 +273,15 @@ def _usual_width(n: int) -> float:
     return student_t(n - 1) * (1 + _WIDER / math.sqrt(n)) / math.sqrt(n)
 
 
-def _unpaired(
-    one: tuple[str, RoundValues], other: tuple[str, RoundValues], metric: str
-) -> str | None:
+def _unpaired(one: _Named, other: _Named, metric: str) -> str | None:
     if len(one[1]) != len(other[1]):
         return (
             f"{one[0]} has {len(one[1])} rounds and {other[0]} {len(other[1])}, but rounds are "
             "compared in pairs. Run both arms for the same number of rounds."
         )
     if not one[1]:
-        return (
-            f"{one[0]} and {other[0]} have no finished round in common, so they cannot be compared."
-        )
+        both = f"{one[0]} and {other[0]}"
+        return f"{both} have no finished round in common, so they cannot be compared."
     for arm, values in (one, other):
         unknown = sum(value is None or not math.isfinite(value) for value in values)
         if unknown:
@@ -291,9 +289,7 @@ def _unpaired(
     return None
 
 
-def _broken(
-    one: tuple[str, RoundValues], other: tuple[str, RoundValues], metric: str
-) -> str | None:
+def _broken(one: _Named, other: _Named, metric: str) -> str | None:
     if unpaired := _unpaired(one, other, metric):
         return unpaired
     if not any(one[1]) and not any(other[1]):

@@ -40,9 +40,8 @@ def check_identities(draft: Draft) -> Iterator[Mistake]:
         needed.add(name)
         if name not in names:
             shown = f"{IDENTITY}.{name}" if name else IDENTITY
-            yield Mistake(
-                path, f"${{{shown}}}: identities do not have this value", suggest(name, names)
-            )
+            message = f"${{{shown}}}: identities do not have this value"
+            yield Mistake(path, message, suggest(name, names))
     yield from _blanks(rows, needed)
 
 

@@ -18,11 +18,8 @@ from mcp_perf.scenario.problems.suggestions import suggest
 from mcp_perf.scenario.problems.wording import InputError, all_of, quote
 from mcp_perf.scenario.values.generators import IDENTITY, compile_generators, compile_one
 
-_INSTEAD: Final = {
-    "mcp": "call: TOOL",
-    "python": "run: FUNCTION",
-    "http": "get, post, put, patch or delete",
-}
+_HTTP_ACTIONS: Final = "get, post, put, patch or delete"
+_INSTEAD: Final = {"mcp": "call: TOOL", "python": "run: FUNCTION", "http": _HTTP_ACTIONS}
 
 
 def check(draft: names.Draft) -> Iterator[Mistake]:
@@ -39,9 +36,8 @@ def check(draft: names.Draft) -> Iterator[Mistake]:
             yield from _steps(draft, name, arm_name)
     for name, arm in scenario.arms.items():
         if arm.is_clear and arm.kind == "mcp":
-            yield from check_sessions(
-                name, arm, [draft.steps(journey, name) for journey in scenario.journeys]
-            )
+            journeys = [draft.steps(journey, name) for journey in scenario.journeys]
+            yield from check_sessions(name, arm, journeys)
     yield from _gates(draft)
     yield from _layers(draft)
 
@@ -93,10 +89,8 @@ def _constants(draft: names.Draft, found: Iterable[tuple[Path, Any]]) -> Iterato
         in_vars = "vars" in path[:3:2]
         if name == IDENTITY and not in_vars:
             if not has_identities:
-                hint = "add identities: {csv: FILE}"
-                yield Mistake(
-                    path, f"${{{IDENTITY}}} has no value, because there are no identities", hint
-                )
+                message = f"${{{IDENTITY}}} has no value, because there are no identities"
+                yield Mistake(path, message, "add identities: {csv: FILE}")
         else:
             message = f"${{{name}}} cannot be used here: only ${{env:NAME}} can"
             yield Mistake(path, message, "use it in a step, or in with of a journey")
@@ -131,9 +125,8 @@ def _generators(draft: names.Draft, name: str, journey: Journey) -> Iterator[Mis
         else:
             for arm in filter(lambda arm: _is_plain(draft.scenario.arms[arm]), draft.scenario.arms):
                 known = draft.names(arm) | journey.with_.keys()
-                yield from (
-                    names.unknown((*here, key), need, known) for need in sorted(needs - known)
-                )
+                for need in sorted(needs - known):
+                    yield names.unknown((*here, key), need, known)
     if not failed:
         try:
             compile_generators(journey.with_, seed=0, env=draft.env, base=draft.base)
@@ -168,10 +161,8 @@ def _gates(draft: names.Draft) -> Iterator[Mistake]:
                 message = f"the gate {quote(gate.text)} names an unknown arm, {side.arm!r}"
                 yield Mistake(path, message, suggest(side.arm, arms))
             elif side.kind and side.name not in (known := _parts(draft, side)):
-                message = (
-                    f"the gate {quote(gate.text)} names an unknown {side.kind}, {side.name!r}, of "
-                    f"{side.arm}"
-                )
+                what = f"an unknown {side.kind}, {side.name!r}, of {side.arm}"
+                message = f"the gate {quote(gate.text)} names {what}"
                 instead = f"{side.arm} does not call tools: write {side.arm}.step[JOURNEY.LABEL]"
                 yield Mistake(path, message, suggest(side.name, known) or instead)
         if gate.metric == "capacity" and draft.scenario.load.shape != BREAKPOINT:
@@ -203,11 +194,8 @@ def _layers(draft: names.Draft) -> Iterator[Mistake]:
         elif name in layers[:index]:
             yield Mistake(path, f"the layer {quote(name)} is listed twice", "list each arm once")
     if len(layers) == 1:
-        yield Mistake(
-            ("layers",),
-            "a layer costs what it adds to the one below, but there is only one",
-            "list at least two",
-        )
+        message = "a layer costs what it adds to the one below, but there is only one"
+        yield Mistake(("layers",), message, "list at least two")
     if layers and (load.stages is not None or load.shape in (BREAKPOINT, *VARYING)):
         message = "layers can only be compared under a load that does not change"
         yield Mistake(("layers",), message, "remove layers, or the stages or shape of the load")

@@ -19,12 +19,7 @@ def check_sessions(name: str, arm: Arm, journeys: Iterable[LocatedSteps]) -> Ite
     that opens by itself, and none is left open unseen.
     """
     journeys = list(journeys)
-    used = [
-        (path, step)
-        for steps in journeys
-        for path, step in steps
-        if step.action in ("open", "close")
-    ]
+    used = [one for steps in journeys for one in steps if one[1].action in ("open", "close")]
     if not used:
         return
     if arm.process == "shared":
@@ -52,9 +47,8 @@ def _journey(name: str, steps: LocatedSteps) -> Iterator[Mistake]:
             opened = None
         elif opened is None and step.action not in ("wait", ""):
             message = f"no session is open: the steps of {name!r} open and close sessions"
-            yield Mistake(
-                here, message, "write open: true before this call, in every journey of the arm"
-            )
+            hint = "write open: true before this call, in every journey of the arm"
+            yield Mistake(here, message, hint)
             return
     if opened is not None:
         message = "a session is opened but never closed"

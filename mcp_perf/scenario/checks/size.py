@@ -34,11 +34,8 @@ def oversize(tree: Any, text: str) -> Mistake | None:
     )
     for path, count, most, what in counts:
         if count > most:
-            return Mistake(
-                path,
-                f"{count} {what}",
-                f"write at most {most}; split the scenario into several files",
-            )
+            hint = f"write at most {most}; split the scenario into several files"
+            return Mistake(path, f"{count} {what}", hint)
     return None
 
 

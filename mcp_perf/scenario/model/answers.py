@@ -112,10 +112,7 @@ class OAuth(Part):
     @property
     def flow(self) -> Literal["client_credentials", "authorization_code"]:
         """The grant: what is written, else the one that fits the credentials."""
-        fitting: Literal["client_credentials", "authorization_code"] = (
-            "client_credentials" if self.client_secret else "authorization_code"
-        )
-        return self.grant or fitting
+        return self.grant or ("client_credentials" if self.client_secret else "authorization_code")
 
 
 class Auth(Part):

@@ -145,15 +145,8 @@ METRICS: Final[Mapping[str, Metric]] = {
 }
 
 _DURATIONS: Final = {"us": 1e3, "ms": 1, "s": 1e-3, "m": 1 / 60e3}
-_BYTES: Final = {
-    "B": 1,
-    "kB": 1e-3,
-    "MB": 1e-6,
-    "GB": 1e-9,
-    "KiB": 2**-10,
-    "MiB": 2**-20,
-    "GiB": 2**-30,
-}
+_BINARY: Final = {"KiB": 2**-10, "MiB": 2**-20, "GiB": 2**-30}
+_BYTES: Final = {"B": 1, "kB": 1e-3, "MB": 1e-6, "GB": 1e-9, **_BINARY}
 
 NOTATIONS: Final[Mapping[Kind, _Notation]] = {
     "time": _Notation("ms", _DURATIONS, "200ms"),
@@ -265,17 +258,14 @@ def _versus(text: str, gate: Gate, left: re.Match[str], right: re.Match[str]) ->
     same = f"write the same metric twice: … - {subtracts}.{name}"
     ratio = f"write a ratio: {focus}.capacity >= 0.9x {subtracts}"
     zero = divides and not float(right["number"])
+    never = "cannot be compared as a ratio or difference"
     for is_so, what, hint in (
         (subtracts and divides, " is both a difference and a ratio", "write one of them"),
         (subtracts and left["metric2"] != name, f" subtracts {left['metric2']} from {name}", same),
         (subtracts and name == "capacity", ": a difference of capacities cannot be tested", ratio),
         (zero, " compares with 0x", "write a factor above zero, like 1.5x"),
         (versus == focus, f" compares {focus} with itself", "compare it with another arm"),
-        (
-            metric.kind in _NOT_COMPARED,
-            f": {name} cannot be compared as a ratio or difference",
-            alone,
-        ),
+        (metric.kind in _NOT_COMPARED, f": {name} {never}", alone),
     ):
         if is_so:
             raise GateError(quote(text) + what, hint)
@@ -298,6 +288,5 @@ def _check_bound(text: str, op: str, value: float, notation: _Notation) -> None:
     if (op, value) in {("<", notation.least), (">", notation.most)}:
         raise GateError(f"{quote(text)} can never hold", f"write {op}= to allow the extreme value")
     if (op, value) in {(">=", notation.least), ("<=", notation.most)}:
-        raise GateError(
-            f"{quote(text)} always holds", f"write {op[0]} to exclude the extreme value"
-        )
+        hint = f"write {op[0]} to exclude the extreme value"
+        raise GateError(f"{quote(text)} always holds", hint)

@@ -153,15 +153,11 @@ class Load(fields.Part):
             hint = "remove users; max_in_flight bounds the journeys at once"
             raise InputError("a load that searches for a rate cannot have users", hint)
         elif {"rate", "users"} <= given:
-            raise InputError(
-                "the load has both users and a rate",
-                "keep one: users, or rate with max_in_flight as its bound",
-            )
+            hint = "keep one: users, or rate with max_in_flight as its bound"
+            raise InputError("the load has both users and a rate", hint)
         if self.open and self.shape == DOUBLING:
-            raise InputError(
-                "a load whose users double cannot have a rate",
-                "write users: 256 for the highest number of users",
-            )
+            hint = "write users: 256 for the highest number of users"
+            raise InputError("a load whose users double cannot have a rate", hint)
         if not self.open and (useless := sorted(given & {"arrivals", "max_in_flight"})):
             hint = "write rate: 100/s instead of users"
             raise InputError(f"{useless[0]} needs a load with a rate", hint)
@@ -173,11 +169,9 @@ class Load(fields.Part):
         if self.open and "think" in given:
             raise InputError("think needs a load with users, not a rate", "remove think, or rate")
         if self.calibrate is not None and (self.open or self.users_vary or not self.warmup):
+            what = "one number of users in the warm-up, so the load cannot change"
             hint = "write users: 20 and a warmup, without rate, stages or a shape that changes"
-            raise InputError(
-                "calibrate looks for one number of users in the warm-up, so the load cannot change",
-                hint,
-            )
+            raise InputError(f"calibrate looks for {what}", hint)
 
     @property
     def open(self) -> bool:
@@ -235,6 +229,5 @@ def _check_stages(stages: tuple[Stage, ...], given: set[str]) -> None:
     if said := [name for name in ("shape", "users", "rate", "rounds") if name in given]:
         raise InputError(f"the load has both {said[0]} and stages", f"remove {said[0]}")
     if len({stage.users is None for stage in stages}) > 1:
-        raise InputError(
-            "some stages have users, others a rate", "write users for all stages, or rate for all"
-        )
+        hint = "write users for all stages, or rate for all"
+        raise InputError("some stages have users, others a rate", hint)

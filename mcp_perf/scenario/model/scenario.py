@@ -39,6 +39,7 @@ WhoseResources = Annotated[
     ),
 ]
 
+_Gate = Annotated[Gate, fields.reads(syntax.gate), WithJsonSchema({"type": "string"})]
 Protocol = Literal["auto", "2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
 
 _KINDS: Final[tuple[Literal["http", "mcp", "python"], ...]] = ("http", "mcp", "python")
@@ -48,9 +49,7 @@ _OF_SESSIONS: Final = ("stream", "no_delete")
 class Arm(fields.Part):
     """One way to do the work: an HTTP API, an MCP server, or a Python object."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": [kind]} for kind in _KINDS]}
-    )
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [one]} for one in _KINDS]})
     http: Annotated[str, BeforeValidator(syntax.address)] | None = None
     """The URL of a plain HTTP API, or `system:NAME/FACE`."""
     mcp: McpTarget | None = None
@@ -113,16 +112,14 @@ class Arm(fields.Part):
             hint = "write one of http: URL, mcp: URL or python: MODULE:OBJECT"
             raise InputError(f"the arm has {what}", hint)
         if self.kind != "mcp" and "protocol" in self.model_fields_set:
-            raise InputError(
-                "protocol can only be used on an mcp arm", "remove protocol, or write mcp: URL"
-            )
+            hint = "remove protocol, or write mcp: URL"
+            raise InputError("protocol can only be used on an mcp arm", hint)
         if self.kind != "mcp" and self.auth is not None:
             hint = "write headers: {Authorization: …} for an http arm"
             raise InputError("auth can only be used on an mcp arm", hint)
         if self.auth is not None and "authorization" in map(str.lower, self.headers):
-            raise InputError(
-                "the arm has both auth and an Authorization header", "keep one of them"
-            )
+            both = "the arm has both auth and an Authorization header"
+            raise InputError(both, "keep one of them")
         self._check_transport()
 
     def _check_transport(self) -> None:
@@ -131,9 +128,8 @@ class Arm(fields.Part):
         if transport == "sse" and self.protocol == "2026-07-28":
             raise InputError("2026-07-28 has no HTTP+SSE transport", "write mcp: URL, or auto")
         if transport not in ("http", "system") and self.auth is not None:
-            raise InputError(
-                "auth can only be used over streamable HTTP", "remove auth, or write mcp: URL"
-            )
+            hint = "remove auth, or write mcp: URL"
+            raise InputError("auth can only be used over streamable HTTP", hint)
         self._check_sessions(transport)
         only_stdio = self.model_fields_set & {"cwd", "env", "process", "start_timeout"}
         only_http = self.model_fields_set & {"headers", "host", "proxy", "tls"}
@@ -272,9 +268,7 @@ class Scenario(fields.Part):
     """How much load there is, and for how long."""
     layers: tuple[Label, ...] = ()
     """Arms that do the same work, each through one more layer than the one before."""
-    gates: tuple[
-        Annotated[Gate, fields.reads(syntax.gate), WithJsonSchema({"type": "string"})], ...
-    ] = ()
+    gates: tuple[_Gate, ...] = ()
     """Lines that have to hold, such as `mcp.p95 < 200ms`."""
     limits: Limits = Limits()
     """Bounds beyond which a run does not count, or fails."""

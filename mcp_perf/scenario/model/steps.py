@@ -13,6 +13,7 @@ from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.model.answers import Answers
 from mcp_perf.scenario.problems.wording import InputError
 
+_Numbers = fields.Looked[dict[fields.Expression, fields.NumberOrLookup]]
 _OTHER_EXPECTATIONS: Final = {
     "status": ("status can only be used on HTTP steps", "write class: ok, tool_error or rpc_error"),
     "class": ("class can only be used on call and run, not on HTTP steps", "write status: 409"),
@@ -38,17 +39,11 @@ class Expect(fields.Part):
     """JMESPath → a regular expression that is found in the text there."""
     exists: fields.Listed[fields.Expression] = ()
     """A JMESPath, or a list: something other than `null` stands there."""
-    less: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
-        default_factory=dict
-    )
+    less: _Numbers = Field(default_factory=dict)
     """JMESPath → a number that the number there is below."""
-    greater: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
-        default_factory=dict
-    )
+    greater: _Numbers = Field(default_factory=dict)
     """JMESPath → a number that the number there is above."""
-    length: fields.Looked[dict[fields.Expression, fields.NumberOrLookup]] = Field(
-        default_factory=dict
-    )
+    length: _Numbers = Field(default_factory=dict)
     """JMESPath → how many characters, items or members there are."""
     holds: fields.Listed[fields.Expression] = ()
     """A JMESPath, or a list: it is true, as JMESPath means it."""
@@ -77,9 +72,8 @@ class ExpectText(fields.Part):
 
     def check(self) -> None:
         if not self.model_fields_set:
-            raise InputError(
-                "text does not say what to expect", "write text: TEXT, or {contains: TEXT}"
-            )
+            hint = "write text: TEXT, or {contains: TEXT}"
+            raise InputError("text does not say what to expect", hint)
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -84,15 +84,11 @@ def url(
     if not isinstance(value, str):
         raise InputError(f"{quote(value)} is not an address", hint)
     if "${" in value:
-        raise InputError(
-            "an address cannot contain ${…}",
-            "write the address itself, or set it with --target ARM=URL",
-        )
+        itself = "write the address itself, or set it with --target ARM=URL"
+        raise InputError("an address cannot contain ${…}", itself)
     if not value.isascii():
-        strange = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
-        raise InputError(
-            f"{quote(value)} contains a letter that is not allowed in an address", strange
-        )
+        strange = f"{quote(value)} contains a letter that is not allowed in an address"
+        raise InputError(strange, "percent-encode it (ł is %C5%82), or write xn--… in a host name")
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
@@ -116,17 +112,12 @@ def proxy(value: str) -> str:
 def http_path(value: str) -> str:
     """Accept the path of a request, which may hold lookups."""
     if not value.startswith("/"):
-        hint = (
-            f"write /{value}"
-            if "://" not in value
-            else "write only the path, /…: the host comes from the arm"
-        )
+        hint = "write only the path, /…: the host comes from the arm"
+        hint = hint if "://" in value else f"write /{value}"
         raise InputError(f"{quote(value)} does not start with /", hint)
     if "#" in value or _BLANK_OR_CONTROL.search(value):
-        raise InputError(
-            f"{quote(value)} contains a blank or #, which a path cannot",
-            "write %20 for a blank and %23 for #",
-        )
+        hint = "write %20 for a blank and %23 for #"
+        raise InputError(f"{quote(value)} contains a blank or #, which a path cannot", hint)
     return value
 
 
@@ -214,9 +205,8 @@ def number(value: Any) -> Any:
     is_lookup = isinstance(value, str) and "${" in value
     if is_lookup or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    raise InputError(
-        f"{quote(value)} is not a number", "write a number, or a saved value like ${count}"
-    )
+    hint = "write a number, or a saved value like ${count}"
+    raise InputError(f"{quote(value)} is not a number", hint)
 
 
 def _functions(node: Mapping[str, Any]) -> Iterator[str]:
@@ -259,9 +249,8 @@ def abort(value: Any) -> Abort | None:
     if value is False or value == "off":
         return None
     if not isinstance(value, dict) or value.keys() != {"failures", "for"}:
-        raise InputError(
-            "abort needs failures and for", "write {failures: 95%, for: 10s}, or abort: off"
-        )
+        hint = "write {failures: 95%, for: 10s}, or abort: off"
+        raise InputError("abort needs failures and for", hint)
     return Abort(fraction(value["failures"]), positive_seconds(value["for"]))
 
 

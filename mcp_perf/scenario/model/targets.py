@@ -44,9 +44,8 @@ class Tls(Part):
         if self.key is not None and self.cert is None:
             raise InputError("tls has a key but no certificate", "write cert: FILE")
         if self.ca is not None and not self.verify:
-            raise InputError(
-                "verify: false does not check certificates, so ca has no effect", "keep one"
-            )
+            useless = "verify: false does not check certificates, so ca has no effect"
+            raise InputError(useless, "keep one")
 
 
 def split_target(line: str) -> tuple[Transport, str]:
@@ -85,9 +84,8 @@ def read_target(line: str) -> str:
     if scheme not in ("http", "https", "http+unix", "system") or not rest:
         missing = HOST.match(line)
         hint = f"http:// is missing: write ARM=http://{line}" if missing else "write ARM=URL"
-        hint = (
-            f"for servers of an MCP client: run --from {line}" if line.endswith(".json") else hint
-        )
+        if line.endswith(".json"):
+            hint = f"for servers of an MCP client: run --from {line}"
         raise InputError(f"{quote(line)} is not a target", hint)
     return line
 
@@ -97,10 +95,9 @@ def mcp_target(value: Any) -> str:
     if not isinstance(value, dict):
         return address(value)
     if len(value) != 1 or not value.keys() <= _TRANSPORTS.keys():
+        what = one_of(value) if value else quote(value)
         hint = "write {sse: URL}, {stdio: [COMMAND, ARGUMENT]} or {python: MODULE:OBJECT}"
-        raise InputError(
-            f"a target by {one_of(value) if value else quote(value)} is not known", hint
-        )
+        raise InputError(f"a target by {what} is not known", hint)
     [(transport, target)] = value.items()
     return _TRANSPORTS[transport](target)
 

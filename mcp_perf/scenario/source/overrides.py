@@ -11,11 +11,8 @@ from mcp_perf.scenario.source.yaml_reader import read
 from mcp_perf.scenario.source.yaml_scalars import plain
 
 _NAMED: Final = (
-    ("arms",),
-    ("journeys",),
-    ("vars",),
-    ("arms", "*", "vars"),
-    ("journeys", "*", "with"),
+    *(("arms",), ("journeys",), ("vars",)),
+    *(("arms", "*", "vars"), ("journeys", "*", "with")),
 )
 """Mappings whose keys the file's author chose. A name that is not there is a misspelling."""
 _OF_USERS: Final = {"users", "think", "spawn_rate", "stages"}
@@ -95,9 +92,8 @@ def _step(node: Any, key: str, path: Path) -> str | int:
     if isinstance(node, list):
         if key.isdecimal() and key.isascii() and len(key) < 6 and int(key) < len(node):
             return int(key)
-        raise InputError(
-            f"{where} is a list without an item {quote(key)}", f"write 0 to {len(node) - 1}"
-        )
+        hint = f"write 0 to {len(node) - 1}"
+        raise InputError(f"{where} is a list without an item {quote(key)}", hint)
     if not isinstance(node, dict):
         raise InputError(
             f"{where} is a single value, so nothing can be set inside it", "set it as a whole"

@@ -132,9 +132,8 @@ class _Reader:
         self._lines.setdefault(path, line)
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise UnreadableError(
-                line, f"more than {MOST_NODES} values", "move data into a CSV file"
-            )
+            hint = "move data into a CSV file"
+            raise UnreadableError(line, f"more than {MOST_NODES} values", hint)
         if isinstance(event, events.AliasEvent):
             self._refuse(path, event, f"the alias *{event.anchor}", "write it out", damaged=True)
             return None

@@ -24,9 +24,8 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
         raise InputError(f"{quote(pattern)}: a pattern cannot contain ${{…}}", hint)
     try:
         if len(pattern) <= _LONGEST:
-            return jsonschema_rs.validator_for(
-                {"pattern": pattern}, pattern_options=_OPTIONS
-            ).is_valid
+            schema = {"pattern": pattern}
+            return jsonschema_rs.validator_for(schema, pattern_options=_OPTIONS).is_valid
     except jsonschema_rs.ValidationError:
         hint = "write it in Rust's regex syntax: without (?=…), \\1 and large repetition counts"
         raise InputError(f"{quote(pattern)} is not a valid pattern", hint) from None

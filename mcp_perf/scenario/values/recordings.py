@@ -187,9 +187,8 @@ def schedule(recording: Recording, names: Collection[str]) -> ReplayPlan:
     named = {name for name in leaders.values() if name in names}
     if named and (missing := sorted({*leaders.values()} - named)):
         hint = f"name a journey {missing[0]}, or make the scenario again: mcp-perf init --from"
-        raise InputError(
-            f"the recording has a session {missing[0]}, but there is no such journey", hint
-        )
+        message = f"the recording has a session {missing[0]}, but there is no such journey"
+        raise InputError(message, hint)
     ends_ms = max(call.end_ms for calls in recording.sessions.values() for call in calls)
     users = min(len(starts), max(2 * recording.at_once, _FEWEST_USERS), _MOST_USERS)
     return ReplayPlan(tuple(starts), starts if named else {}, max(1.0, ends_ms / 1000), users)
@@ -199,9 +198,8 @@ def _lines(path: Path, heads: list[RecordingHead]) -> Iterator[tuple[RecordingHe
     """Yield the calls, each with its head. The last line may be torn."""
     name = quote(path.name)
     if path.stat().st_size > _LARGEST_FILE:
-        raise InputError(
-            f"{name} is larger than 256 MiB", "remove some of its lines: each is one call"
-        )
+        hint = "remove some of its lines: each is one call"
+        raise InputError(f"{name} is larger than 256 MiB", hint)
     if not is_recording(path):
         raise InputError(f"{name} is not a recording", "make one with mcp-perf agent record")
     with path.open("rb") as file:

@@ -51,13 +51,8 @@ def _written(value: Any) -> Any:
 NUMBERS: Final = (
     *(numbers.ms, numbers.seconds, numbers.rate, numbers.count, numbers.counted, numbers.percent),
     *(numbers.byte_size, numbers.ratio, numbers.p_value, numbers.measured, numbers.interval),
-    *(
-        numbers.gate,
-        numbers.gate_interval,
-        numbers.with_unit,
-        arm_rows.per_session,
-        arm_rows.growth,
-    ),
+    *(numbers.gate, numbers.gate_interval, numbers.with_unit),
+    *(arm_rows.per_session, arm_rows.growth),
 )
 """Filters of all templates: how numbers are written."""
 _WORDS: Final = (

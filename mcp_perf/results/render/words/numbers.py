@@ -192,10 +192,9 @@ def gate(result: GateResult) -> str:
 
 def gate_interval(result: GateResult) -> str:
     """Write the interval of what a gate measured."""
-    ends, bound = result.ci95, _bound(result.gate)
-    return (
-        NONE if ends is None else " to ".join(near_bound(end, result.unit, bound) for end in ends)
-    )
+    bound = _bound(result.gate)
+    ends = (near_bound(end, result.unit, bound) for end in result.ci95 or ())
+    return " to ".join(ends) or NONE
 
 
 def _bound(text: str) -> float | None:
