@@ -118,9 +118,8 @@ def in_force() -> InForce:
         return InForce(Settings(**values), origins, tuple(unknown))
     except ValidationError as error:
         wrong = {str(one["loc"][0]): one["msg"] for one in error.errors()}
-        raise SettingsError(
-            "\n".join(f"{origins[name]}: {name}: {why}" for name, why in wrong.items())
-        ) from None
+        lines = (f"{origins[name]}: {name}: {why}" for name, why in wrong.items())
+        raise SettingsError("\n".join(lines)) from None
 
 
 def runs(here: Path = Path()) -> Path:

@@ -10,9 +10,8 @@ import msgspec
 
 from mcp_perf.agent.records import TaskRecord
 
-_LISTS: Final[list[dict[str, Any]]] = tomllib.loads(
-    files("mcp_perf.agent").joinpath("prices.toml").read_text("utf-8")
-)["list"]
+_FILE: Final = files("mcp_perf.agent").joinpath("prices.toml")
+_LISTS: Final[list[dict[str, Any]]] = tomllib.loads(_FILE.read_text("utf-8"))["list"]
 
 
 def price_list(model: str, at_ms: float | None) -> dict[str, Any] | None:

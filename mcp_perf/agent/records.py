@@ -79,9 +79,8 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{self.mode}_task{self.task_id}_{harmless}.json"
 
 
-_KEYS: Final = dict(
-    zip(TaskRecord.__struct_fields__, TaskRecord.__struct_encode_fields__, strict=True)
-)
+_ENCODED: Final = TaskRecord.__struct_encode_fields__
+_KEYS: Final = dict(zip(TaskRecord.__struct_fields__, _ENCODED, strict=True))
 SUMMARY_KEYS: Final = tuple(key for key in _KEYS.values() if key != "completed")
 RECORD_KEYS: Final = (
     *("mode", "taskNumber", "directoryId", "model", "startTime", "completed", "apiCalls"),

@@ -48,9 +48,8 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def tool_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say which tools are called."""
-    tool = click.option(
-        "--tool", multiple=True, metavar="NAME", help="Call only this tool. May be repeated."
-    )
+    only = "Call only this tool. May be repeated."
+    tool = click.option("--tool", multiple=True, metavar="NAME", help=only)
     arguments = click.option("--args", metavar="JSON", help="Arguments of the tool, an object.")
     return tool(arguments(command))
 

@@ -88,15 +88,10 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Hold the gate files against the tests, before any of them runs."""
     config, known = session.config, session.config.stash[_KEY]
-    tests = {
-        selection.test_of(item)
-        for item in session.items
-        if _FIXTURE in getattr(item, "fixturenames", ())
-    }
-    everything = {selection.test_of(item) for item in session.items} | known.deselected
-    known.only_benchmarks = bool(tests) and all(
-        "benchmark" in getattr(item, "fixturenames", ()) for item in session.items
-    )
+    used = [(selection.test_of(one), getattr(one, "fixturenames", ())) for one in session.items]
+    tests = {test for test, fixtures in used if _FIXTURE in fixtures}
+    everything = {test for test, _ in used} | known.deselected
+    known.only_benchmarks = bool(tests) and all("benchmark" in fixtures for _, fixtures in used)
     problems = []
     for entry in _entries(selection.gate_files(config, everything)):
         if entry.test in tests:

@@ -124,11 +124,8 @@ class AgentRecorder:
         path, calls, sessions = self.file.path, self.file.calls, len(self.file.sessions)
         self._say(f"{path}: {counted(calls, 'request')} in {counted(sessions, 'session')}")
         made = f"To make a scenario of it: mcp-perf init --from {path} -o my.yaml"
-        self._say(
-            made
-            if self._keep
-            else "To make a scenario of a recording, record with --keep-arguments"
-        )
+        hint = "To make a scenario of a recording, record with --keep-arguments"
+        self._say(made if self._keep else hint)
         return Recorded(str(path), calls, sessions)
 
     def _emit(self, call: RecordedCall) -> None:

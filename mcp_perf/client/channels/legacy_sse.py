@@ -64,9 +64,8 @@ class SseChannel(Channel):
         except BaseException:
             self.close()
             raise
-        self._reader = threading.Thread(
-            target=self._read, args=(stream, receive, ended), daemon=True
-        )
+        given = (stream, receive, ended)
+        self._reader = threading.Thread(target=self._read, args=given, daemon=True)
         self._reader.start()
 
     def send(self, message: bytes, timeout_s: float) -> None:
@@ -121,9 +120,8 @@ class SseChannel(Channel):
             ).told_by(refusal)
         event = stream.next_event(deadline_ns)
         if event is None:
-            raise errors.ConnectError(
-                "the event stream ended before it gave the address for messages"
-            )
+            early = "the event stream ended before it gave the address for messages"
+            raise errors.ConnectError(early)
         return event
 
     def _post_head(self, event: bytes) -> bytes:
@@ -137,9 +135,8 @@ class SseChannel(Channel):
         except ValueError:
             own = False
         if not own or b" " in target.encode() or not target.isprintable():
-            raise errors.NegotiationError(
-                f"the stream gives an address on another host for messages: {beginning(event)}"
-            )
+            foreign = "the stream gives an address on another host for messages"
+            raise errors.NegotiationError(f"{foreign}: {beginning(event)}")
         return line + self.endpoint.fields(_UP)
 
     def _read(self, stream: Connection, receive: Receive, ended: Ended) -> None:

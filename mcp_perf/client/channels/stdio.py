@@ -226,7 +226,6 @@ def _behind(left: list[str]) -> str:
 def _no_start(command: Command, error: OSError) -> ConnectError:
     name = repr(command.argv[0])
     if isinstance(error, FileNotFoundError):
-        return ConnectError(
-            f"there is no command {name} on the PATH: install it, or write its path"
-        )
+        hint = "install it, or write its path"
+        return ConnectError(f"there is no command {name} on the PATH: {hint}")
     return not_opened(f"{name} cannot be started", error)

@@ -140,9 +140,8 @@ class CallAttempt:
             polls += 1
             if reply.outcome != OK:
                 return reply
-        return reply.fail(
-            RPC_ERROR, f"the reply is not the state of a task: {beginning(reply.body)}"
-        )
+        odd = f"the reply is not the state of a task: {beginning(reply.body)}"
+        return reply.fail(RPC_ERROR, odd)
 
     def _fetched(self, reply: Reply, task: TaskState) -> Reply:
         """Return the result of a task; up to 2025-11-25 it may ask for input before it comes."""

@@ -94,18 +94,15 @@ class HttpAttempt(CallAttempt):
         """Await the answer on the session's stream, where servers of old SDKs send it."""
         terms = self.client.terms
         if not self.client.has_stream:
-            hint = (
-                "the answer may have come on the session's own stream: write "
-                "`stream: true` for the arm"
-            )
+            where = "the answer may have come on the session's own stream"
+            hint = f"{where}: write `stream: true` for the arm"
             return reply.fail(reply.outcome, f"{reply.detail}; {hint}")
         left_s = terms.left_s(reply.start_ns, self.timeout_s)
         found = self.client.messenger.elsewhere.wait(self.request_id, left_s)
         if found is None:
             reply.end_ns = terms.clock()
-            return reply.fail(
-                TIMEOUT, "no answer before the timeout, not even on the session's stream"
-            )
+            late = "no answer before the timeout, not even on the session's stream"
+            return reply.fail(TIMEOUT, late)
         reply.outcome, reply.detail, reply.status = OK, "", 200
         reply.body, reply.end_ns = found.message, found.end_ns
         reply.bytes_in += len(found.message)

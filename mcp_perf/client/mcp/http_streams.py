@@ -99,9 +99,8 @@ class HttpStreams:
         try:
             for _ in range(MOST_ATTEMPTS):
                 messenger.use_token()
-                stream = ListenStream(
-                    messenger.endpoint.origin, self.openings, inbox, terms.strays.other
-                )
+                origin, stray = messenger.endpoint.origin, terms.strays.other
+                stream = ListenStream(origin, self.openings, inbox, stray)
                 self.subscriptions.append(stream)
                 request = with_body(messenger.head(headers), message)
                 left_s = terms.left_s(reply.start_ns, timeout_s)

@@ -102,9 +102,8 @@ class Exchanges:
         origin = target if target and target.same(endpoint.url) else endpoint.origin
         connection = Connection(replace(origin, only_public=only_public))
         given = [(name, text) for name, text in asked.headers.items() if name not in _FRAMING]
-        head = endpoint.line(asked.method, endpoint.target) + endpoint.fields(
-            [*given, ("Accept-Encoding", "identity")]
-        )
+        fields = endpoint.fields([*given, ("Accept-Encoding", "identity")])
+        head = endpoint.line(asked.method, endpoint.target) + fields
         reply = connection.exchange(with_body(head, asked.read()), _ANSWER_S)
         connection.close()
         if reply.outcome != OK:
@@ -174,9 +173,8 @@ class OAuthCredentials:
             context = self._provider.context
             if status == 403:
                 if challenge in self._answered:
-                    raise NegotiationError(
-                        f"the granted scope is not enough, add scopes under oauth: {challenge}"
-                    )
+                    hint = f"add scopes under oauth: {challenge}"
+                    raise NegotiationError(f"the granted scope is not enough, {hint}")
                 self._answered.add(challenge)
             elif context.can_refresh_token() and used != self._refreshed:
                 context.token_expiry_time = _LONG_AGO_S  # then it is refreshed first
@@ -251,9 +249,8 @@ class _Memory:
         self.hide(filter(None, (tokens.access_token, tokens.refresh_token)))
         if _UNFIT.search(tokens.access_token):
             tokens.access_token = ""  # the flow has it already, and would use it
-            raise OAuthFlowError(
-                "it contains a line end, a blank or a letter that is not allowed in a header"
-            )
+            unfit = "a line end, a blank or a letter that is not allowed in a header"
+            raise OAuthFlowError(f"it contains {unfit}")
         self.tokens = tokens
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:

@@ -226,9 +226,8 @@ class UserPool:
         scenario = self._loaded.scenario
         client = self._client(target, identity)
         others = clients.for_bursts(client, widest(scenario, target.arm), self._watchdog.wait_for)
-        context, *contexts = (
-            CallContext(target.arm, one, self.recorder, self._fire) for one in (client, *others)
-        )
+        every, told = (client, *others), (self.recorder, self._fire)
+        context, *contexts = (CallContext(target.arm, one, *told) for one in every)
         context.parallel, context.opens = contexts, not opens_by_steps(scenario, target.arm)
         own = {IDENTITY: identity} if identity else {}
         return Walk(

@@ -131,9 +131,8 @@ class KeepingSide:
         with contextlib.ExitStack() as end, stop_on_refusal(self.environment, self._give_up):
             end.callback(self._begun.set)
             # Not prepared yet if it is started by a key in Locust's terminal, and not by the page.
-            prepared = self._prepared or self.adopt(
-                prepare(locust_options.run_options(self.environment.parsed_options))
-            )
+            options = locust_options.run_options(self.environment.parsed_options)
+            prepared = self._prepared or self.adopt(prepare(options))
             self._over.clear()
             self.report = self._refused = None
             self.run = Run(prepared, nodes=self.nodes, tell=self._tell, watchers=self.watchers)

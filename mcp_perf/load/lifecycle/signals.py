@@ -65,9 +65,6 @@ class Signals:
             self.ending.leave()
             return
         hard = self._count > 1
-        logger.warning(
-            "Stopping now; calls in flight are cut off."
-            if hard
-            else "Stopping after the calls in flight (again to cut them off)."
-        )
+        calm = "Stopping after the calls in flight (again to cut them off)."
+        logger.warning("Stopping now; calls in flight are cut off." if hard else calm)
         run.conductor.stop("signal", hard=hard)

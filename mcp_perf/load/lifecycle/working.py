@@ -55,9 +55,8 @@ class WorkingSide:
             identities=task.identities,
             neighbours=task.neighbours(),
         )
-        self._watch = SessionWatch(
-            self.node, pool.sessions, lambda: len(pool.users), recorder.sink, recorder.now_s
-        )
+        told = recorder.sink, recorder.now_s
+        self._watch = SessionWatch(self.node, pool.sessions, lambda: len(pool.users), *told)
         self._watch.start()
         self._turns = TurnRunner(
             pool.gate,

@@ -25,9 +25,8 @@ def needed(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELS
     `pointed` has the lines of arms that go elsewhere than their file says.
     """
     arms = loaded.scenario.arms
-    return _OTHERS + users * sum(
-        _of_user(name, loaded, pointed.get(name, arm.address)) for name, arm in arms.items()
-    )
+    lines = {name: pointed.get(name, arm.address) for name, arm in arms.items()}
+    return _OTHERS + users * sum(_of_user(name, loaded, line) for name, line in lines.items())
 
 
 def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> None:

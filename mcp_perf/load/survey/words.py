@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import yaml
 
-_LISTS: Final[dict[str, Any]] = yaml.safe_load(
-    Path(__file__).with_suffix(".yaml").read_text("utf-8")
-)
+_FILE: Final = Path(__file__).with_suffix(".yaml")
+_LISTS: Final[dict[str, Any]] = yaml.safe_load(_FILE.read_text("utf-8"))
 FORMATS: Final[dict[str, str]] = _LISTS["formats"]
 _EXAMPLE: Final = re.compile(
     r"(?:e\.g\.|for example|for instance|such as|example)[,:]?\s*"

@@ -21,9 +21,7 @@ from mcp_perf.load.watch.prometheus import MetricsPage, NoMetrics
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.resources import Resources
 
-_FORWARDERS: Final = frozenset(
-    ("docker-proxy", "rootlessport", "slirp4netns", "pasta", "ssh", "kubectl")
-)
+_FORWARDERS: Final = ("docker-proxy", "rootlessport", "slirp4netns", "pasta", "ssh", "kubectl")
 """They listen for somebody else, whose resources are not theirs."""
 _ENGINES: Final = ("docker", "podman")
 _INSPECT_S: Final = 10.0
@@ -188,11 +186,8 @@ def _first(pid: int, port: int) -> int:
 
 
 def _is_listening(connection: Any, port: int) -> bool:
-    return bool(
-        connection.status == psutil.CONN_LISTEN
-        and connection.laddr
-        and connection.laddr.port == port
-    )
+    here = connection.laddr
+    return bool(connection.status == psutil.CONN_LISTEN and here and here.port == port)
 
 
 def _is_loopback(host: str) -> bool:
@@ -221,9 +216,5 @@ def _main_process(container: str) -> int:
         pid = asked.stdout.strip()
         if asked.returncode == 0 and pid.isdecimal() and int(pid):
             return int(pid)
-    what = (
-        "is not running here"
-        if engines
-        else "cannot be found, because docker and podman are missing"
-    )
-    raise _Unseen(f"container {container} {what}.")
+    lost = "cannot be found, because docker and podman are missing"
+    raise _Unseen(f"container {container} {'is not running here' if engines else lost}.")

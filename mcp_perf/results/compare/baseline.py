@@ -18,6 +18,7 @@ from mcp_perf.results.document.run_numbers import ArmRounds, RunIdentity, RunNum
 from mcp_perf.results.tally.metrics import COMPARED, JOURNEY_PREFIX
 
 SCHEMA: Final = "mcp-perf/baseline/1"
+_HINT: Final = "write one with mcp-perf baseline save RUN"
 MACHINE: Final = ("cpu", "cores", "os")
 _VERSIONS: Final = ("python", "locust", "mcp_perf", "gevent")
 _STEADY: Final = ("constant", "smoke", "soak")
@@ -146,19 +147,14 @@ def read(path: Path) -> list[RunNumbers]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        hint = "write one with mcp-perf baseline save RUN"
-        raise BaselineError(f"{path} cannot be read ({error.strerror}); {hint}") from None
+        raise BaselineError(f"{path} cannot be read ({error.strerror}); {_HINT}") from None
     try:
         file = msgspec.json.decode(content, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BaselineError(
-            f"{path} is not a baseline ({error}); write one with mcp-perf baseline save RUN"
-        ) from None
+        raise BaselineError(f"{path} is not a baseline ({error}); {_HINT}") from None
     if file.schema != SCHEMA:
-        raise BaselineError(
-            f"{path} has the schema {file.schema!r}, but this mcp-perf reads {SCHEMA}; "
-            "make a new one with mcp-perf baseline save RUN"
-        )
+        other = f"has the schema {file.schema!r}, but this mcp-perf reads {SCHEMA}"
+        raise BaselineError(f"{path} {other}; make a new one with mcp-perf baseline save RUN")
     if not file.runs or not all(run.arms for run in file.runs):
         raise BaselineError(
             f"{path} does not contain any arm; make a new one with mcp-perf baseline save RUN"

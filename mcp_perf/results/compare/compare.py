@@ -243,10 +243,8 @@ def _ratio(metric: _Metric) -> _Judgement:
         return _open(f"{metric.subject} has no value in some rounds{where}: no ratio.")
     few = min(map(len, [*base, new]))
     if few < FEWEST_ROUNDS:
-        return _open(
-            f"{few} rounds are too few to show a change between runs: make at "
-            f"least {FEWEST_ROUNDS} in each."
-        )
+        hint = f"make at least {FEWEST_ROUNDS} in each."
+        return _open(f"{few} rounds are too few to show a change between runs: {hint}")
     if all(map(same, [*base, new])):
         return _open(f"{metric.subject} is the same in every round: {NO_NOISE}")
     if len(base) >= stats.FEWEST_RUNS:
@@ -272,9 +270,8 @@ def _unfit(metric: _Metric) -> _Judgement | None:
     if fell and (few is None or now.failed > 1):
         reached = f"{metric.subject} falls on a failed {whose(metric.name).removesuffix('s')}"
         counted = f"{out_of(now.failed, now.ended, 'call')} failed"
-        return _Judgement(
-            "FAIL", f"{reached}: {counted}, and failed calls count as slower than all others."
-        )
+        why = f"{counted}, and failed calls count as slower than all others."
+        return _Judgement("FAIL", f"{reached}: {why}")
     if metric.after is None and not fell:
         lacks = "was measured in the base, but could not be measured in this run."
         return _open(f"{metric.subject} {lacks}")

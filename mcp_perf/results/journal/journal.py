@@ -124,9 +124,8 @@ def decoded(line: bytes, where: str) -> records.AnyRecord:
     except msgspec.DecodeError as error:
         raise JournalError(f"{where}: this is not a record of a run ({error}).") from error
     if isinstance(record, records.RunStarted) and record.format != records.FORMAT:
-        raise JournalError(
-            f"{where} has the format {record.format}, but this mcp-perf reads {records.FORMAT}."
-        )
+        other = f"has the format {record.format}, but this mcp-perf reads {records.FORMAT}."
+        raise JournalError(f"{where} {other}")
     return record
 
 

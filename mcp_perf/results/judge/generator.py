@@ -126,9 +126,8 @@ def figures_of(health: GeneratorHealth, name: str, turns: Iterable[int]) -> Figu
         return Figures(0.0, 0.0, 0.0, 0.0, 0.0)
     target_s = sum(health.target_cpu_s.get(turn, 0.0) for turn in turns)
     neighbours = [node for other, node in health.nodes.items() if _machine(other) == _machine(name)]
-    ours_s = sum(
-        node.rounds[turn].cpu_s for node in neighbours for turn in turns if turn in node.rounds
-    )
+    ours = (node.rounds[turn] for node in neighbours for turn in turns if turn in node.rounds)
+    ours_s = sum(one.cpu_s for one in ours)
     others_s = max(0.0, found.machine_s - ours_s - target_s)
     return Figures(
         own=found.cpu,

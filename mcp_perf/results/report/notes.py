@@ -26,9 +26,8 @@ def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
         found += _on(tally, arm, what.totals)
     found += [text for _, _, text in returned(tally.outages)]
     if tally.stray_slices:
-        found.append(
-            f"{tally.stray_slices} slices of the journal belong to no turn and were left out."
-        )
+        lost = "slices of the journal belong to no turn and were left out."
+        found.append(f"{tally.stray_slices} {lost}")
     return found
 
 

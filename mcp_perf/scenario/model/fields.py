@@ -91,9 +91,8 @@ def _text(pattern: str) -> dict[str, Any]:
 DURATION: Final = _text(units.DURATION)
 PERCENT: Final = _text(units.PERCENT)
 Seconds = Annotated[float, pydantic.BeforeValidator(units.seconds), either(DURATION)]
-PositiveSeconds = Annotated[
-    float, pydantic.BeforeValidator(units.positive_seconds), either(DURATION)
-]
+_positive = pydantic.BeforeValidator(units.positive_seconds)
+PositiveSeconds = Annotated[float, _positive, either(DURATION)]
 PerSecond = Annotated[float, pydantic.BeforeValidator(units.per_second), either(_text(units.RATE))]
 Fraction = Annotated[float, pydantic.BeforeValidator(units.fraction), either(PERCENT)]
 Identifier = Annotated[str, accepts(syntax.identifier)]

@@ -13,6 +13,7 @@ from mcp_perf.scenario.model import fields, syntax
 from mcp_perf.scenario.model.answers import Answers
 from mcp_perf.scenario.problems.wording import InputError
 
+_Class = Literal["ok", "tool_error", "rpc_error", "rate_limited"]
 _Numbers = fields.Looked[dict[fields.Expression, fields.NumberOrLookup]]
 _OTHER_EXPECTATIONS: Final = {
     "status": ("status can only be used on HTTP steps", "write class: ok, tool_error or rpc_error"),
@@ -57,9 +58,7 @@ class Expect(fields.Part):
 class ExpectClass(Expect):
     """How a request to an MCP server, or a function, is to end."""
 
-    class_: fields.Listed[Literal["ok", "tool_error", "rpc_error", "rate_limited"]] = Field(
-        default=(), alias="class"
-    )
+    class_: fields.Listed[_Class] = Field(default=(), alias="class")
     """How the call has to end: `ok`, `tool_error`, `rpc_error`, `rate_limited`, or a list."""
 
 

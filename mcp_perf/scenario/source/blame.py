@@ -51,9 +51,8 @@ class Blame:
         ]
         told = sorted(dict.fromkeys(told), key=lambda problem: problem.line)
         if len(told) > MOST_SHOWN:
-            more = Problem(
-                self.source, 0, "there are more problems", "correct these first, then run it again"
-            )
+            hint = "correct these first, then run it again"
+            more = Problem(self.source, 0, "there are more problems", hint)
             return [*told[:MOST_SHOWN], more]
         return told
 

@@ -95,9 +95,8 @@ def _step(node: Any, key: str, path: Path) -> str | int:
         hint = f"write 0 to {len(node) - 1}"
         raise InputError(f"{where} is a list without an item {quote(key)}", hint)
     if not isinstance(node, dict):
-        raise InputError(
-            f"{where} is a single value, so nothing can be set inside it", "set it as a whole"
-        )
+        message = f"{where} is a single value, so nothing can be set inside it"
+        raise InputError(message, "set it as a whole")
     if key not in node and _is_named(path):
         raise InputError(f"{where} has no {quote(key)}", suggest(key, node))
     return key

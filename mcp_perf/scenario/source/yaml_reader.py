@@ -147,11 +147,8 @@ class _Reader:
         if len(path) >= MOST_DEPTH:
             message = f"nested more than {MOST_DEPTH} levels deep"
             raise UnreadableError(line, message, "make it flatter")
-        return (
-            self._mapping(path)
-            if isinstance(event, events.MappingStartEvent)
-            else self._sequence(path)
-        )
+        is_mapping = isinstance(event, events.MappingStartEvent)
+        return self._mapping(path) if is_mapping else self._sequence(path)
 
     def _scalar(self, event: Any, path: Path) -> Any:
         if event.style:  # quoted, or a block: always a text

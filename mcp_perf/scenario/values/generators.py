@@ -106,9 +106,8 @@ def compile_generators(
         order = list(TopologicalSorter(reads).static_order())
     except CycleError as error:
         circle = " -> ".join(reversed(error.args[1]))
-        raise InputError(
-            f"the templates need each other: {circle}", "remove one of these references"
-        ) from None
+        message = f"the templates need each other: {circle}"
+        raise InputError(message, "remove one of these references") from None
     return Generators(seed, {name: entries[name] for name in order})
 
 
@@ -285,9 +284,8 @@ def _column(path: Path, column: str) -> list[str]:
     rows = [row for _, row in lines]
     if column not in names:
         message = f"{quote(path.name)} has no column {quote(column)}"
-        raise InputError(
-            message, suggest(column, names) or "write the names of the columns in the first row"
-        )
+        hint = suggest(column, names) or "write the names of the columns in the first row"
+        raise InputError(message, hint)
     at = names.index(column)
     if not rows or any(len(row) <= at for row in rows):
         message = f"{quote(path.name)} has no rows, or a row without {quote(column)}"

@@ -168,9 +168,8 @@ def read_recording(path: Path) -> Recording:
     left.update(f"{call.tool or call.method} that never succeeded" for call in failed)
     calls = [call for call in calls if _shape(call) in worked]
     if not calls:
-        raise InputError(
-            f"{quote(path.name)} has no call that can be replayed", "record calls that succeed"
-        )
+        message = f"{quote(path.name)} has no call that can be replayed"
+        raise InputError(message, "record calls that succeed")
     return _sorted(heads[0], calls, left)
 
 

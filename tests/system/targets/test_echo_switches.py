@@ -172,11 +172,11 @@ def test_a_server_of_one_slot_queues_calls(start, path):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--delay", "soon"], "'soon' is no duration"),
+        (["--delay", "soon"], "'soon' is not a duration"),
         (["--delay", "50%:1ms"], "add up to 50%"),
-        (["--page-size", "0"], "'0' will not do"),
-        (["--slots", "none"], "'none' will not do"),
-        (["--port", "99999"], "'99999' is no port"),
+        (["--page-size", "0"], "'0' is not allowed"),
+        (["--slots", "none"], "'none' is not allowed"),
+        (["--port", "99999"], "'99999' is not a port"),
         (["--replies", "xml"], "invalid choice"),
     ],
 )

@@ -127,7 +127,7 @@ def test_a_bucket_refills_evenly():
         ("error: teapot}", "error: coffee}", "no error 'coffee' under errors"),
         ('label: "${owner}', 'label: "${nobody}', r"route make: \$\{nobody\} is not known here"),
         ("request: GET /ping", "request: PING /", "must be like 'GET /path', not 'PING /'"),
-        ("service_time: 7ms", "service_time: soon", "route list: 'soon' is no duration"),
+        ("service_time: 7ms", "service_time: soon", "route list: 'soon' is not a duration"),
         ("status: 201", "state: 201", "unknown field `state`"),
         ("    list: things", "    list: things\n    insert: things", "at most one of propose"),
         ('"[a-z]+"', '"[a-z"', "route make: unterminated character set"),
@@ -345,5 +345,5 @@ def test_an_outage_is_written_as_provider_and_times():
     for text in ("hubspot", "hubspot:20:10", "hubspot:20s", "hubspot:s:1s", "a:1s:1s:1%:2"):
         with pytest.raises(ValueError, match="PROVIDER:AT:FOR"):
             outages(text)
-    with pytest.raises(ValueError, match="'5' is no share"):
+    with pytest.raises(ValueError, match="'5' is not a share"):
         outages("hubspot:0s:1s:5")

@@ -14,9 +14,8 @@ def as_html(report: CompareReport) -> str:
     runs: list[dict[str, Any]] = [
         {"run": run, "regressions": html.regressions(run.regressions)} for run in report.runs
     ]
-    return html.page(
-        "compare.html.j2", arms, report=report, runs=runs, words=wording.TEXTS["comparisons"]
-    )
+    words = wording.TEXTS["comparisons"]
+    return html.page("compare.html.j2", arms, report=report, runs=runs, words=words)
 
 
 def sections(report: CompareReport) -> list[str]:

@@ -13,9 +13,8 @@ from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.render.words.numbers import count, significant
 
-TEXTS: Final[dict[str, Any]] = tomllib.loads(
-    Path(__file__).with_name("wording.toml").read_text("utf-8")
-)
+_FILE: Final = Path(__file__).with_name("wording.toml")
+TEXTS: Final[dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))
 VERDICTS: Final[Mapping[VerdictName, str]] = TEXTS["verdicts"]
 CLASSES: Final[Mapping[str, str]] = TEXTS["classes"]
 INCOMPLETE: Final = "The run was cut off: the numbers cover only what was recorded before that."
