@@ -80,10 +80,7 @@ class AgentStore:
             yield connection
 
     def apply(self, changes: Sequence[SessionChange]) -> list[AgentSession | Exception]:
-        """Make changes in one transaction; those that cannot be made are told, and harm no other.
-
-        It is on the disk when this returns.
-        """
+        """Make changes in one transaction, which is on disk then; a wrong one harms no other."""
         with self._transaction() as connection:
             return [_applied(connection, change) for change in changes]
 

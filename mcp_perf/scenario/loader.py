@@ -64,10 +64,7 @@ def load(
     environ: Mapping[str, str] = os.environ,
     arms: Sequence[str] = (),
 ) -> Loaded:
-    """Load a file. `overrides` are like `load.users=50`; `arms`, if any, are the only ones kept.
-
-    Raises ScenarioError with every problem of the file.
-    """
+    """Load a file, with `overrides` like `load.users=50`, of `arms`. Raises ScenarioError."""
     source = str(path)
     try:
         # Not a pipe or a device: reading one may never end.

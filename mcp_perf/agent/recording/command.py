@@ -137,10 +137,7 @@ class AgentRecorder:
 def record_command(
     command: Sequence[str], options: RecordOptions, say: Say
 ) -> tuple[int, Recorded]:
-    """Record an agent and a server over stdio; return the server's exit code, and what there is.
-
-    Raises InputError, also if the server cannot be started.
-    """
+    """Record over stdio; return the server's exit code, and what there is. Raises InputError."""
     recorder = AgentRecorder(f"stdio:{shlex.join(command)}", options, say)
     session = recorder.open("stdio")
     alone = threading.Lock()

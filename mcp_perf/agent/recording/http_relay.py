@@ -114,10 +114,7 @@ class HttpRelay:
 
 
 class _Renamed:
-    """Puts the server's name in place of the relay's into `Host`: elsewhere it decides who answers.
-
-    A head is held until it is whole; no other byte is.
-    """
+    """Puts the server's name in place of the relay's into `Host`, once a head is whole."""
 
     def __init__(self, upstream: Upstream, watch: HttpWatch) -> None:
         usual = 443 if upstream.tls else 80

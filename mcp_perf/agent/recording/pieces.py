@@ -60,10 +60,7 @@ class LineCutter:
 
 
 class EventCutter:
-    """Messages that are the data of server-sent events, whatever the names of these.
-
-    `client/http/sse.py` reads them by the standard, and as a client may, without bound.
-    """
+    """Messages in server-sent events of any name, bounded unlike those of `client/http/sse.py`."""
 
     def __init__(self) -> None:
         self._lines = LineCutter()

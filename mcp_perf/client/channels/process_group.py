@@ -74,10 +74,7 @@ class ProcessGroup:
         return [_named(pid) for pid in psutil.pids() if self._began(pid)]
 
     def _began(self, pid: int) -> bool:
-        """Tell whether a process lives that the leader began: by its group, session or streams.
-
-        One with a session of its own is told by the streams that it has from the leader, on Linux.
-        """
+        """Tell whether a process lives that the leader began: by its group, session or streams."""
         with contextlib.suppress(OSError, psutil.Error):
             found = self.pid in (os.getpgid(pid), os.getsid(pid))
             found = found or str(Path(f"/proc/{pid}/fd/2").readlink()) in self._ends
@@ -122,10 +119,7 @@ class ProcessGroup:
         return False
 
     def _is_member(self, pid: int) -> bool:
-        """Tell whether a process lives in the group; one that is only not reaped does not.
-
-        In a container nobody may ever reap what the leader left.
-        """
+        """Tell whether a process lives in the group; one that nobody reaps does not."""
         with contextlib.suppress(OSError, psutil.Error):
             return os.getpgid(pid) == self.pid and _lives(pid)
         return False

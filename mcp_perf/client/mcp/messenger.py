@@ -82,10 +82,7 @@ class Messenger:
         self.elsewhere = AnswersElsewhere(self.terms.strays)
 
     def mismatches(self, reply: Reply, request_id: int, connection: Connection) -> bool:
-        """Tell whether a reply is that to another request, and close its connection then.
-
-        Whatever follows there would be taken for the reply to a later request.
-        """
+        """Tell whether a reply is another request's, and close its connection then."""
         if jsonrpc.foreign_id(reply, request_id) is None:
             return False
         connection.close()

@@ -139,10 +139,7 @@ class HttpClient:
         self.messenger.extra.close()
 
     def leave(self) -> None:
-        """Close the session. Raises RefusedError where the server does not let it go.
-
-        405 is an answer that the protocol allows: this server ends its sessions on its own.
-        """
+        """Close the session; 405 is fine. Raises RefusedError if the server does not let it go."""
         self.streams.stop()
         reply = self._say_goodbye()
         self.drop()
@@ -157,10 +154,7 @@ class HttpClient:
             raise refused.told_by(reply)
 
     def renew(self, attempt: HttpAttempt, kind: str) -> int:
-        """Open a session in place of the attempt's, which is lost in this way. Raises TargetError.
-
-        Returns what a call says of it: REOPENED, or REJOINED if another call has done it.
-        """
+        """Open a session for the lost one; return REOPENED or REJOINED. Raises TargetError."""
         with self._opening:
             if self.messenger.session.is_open and self.messenger.session is not attempt.session:
                 return REJOINED

@@ -59,10 +59,7 @@ class UserContext:
     opened: Event = field(default_factory=Event)
 
     def ready(self, arm: str, at_work: int | None = None) -> None:
-        """Make sure the arm's session and connection are open. Raises TargetError.
-
-        If only the first `at_work` users are, the others close theirs.
-        """
+        """Open the session of the arm, if among the first `at_work` users. Raises TargetError."""
         self.opened.wait(_SPAWN_S)
         context = self.walks[arm].context
         if at_work is None or self.number < at_work:
@@ -157,10 +154,7 @@ class UserPool:
         self.gate.take_part(lambda arm: self._way(user.walks[arm]), user.pace, user.number)
 
     def without_session(self, turn: OpenTurn) -> int:
-        """Count the users at work in a turn who had no session in it.
-
-        Who has none when it ends, and had no journey that ended ok, had none.
-        """
+        """Count users at work without a session: neither one now, nor a journey that ended ok."""
         arm, most = turn.turn.arm, turn.at_work
         if arm not in self._with_sessions:
             return 0

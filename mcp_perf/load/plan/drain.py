@@ -20,10 +20,7 @@ turn, where it is counted."""
 
 
 def connect_s(scenario: Scenario, starting: Iterable[str]) -> float:
-    """Return how long all users may take to connect, in seconds.
-
-    `starting` are the arms whose servers are started: nobody ends one before its `start_timeout`.
-    """
+    """Return how long all users may take to connect, in s, if those of `starting` start servers."""
     return max([CONNECT_S, *(scenario.arms[arm].start_timeout + _MARGIN_S for arm in starting)])
 
 

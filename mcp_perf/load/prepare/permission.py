@@ -63,10 +63,7 @@ def settle(
     allowed: Iterable[str],
     user: User,
 ) -> tuple[str, list[str]]:
-    """Say what a run will do, once everybody agrees. Raises Refusal if somebody does not.
-
-    Returns the setting that slows it down, if any, and what the report has to note.
-    """
+    """Say what a run will do, once all agree; return what slows it, and remarks. Raises Refusal."""
     load, remarks = loaded.scenario.load, list(effects.insecure(loaded.scenario, lines))
     pause_s = pause_needed(loaded, lines, users, typed, allowed, user)
     peak = f"{load.peak:g} journeys/s" if load.open else counted(users, "user")

@@ -133,10 +133,7 @@ def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:
 
 
 def hide_secrets(identity: Identity, used: set[str], brought: Collection[str] = ()) -> None:
-    """Let no secret of an identity be said; `used` is of `secret_names`.
-
-    What a request has brought may be one whatever it is called, unless it is short.
-    """
+    """Hide secrets of an identity: names in `used` (`secret_names`), long values in `brought`."""
     hide(
         text
         for name, text in ((name, str(value)) for name, value in identity.items())

@@ -65,10 +65,7 @@ class _Unseen(Exception):  # noqa: N818 -- why nothing can be read, in a sentenc
 
 
 def find_resources(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> dict[str, Source]:
-    """Find out for each arm where to read. Raises Refusal on what the file names and is not there.
-
-    What is not named, and cannot be seen, is no mistake: the report says why.
-    """
+    """Find out for each arm where to read. Raises Refusal if what the file names is not there."""
     found: dict[str, Source] = {}
     problems: list[str] = []
     for name, arm in loaded.scenario.arms.items():

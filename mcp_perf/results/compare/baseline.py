@@ -41,10 +41,7 @@ def identity(
     environment: Mapping[str, Any],
     protocols: Mapping[str, str] = MappingProxyType({}),
 ) -> RunIdentity:
-    """Return the identity of a run from what its first record says.
-
-    `protocols` are arm -> negotiated version, as far as they are known yet.
-    """
+    """Return a run's identity from its first record; `protocols` are arm -> version, if known."""
     steady = load.get("shape", "constant") in _STEADY
     left_out = {"order", "rounds"} if steady else {"order"}
     kept = {name: value for name, value in load.items() if name not in left_out}

@@ -109,10 +109,7 @@ class _Metric:
 
 
 def compare_runs(base: Sequence[RunNumbers], new: RunNumbers, tolerance: float) -> Outcome:
-    """Compare a run with one or more earlier ones, which must be comparable (`comparable.py`).
-
-    `tolerance` is the fraction by which a metric may be worse.
-    """
+    """Compare a run with comparable earlier ones; a metric may be worse by `tolerance`."""
     rows = _settled(list(_rows([run.arms for run in base], new.arms, tolerance)), tolerance)
     return Outcome(rows, list(notes(base, new, rows, tolerance)))
 

@@ -14,10 +14,7 @@ _LARGEST_FILE: Final = 16 * 1024 * 1024
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the names of the columns, and the rows with their lines; empty lines are left out.
-
-    Raises InputError. A message names the file and never quotes what is in it.
-    """
+    """Return the columns' names, and the rows with their lines. Raises InputError."""
     if path.stat().st_size > _LARGEST_FILE:
         raise InputError(f"{quote(path.name)} is larger than 16 MiB", "make it smaller")
     try:

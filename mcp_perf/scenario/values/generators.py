@@ -62,10 +62,7 @@ class Generators:
         return frozenset().union(*(entry.names for entry in self.entries.values()))
 
     def for_user(self, user: int, counter: Callable[[], int]) -> "Filler":
-        """Return what fills in one user's values.
-
-        `counter` gives the next number of the whole run, from 1, and is called once per journey.
-        """
+        """Return what fills in one user's values; `counter` gives the run's next number, from 1."""
         draws = any(entry.draws for entry in self.entries.values())
         # Seeding with a text goes through SHA-512: equal in every process, unlike hash().
         numbers = random.Random(f"{self.seed}/{user}") if draws else _UNUSED
@@ -75,10 +72,7 @@ class Generators:
 
 @dataclass(frozen=True, slots=True)
 class Filler:
-    """Fills a dict of values for one user's next journey: `user`, `seq`, then the generators.
-
-    `arm`, variables of the arm and the like are in the dict before, if a template reads them.
-    """
+    """Fills a dict of values, which has `arm` and the like, for one user's next journey."""
 
     user: int
     counter: Callable[[], int]

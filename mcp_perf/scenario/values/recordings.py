@@ -145,10 +145,7 @@ def is_recording(path: Path) -> bool:
 
 
 def read_recording(path: Path) -> Recording:
-    """Read a recording whose arguments were kept. Raises InputError.
-
-    A message names the file and the line, and never quotes what is in it.
-    """
+    """Read a recording with arguments. Raises InputError, which never quotes what is in it."""
     heads: list[RecordingHead] = []
     calls: list[RecordedCall] = []
     left: Counter[str] = Counter()

@@ -85,10 +85,7 @@ class Template:
         return [lookup.text for lookup in self._lookups]
 
     def render(self, values: Values) -> Any:
-        """Fill in the values; containers are new, looked-up values are inserted as they are.
-
-        Raises LookupFailed if a name is unknown or its value has no such path.
-        """
+        """Fill in the values; containers are new. Raises LookupFailed if there is no such value."""
         try:
             return self._render(values)
         except (LookupError, TypeError):

@@ -137,7 +137,7 @@ def test_systems_are_listed_without_starting_any():
         ),
         ("echo", "no face given for system 'echo'; there are mcp, rest, stdio. Write echo/mcp"),
         ("twilio/res", "did you mean rest"),
-        ("", "no system ''"),
+        ("", "no bundled system ''"),
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(tmp_path, ref, complaint):
@@ -174,7 +174,7 @@ def test_a_system_that_does_not_start_says_why(tmp_path, monkeypatch):
     message = str(failed.value)
     assert "the process bad ended before it was ready" in message
     assert str(tmp_path / "bad.log") in message
-    assert "'soon' is no duration" in message
+    assert "'soon' is not a duration" in message
     assert [gone(child.pid) for child in started] == [True, True]
 
 

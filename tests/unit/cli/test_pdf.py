@@ -19,7 +19,7 @@ from tests.support import ROOT
 JOURNAL = ROOT / "tests" / "goldens" / "journals" / "one-arm.jsonl"
 RECORD = {"taskNumber": 1, "mode": "mcp", "startTime": 1743100000000, "success": True}
 COMMANDS = {
-    "run/report.pdf": ("report run --format pdf", "The target did what"),
+    "run/report.pdf": ("report run --format pdf", "The target met every"),
     "out/compare.pdf": ("compare run run --out out --format html,pdf", "compared"),
     "trend.pdf": ("trend --pdf trend.pdf", "From run to run"),
     "out/leaderboard.pdf": ("agent summary --out out --format pdf", "Agents with MCP and without"),
