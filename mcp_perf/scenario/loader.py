@@ -118,11 +118,7 @@ def load_text(
 
 
 def unknown_names(loaded: Loaded, arm: str, provided: Collection[str]) -> list[Problem]:
-    """Return the lookups of an arm that nothing provides.
-
-    `provided` are the names that the arm's target brought, such as `account`. What can be known
-    without them was checked by `load`, so this is for arms of a `system:`.
-    """
+    """Return the lookups of an arm that not even the `provided` names of its target fill."""
     scenario = loaded.scenario
     draft = Draft(scenario, dict.fromkeys(scenario.env, ""), FilePath())
     return Blame(loaded.source, loaded.lines).problems(unknown_in_arm(draft, arm, provided))

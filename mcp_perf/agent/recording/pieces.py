@@ -60,7 +60,7 @@ class LineCutter:
 
 
 class EventCutter:
-    """Messages in server-sent events of any name, bounded unlike those of `client/http/sse.py`."""
+    """Messages in server-sent events of any name, and bounded, unlike `client/http/sse.py`."""
 
     def __init__(self) -> None:
         self._lines = LineCutter()

@@ -52,11 +52,7 @@ class Command:
 
 
 class StdioChannel:
-    """One process at a time, and its three streams.
-
-    These are sockets, as with any host on Node: waiting for one is cooperative in a process that
-    gevent has patched, which it is not for a pipe.
-    """
+    """One process at a time, and its three streams: sockets, for which gevent can wait."""
 
     probes = True
     starting = "start process"

@@ -165,11 +165,7 @@ class SessionClient:
     def cancelled_call(
         self, call: PreparedCall, arguments: Arguments, after_s: float
     ) -> tuple[Reply, Stop | None]:
-        """Call, and cancel the call by notification where it has not ended in time.
-
-        A call that was cancelled is `ok`, without a body: it has done what it was to do. When the
-        server ended it is not told here.
-        """
+        """Call; cancel by notification what has not ended by then, which is `ok` without a body."""
         reply = self.call(call, arguments, after_s)
         if reply.outcome == TIMEOUT and not self._conversation.ended:
             reply.fail(OK, f"cancelled after {after_s:g} s")

@@ -80,11 +80,7 @@ class HttpStreams:
             self.listener = None
 
     def subscribe(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
-        """Send `subscriptions/listen`, wait for its acknowledgement.
-
-        After a stream that the server ended, or refused, the request waits for its time, which is
-        not counted.
-        """
+        """Send `subscriptions/listen` when it is due, and wait for its acknowledgement."""
         messenger, terms = self.messenger, self.messenger.terms
         left_s = self.openings.left_s
         if left_s:

@@ -25,11 +25,7 @@ def connect_s(scenario: Scenario, starting: Iterable[str]) -> float:
 
 
 def drain_s(scenario: Scenario, arm: str) -> float:
-    """Return how long after a round the calls of an arm may take, in seconds.
-
-    It is what the longest journey could take if each of its calls used up its own timeout, but at
-    most `limits.drain`. The drain ends as soon as the last call has.
-    """
+    """Return how long an arm's calls may take after a round, in s: `limits.drain` at most."""
     longest = max(_most_s(journey.of(arm), scenario, arm) for journey in scenario.journeys.values())
     return min(longest + _MARGIN_S, scenario.limits.drain)
 

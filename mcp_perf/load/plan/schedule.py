@@ -28,11 +28,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of one arm.
-
-    `round` counts from 1; the warm-up is round 0, and a probe that of the trial that it comes
-    before.
-    """
+    """One turn of one arm; `round` counts from 1, 0 is the warm-up, a probe has its trial's."""
 
     number: int
     arm: str
@@ -52,11 +48,7 @@ class Turn:
 
 
 def fit(rounds: int, round_s: float, arms: int, run_time_s: float | None) -> tuple[int, float]:
-    """Fit rounds into a bound on the measured time; return their number and length.
-
-    More time than the file asks for brings more rounds, less time brings shorter ones, down to
-    `SHORTEST_ROUND_S`, and then fewer.
-    """
+    """Return number and length of the rounds that fit into a bound on the measured time."""
     if run_time_s is None:
         return rounds, round_s
     per_arm_s = run_time_s / arms

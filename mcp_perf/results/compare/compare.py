@@ -214,11 +214,7 @@ def _ratio_of(change: stats.Change) -> rule.Interval:
 
 
 def _is_measure(metric: _Metric, judgement: _Judgement) -> bool:
-    """Tell whether a control is not judged, because others are measured by it.
-
-    It can only fail, and that only if the base has runs enough to tell its change from that of the
-    machine.
-    """
+    """Tell whether a control is only a measure: it can fail if the base has runs enough."""
     others = (arm for arm in metric.new if control_of(arm, metric.new) == metric.arm)
     measures = not control_of(metric.arm, metric.new) and any(
         all(other in arms for arms in metric.base) for other in others

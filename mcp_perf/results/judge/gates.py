@@ -191,11 +191,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
 
 
 def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
-    """Return how few samples a round has, if fewer than so many lie beyond a percentile.
-
-    None if it has enough, or none at all: then it has no value, which is told by itself. What need
-    not come in every round may have none.
-    """
+    """Return how few samples a round has, if too few lie beyond a percentile; else None."""
     least = min((part.ranked(metric).n for part in evidence.rounds.values()), default=0)
     enough = least >= beyond * rule.samples_needed(metric)
     return None if enough or not (least or evidence.partial) else least

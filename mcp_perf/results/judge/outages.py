@@ -47,14 +47,12 @@ def merged(outages: Iterable[Outage]) -> list[Outage]:
     return sorted(found, key=lambda outage: outage.from_s)
 
 
-def stopped(
-    outages: Iterable[Outage], unfit: Container[str] = ()
-) -> Iterator[tuple[str, str, str]]:
+def stopped(found: Iterable[Outage], unfit: Container[str] = ()) -> Iterator[tuple[str, str, str]]:
     """Yield arm, code and sentence of each target that did not answer any more at the end.
 
     If the load generator was not fit to measure an arm, silence may be its own doing.
     """
-    for one in merged(outages):
+    for one in merged(found):
         if not one.is_over:
             since = said(one.from_s, "s")
             when = f"{one.arm} stopped answering at {since}, and did not answer again"

@@ -170,11 +170,7 @@ def _in_vain(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
 
 
 def counted(trials: Sequence[Trial]) -> list[Trial]:
-    """Leave out the trials that are to be repeated.
-
-    Where the load generator was the limit as often as a rate is tried at all, that is what is known
-    of the rate.
-    """
+    """Leave out trials that are to be repeated, unless the generator was always the limit."""
     sound = [trial for trial in trials if not trial.spoiled]
     known = {trial.rate for trial in sound}
     ours = [t for t in trials if t.spoiled and not t.unsettled and t.rate not in known]

@@ -13,11 +13,7 @@ MOST_AT_ONCE: Final = 100
 
 
 def check_sessions(name: str, arm: Arm, journeys: Iterable[LocatedSteps]) -> Iterator[Mistake]:
-    """Yield what is wrong with an arm's `open` and `close`; without any of them, nothing is.
-
-    Every journey opens before it calls and closes after, so that no call ever pays for a session
-    that opens by itself, and none is left open unseen.
-    """
+    """Yield what is wrong with an arm's `open` and `close`: every call has to be between them."""
     journeys = list(journeys)
     used = [one for steps in journeys for one in steps if one[1].action in ("open", "close")]
     if not used:

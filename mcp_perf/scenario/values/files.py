@@ -47,11 +47,7 @@ def named(written: str, env: Mapping[str, str], base: Path) -> Path:
 
 
 def inside(base: Path, name: str) -> Path:
-    """Return the file `name` in the folder `base`, or one of its folders.
-
-    Raises InputError for an absolute path, for `..`, for a link that leads out, and if there is no
-    such file.
-    """
+    """Return the file `name` inside the folder `base`, not by a link. Raises InputError."""
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or PureWindowsPath(name).anchor or ".." in pure.parts or "\0" in name:
         hint = "put the file next to the scenario and write its name"

@@ -89,11 +89,7 @@ class Filler:
 def compile_generators(
     with_: Mapping[str, Any], *, seed: int, env: Mapping[str, str], base: Path
 ) -> Generators:
-    """Compile the entries of `with:`: generators, and constants.
-
-    `env` holds the variables that may be read, `base` is the folder that files are looked up in.
-    Raises InputError at the first mistake.
-    """
+    """Compile `with:`; `env` may be read, files are in `base`. Raises InputError."""
     entries = {name: compile_one(spec, env, base) for name, spec in with_.items()}
     reads = {name: entry.names & entries.keys() for name, entry in entries.items()}
     try:

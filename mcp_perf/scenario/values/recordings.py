@@ -171,11 +171,7 @@ def read_recording(path: Path) -> Recording:
 
 
 def schedule(recording: Recording, names: Collection[str]) -> ReplayPlan:
-    """Lay out a recording for the journeys of a scenario. Raises InputError.
-
-    A session takes the journey that bears its name. If none bears that of any session, they are
-    dealt as in any other load.
-    """
+    """Lay out a recording for journeys, by their names or dealt. Raises InputError."""
     leaders = {one: JOURNEY.format(number) for one, number in recording.leaders().items()}
     starts: dict[int, str] = {}
     for session, calls in recording.sessions.items():

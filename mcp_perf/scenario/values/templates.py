@@ -66,11 +66,7 @@ class _Lookup:
 
 
 class Template:
-    """A JSON-like tree, ready to be filled in.
-
-    `constant` is true if it holds no lookup but those of the environment; `names` are the values it
-    needs.
-    """
+    """A tree, ready to be filled in with `names`; `constant` if it holds no lookup of them."""
 
     __slots__ = ("_lookups", "_render", "constant", "names")
 
@@ -94,11 +90,7 @@ class Template:
 
 
 def compile_template(tree: Any, env: Mapping[str, str] | None = None) -> Template:
-    """Compile a tree of dict, list and scalars whose strings may hold lookups.
-
-    `env` holds the variables that `${env:NAME}` may read; they are inserted now. Raises
-    InputError.
-    """
+    """Compile a tree with lookups; those of `env` are filled in now. Raises InputError."""
     compiler = _Compiler(env or {})
     return Template(compiler.node(tree), tuple(compiler.lookups))
 

@@ -31,11 +31,7 @@ def write_all(
     folder: Path,
     formats: Collection[str] = FORMATS,
 ) -> list[Path]:
-    """Write the report in each format to the folder and return the files' paths.
-
-    A file appears whole or not at all. `samples` is read only for `csv`, once. Raises OSError when
-    the disk does not play along, PdfError where its extra is missing.
-    """
+    """Write each format whole; return the paths. Raises OSError, PdfError without the extra."""
     written = []
     for name, (filename, render) in _RENDERINGS.items():
         if name in formats:

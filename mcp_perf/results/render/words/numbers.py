@@ -133,11 +133,7 @@ def p_value(value: float | None) -> str:
 
 
 def measured(value: float | None, unit: str) -> str:
-    """Write a metric, with a fourth digit because it is compared with another number.
-
-    Units are those of `mcp_perf.scenario.model.gates`, and `x` for a ratio of two arms; any other
-    stands behind the number as it is.
-    """
+    """Write a metric with a fourth digit, to be compared; an unknown unit goes behind."""
     return ratio(value) if unit == "x" else _held(value, unit)
 
 
