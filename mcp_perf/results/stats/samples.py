@@ -84,8 +84,8 @@ def _exact(dealt: Sequence[tuple[Sequence[int], int]], seen: int, total: int) ->
                 by_size[size] += by_size[size - 1] << (8 * digit * rank)
         ways *= by_size[m]
     raw = ways.to_bytes((ways.bit_length() + 7) // 8 + digit, "little")
-    places = range(0, len(raw) - digit, digit)
-    counts = [int.from_bytes(raw[at : at + digit], "little") for at in places]
+    starts = range(0, len(raw) - digit, digit)
+    counts = [int.from_bytes(raw[at : at + digit], "little") for at in starts]
     low, high = sum(counts[: seen + 1]), sum(counts[seen:])
     return min(1.0, 2 * min(low, high) / sum(counts))
 
