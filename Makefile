@@ -82,7 +82,7 @@ clean:
 	touch $@
 
 .venv/.installed-test: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt --editable '.[test]'
 	touch .venv/.installed $@
 
 # Servers and suites of others that tests run against, from npm and pip.

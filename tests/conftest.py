@@ -103,9 +103,11 @@ def example() -> ModuleType:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the longest, and leave soaks out where nobody asks by a marker what to run.
 
-    A worker that began with a whole page last would keep the others waiting.
+    A worker that began with a whole page last would keep the others waiting. Simulations come
+    before the pages, so that one worker has them all: each one that takes one simulates everything.
     """
     items.sort(key=lambda item: "test_the_commands_of_a_page" not in item.name)
+    items.sort(key=lambda item: item.get_closest_marker("simulated") is None)
     soaks = [item for item in items if item.get_closest_marker("long")]
     if soaks and not config.option.markexpr:
         config.hook.pytest_deselected(items=soaks)

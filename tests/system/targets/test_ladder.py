@@ -96,5 +96,5 @@ def test_a_stdio_face_starts_no_process_of_its_own(tmp_path):
 
 def test_a_stdio_face_takes_no_flags():
     """How HTTP is answered is nothing to it."""
-    with pytest.raises(UnknownSystem, match="the face .stdio. of .ladder. does not have flags"):
+    with pytest.raises(UnknownSystem, match=r"the face .stdio. of .ladder. does not have flags"):
         parse("ladder/stdio?replies=sse")

@@ -1,6 +1,6 @@
 import pytest
 
-from mcp_perf.results.document.text import LONGEST, clip, one_line, shown, visible
+from mcp_perf.results.document.text import LONGEST, clip, one_line, shortened, shown, visible
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,9 @@ def test_every_text_of_a_value_is_shown_and_bounded():
         "c": ["d\\x00"],
         "e": {"f": "x" * LONGEST + "\u2026 (5 more characters)"},
     }
+
+
+@pytest.mark.parametrize(("name", "most", "short"), [("abc", 3, "abc"), ("abcdefgh", 5, "ab…gh")])
+def test_a_long_name_is_shortened_in_its_middle(name, most, short):
+    """Names that begin alike end differently, so both ends stay."""
+    assert shortened(name, most) == short
