@@ -124,7 +124,7 @@ def report_of(tally: RunTally) -> Report:
         timeline=tally.timeline.points(),
         resources=tally.resources.points(),
         sessions=tally.sessions.points(),
-        failures=_failures(tally, evidence),
+        failures=failures(tally, _failed(evidence)),
         replies=replied,
         notes=[
             *(remark for step in replied for remark in step.remarks),
@@ -327,18 +327,18 @@ def _generator(tally: RunTally, evidence: Mapping[str, Evidence]) -> Generator:
     )
 
 
-def _failures(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[Failure]:
-    found = [
-        Failure(
-            arm=arm,
-            step=step,
-            cls=cls,
-            count=count,
-            example=tally.examples.get((arm, step, cls), ""),
-        )
-        for arm, what in evidence.items()
-        for step, group in what.totals.steps.items()
-        for cls, count in group.classes.items()
-        if cls in FAILED or cls == HARNESS_ERROR
-    ]
+def _failed(evidence: Mapping[str, Evidence]) -> Iterator[tuple[str, str, str, int]]:
+    for arm, what in evidence.items():
+        for step, group in what.totals.steps.items():
+            for cls, count in group.classes.items():
+                if cls in FAILED or cls == HARNESS_ERROR:
+                    yield arm, step, cls, count
+
+
+def failures(tally: RunTally, counts: Iterable[tuple[str, str, str, int]]) -> list[Failure]:
+    """Return kinds of failure from (arm, step, class, count), the most frequent first."""
+    found = []
+    for arm, step, cls, count in counts:
+        example = tally.examples.get((arm, step, cls), "")
+        found.append(Failure(arm=arm, step=step, cls=cls, count=count, example=example))
     return sorted(found, key=lambda failure: -failure.count)

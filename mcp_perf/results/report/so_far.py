@@ -13,7 +13,7 @@ from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.document import Failure, Report, TimelinePoint
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.report.arm_so_far import ArmSoFar, PartSoFar, by_name
-from mcp_perf.results.report.build import report_of
+from mcp_perf.results.report.build import failures, report_of
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import RunTally, fold
 from mcp_perf.results.tally.turns import RecordedTurn
@@ -86,15 +86,12 @@ class SoFar:
         return by_name(arm.journeys for arm in self._every())
 
     def steps(self) -> dict[str, list[PartSoFar]]:
-        """Return the steps likewise."""
         return by_name(arm.steps for arm in self._every())
 
     def calls(self) -> list[PartSoFar]:
-        """Return all calls of each arm."""
         return [arm.calls for arm in self._every() if arm.calls.count]
 
     def turn(self) -> TurnSoFar | None:
-        """Return the last turn that began."""
         if not self.tally.turns:
             return None
         turn = self.tally.turns[max(self.tally.turns)]
@@ -114,17 +111,7 @@ class SoFar:
 
     def failures(self) -> list[Failure]:
         """Return the kinds of failure, the most frequent first, each with what was said of one."""
-        found = [
-            Failure(
-                arm=arm,
-                step=step,
-                cls=cls,
-                count=count,
-                example=self.tally.examples.get((arm, step, cls), ""),
-            )
-            for arm, step, cls, count in self._failed()
-        ]
-        return sorted(found, key=lambda failure: -failure.count)
+        return failures(self.tally, self._failed())
 
     def points(self) -> list[TimelinePoint]:
         """Return the last two minutes, second by second."""
@@ -138,7 +125,6 @@ class SoFar:
         return list(self._points)
 
     def judge(self) -> None:
-        """Judge all that has come so far."""
         self.report = report_of(self.tally)
         turns = {arm: self.tally.measured(arm) for arm in self.tally.arms}
         self._past = {arm: Totals(of_arm) for arm, of_arm in turns.items()}
