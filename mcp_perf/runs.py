@@ -89,7 +89,6 @@ def command(scenario: RunSubject, settings: RunSettings) -> list[str]:
 
 
 def _words(name: str, value: Any) -> Iterator[str]:
-    """Yield the words of one option."""
     if name == "args":
         value = json.dumps(value)
     elif isinstance(value, Mapping):

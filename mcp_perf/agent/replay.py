@@ -39,7 +39,6 @@ class Replay:
             self._store.make(int(now_ms), told, self._session)
 
     def end(self, *, success: bool) -> AgentSession:
-        """Complete the session."""
         told = Completion(success=success, notes="Scripted calls, without an agent")
         return self._store.make(int(time.time() * 1000), told, self._session)
 

@@ -39,10 +39,7 @@ class TargetError(Exception):
         super().__init__(clipped(message))
 
     def told_by(self, reply: Reply) -> Self:
-        """Take over what the reply that told of the error says of limits: of our rate, or our own.
-
-        With it goes how long the target asks to be left alone.
-        """
+        """Take over what the reply says of limits, and how long to leave the target alone."""
         if reply.status == TOO_MANY_REQUESTS:
             self.outcome = RATE_LIMITED
         elif reply.outcome in (RATE_LIMITED, HARNESS_ERROR):

@@ -30,8 +30,6 @@ _NEW: Final = "new"
 
 @dataclass
 class _Session:
-    """What this session knows of its gates."""
-
     folder: Path | None
     """Where reports go."""
     gated: dict[selection.Test, Entry] = field(default_factory=dict)

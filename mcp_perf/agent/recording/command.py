@@ -109,7 +109,6 @@ class AgentRecorder:
         self._sessions: list[SeenSession] = []
 
     def open(self, transport: str) -> SeenSession:
-        """Begin a session."""
         name = f"{self._run}-{len(self._sessions) + 1}"
         session = SeenSession(name, transport, self._emit, self._keep, self._zero_ns)
         self._sessions.append(session)

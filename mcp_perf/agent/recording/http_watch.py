@@ -76,11 +76,9 @@ class HttpWatch:
         self._responses: Any = httptools.HttpResponseParser(self._reading)
 
     def sent(self, data: bytes, now_ns: int) -> None:
-        """Take what the agent sent."""
         self._follow(self._requests, data, now_ns)
 
     def came(self, data: bytes, now_ns: int) -> None:
-        """Take what the server sent."""
         self._follow(self._responses, data, now_ns)
 
     def closed(self, now_ns: int, *, by_server: bool) -> None:
@@ -133,7 +131,6 @@ class HttpWatch:
         return exchange
 
     def event(self, exchange: _Exchange, piece: Piece) -> None:
-        """Take an event of a stream."""
         if exchange.session is None and exchange.method == b"GET" and piece.body[:1] not in b"{[":
             exchange.session = self._sessions.open("sse")
             where = urlsplit(piece.body.decode("utf-8", "replace"))

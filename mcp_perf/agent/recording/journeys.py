@@ -129,7 +129,6 @@ def _filled(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _step(call: RecordedCall, links: Links) -> dict[str, Any]:
-    """Return a step that makes a call again."""
     kind, told = STEPS[call.method], call.arguments or {}
     if kind == "call":
         return {"call": call.tool, "arguments": links.linked(told)}

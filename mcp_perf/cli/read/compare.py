@@ -91,8 +91,6 @@ def compare(
 
 
 class _Files(NamedTuple):
-    """Where the comparison is written, and in which formats."""
-
     folder: Path | None
     formats: tuple[str, ...]
 

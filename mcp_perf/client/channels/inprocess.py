@@ -136,10 +136,7 @@ async def _bounded(awaitable: Awaitable[Any], timeout_s: float) -> Any:
 
 
 class MemoryChannel(Channel):
-    """Memory streams to an MCP server of the Python SDK, or of fastmcp, in this process.
-
-    Each user has streams of its own, and so a session of its own, with the one server.
-    """
+    """Memory streams to an MCP server in this process; each user has its streams and session."""
 
     probes = True
     starting = "start server"

@@ -104,10 +104,7 @@ class SessionClient:
     # Opening and closing.
 
     def negotiate(self) -> str:
-        """Open the channel and a session, by the version that both speak; return it.
-
-        Raises ConnectError where there is nobody, NegotiationError where no session comes about.
-        """
+        """Open channel and session; return the version. Raises ConnectError, NegotiationError."""
         with self._opening:
             self._is_open = False
             self._encoded.clear()

@@ -54,10 +54,7 @@ class HttpStreams:
         return opened
 
     def open_stream(self, timeout_s: float) -> Reply | None:
-        """Open the session's stream; None where it is open.
-
-        One that was open, or may come later, is opened again by its listener, and not before.
-        """
+        """Open the session's stream, if its listener does not; None where it is open."""
         if self.hears:
             return None
         if self.listener is not None and self.listener.goes_on:
@@ -118,10 +115,7 @@ class HttpStreams:
 
 
 class ListenStream:
-    """The stream of one `subscriptions/listen`, from its request to its end.
-
-    It has a connection and a thread of its own; closing the connection is how it is called off.
-    """
+    """The stream of one `subscriptions/listen`, with a connection and a thread of its own."""
 
     def __init__(
         self, origin: Origin, openings: StreamOpenings, inbox: Inbox, stray: Callable[[bytes], None]

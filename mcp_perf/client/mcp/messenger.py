@@ -46,10 +46,7 @@ class Credentials(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """A session as its server knows it, and what calls look like in it: head, tail, and a hole.
-
-    The tail of a call whose arguments come with each call has a hole for them.
-    """
+    """A session as its server knows it, and its calls: head, tail, a hole for arguments."""
 
     id: str = ""
     """Empty where the server has no sessions, as in 2026-07-28."""

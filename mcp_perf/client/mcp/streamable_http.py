@@ -105,10 +105,7 @@ class HttpClient:
     # Opening and closing.
 
     def negotiate(self) -> str:
-        """Find out which version the server speaks, open a session, return the version.
-
-        Raises ConnectError where there is nobody, NegotiationError where no session comes about.
-        """
+        """Open a session; return the version. Raises ConnectError and NegotiationError."""
         with self.pool.one() as connection:
             self._negotiate(connection)
         return self.terms.version

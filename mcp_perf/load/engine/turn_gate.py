@@ -138,10 +138,7 @@ class TurnGate:
         return len(late)
 
     def take_part(self, walk_of: Callable[[str], WalkJourney], pace: Pace, number: int = 0) -> None:
-        """Take part in the next turn: walk journeys until it closes. Called by each user.
-
-        `number` counts the users of this process from 0: at a low level the last ones pause.
-        """
+        """Take part in the next turn as user `number` until it closes. Called by each user."""
         self._opened.wait()
         opened = self.open_turn
         if opened is None:

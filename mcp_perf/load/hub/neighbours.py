@@ -79,7 +79,6 @@ class Neighbours:
         self._read()
 
     def close(self) -> None:
-        """Let go of what is shared."""
         self._watcher.close()
         self._free.close()
         for descriptor in (self._shared, *self._pipes):

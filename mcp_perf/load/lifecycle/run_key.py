@@ -57,7 +57,6 @@ class Signer:
         self._said = self._heard = 0
 
     def seal(self, message: bytes) -> bytes:
-        """Return the frame of the next message."""
         self._said += 1
         counted = self._said.to_bytes(_COUNT_BYTES, "big") + message
         return _MESSAGE + hmac.digest(self._says, counted, "sha256") + counted
@@ -91,7 +90,6 @@ class MasterEnd:
         return node in self._signers
 
     def seal(self, node: str, message: bytes) -> bytes:
-        """Return the frame of a message to a worker."""
         return self._signers[node].seal(message)
 
     def hear(self, node: str, frame: bytes, address: str) -> tuple[bytes | None, bytes | None]:

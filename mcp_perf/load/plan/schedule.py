@@ -61,10 +61,7 @@ def fit(rounds: int, round_s: float, arms: int, run_time_s: float | None) -> tup
 
 
 def levels(load: Load, rounds: int, most_users: int) -> list[Level]:
-    """Return the level of each round: the load's shape, in steps of one round.
-
-    A level never changes within a round, so that every number of a round belongs to one level.
-    """
+    """Return the level of each round, within which it never changes: the load's shape."""
     if load.shape == DOUBLING:
         return [Level(min(2**index, most_users)) for index in range(rounds)]
     shares = [_share(load, index, rounds) for index in range(rounds)]

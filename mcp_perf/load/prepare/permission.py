@@ -143,10 +143,7 @@ def paced(load: Load, pause_s: float) -> tuple[str, str]:
 
 
 def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> Iterator[str]:
-    """Yield what needs a yes of the owners of a public host.
-
-    `calls` are those of a journey; None is for a host that is no target, and gets a request a user.
-    """
+    """Yield what needs a yes of a public host's owners; `calls` is None if it is no target."""
     if not typed:
         yield "the scenario names it, but the command does not"
     if calls is None:

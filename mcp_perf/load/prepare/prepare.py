@@ -346,7 +346,6 @@ def _impossible(options: RunOptions) -> list[str]:
 
 
 def _lines(loaded: Loaded, pointed: Mapping[str, str]) -> dict[str, str]:
-    """Return the line of each arm's target."""
     return {name: pointed.get(name, arm.address) for name, arm in loaded.scenario.arms.items()}
 
 

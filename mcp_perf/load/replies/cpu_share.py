@@ -61,7 +61,6 @@ class CpuShare:
         return 0 if self._looks % _TIMED else self.thread_ns()
 
     def end(self, begun_ns: int) -> None:
-        """End a look that is timed."""
         self._timed_ns.append(self.thread_ns() - begun_ns)
         if self._looks >= FIRST:
             self._adapt()

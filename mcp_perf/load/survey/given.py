@@ -57,7 +57,6 @@ class Given:
 
     @property
     def is_here(self) -> bool:
-        """Whether it runs on this machine."""
         return hostname(self.line) in ("", "127.0.0.1", "::1", "localhost")
 
     def called(self, name: str) -> "Given":
@@ -135,15 +134,12 @@ def of_file(path: Path, name: str, environ: Mapping[str, str], ask: Prompt) -> G
 
 
 class _Variables:
-    """Fills in the variables of a configuration."""
-
     def __init__(self, path: Path, environ: Mapping[str, str], ask: Prompt, inputs: Any) -> None:
         self._path, self._environ, self._ask = path, environ, ask
         self._inputs = {one.get("id"): one for one in inputs if isinstance(one, dict)}
         self.asked: dict[str, str] = {}
 
     def plain(self, text: str) -> str:
-        """Fill in all of them."""
         return _VARIABLE.sub(self._value, text)
 
     def kept(self, text: str) -> str:

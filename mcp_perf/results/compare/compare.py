@@ -341,10 +341,7 @@ def _advice(
 
 
 def _errors(metric: _Metric) -> _Judgement:
-    """Judge failures by their counts: two rates of zero have no ratio, and nothing to fear.
-
-    What a round has in common, such as a burst of failures, makes its calls say less.
-    """
+    """Judge failures by their counts; those of a round that bursts say less."""
     parts = [arms[metric.arm] for arms in metric.base]
     base = sum(part.failed for part in parts), sum(part.ended for part in parts)
     new = metric.new[metric.arm].failed, metric.new[metric.arm].ended

@@ -294,10 +294,7 @@ def _found(
 
 
 def _holds_at_worst(gate: Gate, bound: rule.Bound, arm: Evidence, versus: Evidence) -> bool:
-    """Tell whether a comparison of times also holds if failures are ranked in its disfavour.
-
-    Those of the yardstick would else make it longer, and the ratio better.
-    """
+    """Tell whether a comparison of times also holds with failures ranked in its disfavour."""
     if not is_time(gate.metric):
         return True
     failed, of_base = (what.totals.ranked(gate.metric).failures.n for what in (arm, versus))

@@ -92,10 +92,7 @@ def users_without(
 def mended(
     arm: str, totals: Totals, lost: Mapping[str, int], most: float = MOST_HEALED
 ) -> Iterator[tuple[str, str]]:
-    """Yield code and sentence of an arm in which too many calls had to be repaired (healed).
-
-    `lost` are its sessions by what became of them, `most` is the share of the calls that may.
-    """
+    """Yield code and sentence of an arm with more than `most` calls healed, by what was `lost`."""
     ended, found = totals.call.ended, totals.recovery.ended
     bound = f"the limit is {said(most, 'fraction')} (limits: healed)"
     if found > most * ended:

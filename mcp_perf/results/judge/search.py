@@ -158,10 +158,7 @@ def is_stuck(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
 
 
 def _in_vain(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
-    """Tell whether the target was waited for long enough.
-
-    One that has held nothing yet may be just starting; after its first trial it gets less time.
-    """
+    """Tell whether the target was waited for long enough: less after its first trial."""
     if not probes or probes[-1].recovered:
         return False
     unknown = trials and not any(trial.held for trial in trials)

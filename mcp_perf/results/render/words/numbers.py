@@ -32,10 +32,7 @@ def is_number(value: float | None) -> bool:
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """Write a number with so many significant digits, never as an exponent; whole from there on.
-
-    `0.0421`, `61.2`, `1 530` (with a narrow space).
-    """
+    """Write significant digits without an exponent: `0.0421`, `61.2`, `1 530`."""
     if value is None or not math.isfinite(value):
         return NONE
     if value == 0:
