@@ -10,8 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from mcp_perf.results.document.comparison import Comparison, Drift, Layer, Regression
-from mcp_perf.results.document.part import DocumentPart, Reason, VerdictName
-from mcp_perf.results.document.search import RateTrial, SearchEnd
+from mcp_perf.results.document.part import DocumentPart, RateTrial, Reason, SearchEnd, VerdictName
 from mcp_perf.results.document.target_numbers import (
     ContextNumbers,
     ResourceNumbers,

@@ -23,6 +23,18 @@ class DocumentPart(BaseModel):
 
 
 VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
+SearchEnd = Literal[
+    "knee", "held", "lowest", "generator", "own_limit", "unsteady", "did_not_recover", "unfinished"
+]
+
+
+class RateTrial(DocumentPart):
+    """One trial of a search."""
+
+    round: int
+    rate_per_s: float
+    held: bool
+    broke_by: list[str]
 
 
 class Reason(DocumentPart):

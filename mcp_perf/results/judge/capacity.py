@@ -7,7 +7,7 @@ from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
-from mcp_perf.results.document.search import RateTrial
+from mcp_perf.results.document.part import RateTrial
 from mcp_perf.results.judge import trial
 from mcp_perf.results.judge.rule import HOLDS, RATIO, Interval, Judgement, between, decided
 from mcp_perf.results.judge.verdict import SearchFacts

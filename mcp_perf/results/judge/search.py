@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.document.document import Phase
-from mcp_perf.results.document.search import SearchEnd
+from mcp_perf.results.document.part import SearchEnd
 
 NARROW: Final = 1.05
 """The ends of a bracket that need no further trial between them, as a ratio."""
