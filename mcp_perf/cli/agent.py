@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _INSTEAD = "Use this server, not the bundled system. May be repeated."
 _SET = "Change a value of the scenario. May be repeated."
+_RECORDING = "The recording. Default: a name with the time."
+_KEEP = "Also record arguments and results; init --from needs them."
+_PORT = "The local port that the agent connects to. Default: any free one."
+_SESSION_API = "Also send the calls to `mcp-perf agent serve` at this address."
 _target = click.option("--target", multiple=True, metavar="ARM=URL", help=_INSTEAD)
 _set = click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help=_SET)
 
@@ -224,29 +228,10 @@ def instructions(task: int, mode: str) -> None:
 
 @agent.command(cls=TargetCommand)
 @click.option("--url", metavar="URL", help="The address of the server (HTTP or HTTP+SSE).")
-@click.option(
-    "-o",
-    "--output",
-    type=FOLDER,
-    metavar="FILE",
-    help="The recording. Default: a name with the time.",
-)
-@click.option(
-    "--keep-arguments",
-    is_flag=True,
-    help="Also record arguments and results; init --from needs them.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    help="The local port that the agent connects to. Default: any free one.",
-)
-@click.option(
-    "--session-api",
-    metavar="URL",
-    help="Also send the calls to `mcp-perf agent serve` at this address.",
-)
+@click.option("-o", "--output", type=FOLDER, metavar="FILE", help=_RECORDING)
+@click.option("--keep-arguments", is_flag=True, help=_KEEP)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help=_PORT)
+@click.option("--session-api", metavar="URL", help=_SESSION_API)
 @click.option(
     "--task", type=click.IntRange(1), default=1, help="The number of the task, with --session-api."
 )

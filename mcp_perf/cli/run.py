@@ -25,6 +25,11 @@ from mcp_perf.scenario.values.units import TOLERANCE
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
 """What Locust takes, too."""
 ABOVE_0: Final = click.FloatRange(min=0, min_open=True)
+_TARGET: Final = "Point an arm at another server. May be repeated."
+_SET: Final = "Change a value of the scenario. May be repeated."
+_ALLOW: Final = "Confirm that this public host's owners agree to the load."
+_TIME: Final = "At most this much measured time: 30s, 5m."
+_GIVEN: Final = "with a URL or COMMAND."
 _EXITS: Final = """\b
 Exit codes: 0 PASS, 90 INCONCLUSIVE, 91 INVALID, 92 worker lost, 99 FAIL,
 104 scenario invalid (nothing was sent), 105 stopped by a signal (partial
@@ -44,34 +49,13 @@ def _scenario() -> str:
     metavar="[SCENARIO | URL | -- COMMAND...]",
     shell_complete=scenario_names,
 )
-@click.option(
-    "--target",
-    multiple=True,
-    metavar="ARM=URL",
-    help="Point an arm at another server. May be repeated.",
-)
+@click.option("--target", multiple=True, metavar="ARM=URL", help=_TARGET)
 @click.option("--arm", multiple=True, metavar="ARM", help="Run only this arm. May be repeated.")
-@click.option(
-    "--set",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change a value of the scenario. May be repeated.",
-)
-@click.option(
-    "--allow",
-    multiple=True,
-    metavar="HOST",
-    help="Confirm that this public host's owners agree to the load.",
-)
+@click.option("--set", multiple=True, metavar="PATH=VALUE", help=_SET)
+@click.option("--allow", multiple=True, metavar="HOST", help=_ALLOW)
 @click.option("--users", "-u", type=click.IntRange(min=1), help="Number of virtual users.")
 @click.option("--spawn-rate", "-r", type=ABOVE_0, help="Users started per second.")
-@click.option(
-    "--run-time",
-    "--duration",
-    "-t",
-    metavar="TIME",
-    help="At most this much measured time: 30s, 5m.",
-)
+@click.option("--run-time", "--duration", "-t", metavar="TIME", help=_TIME)
 @click.option("--processes", type=click.IntRange(min=1), help="Processes of the load generator.")
 @click.option("--out", metavar="DIR", help="Folder for the results of this run.")
 @click.option(
@@ -92,16 +76,9 @@ def _scenario() -> str:
 @formats_option(FORMATS)
 @target_options
 @tool_options
-@click.option("--rate", type=ABOVE_0, help="Calls per second, with a URL or COMMAND.")
-@click.option(
-    "--requests", type=click.IntRange(min=1), help="Number of calls, with a URL or COMMAND."
-)
-@click.option(
-    "--gate",
-    multiple=True,
-    metavar="GATE",
-    help="Such as 'mcp.p95 < 200ms', with a URL or COMMAND.",
-)
+@click.option("--rate", type=ABOVE_0, help=f"Calls per second, {_GIVEN}")
+@click.option("--requests", type=click.IntRange(min=1), help=f"Number of calls, {_GIVEN}")
+@click.option("--gate", multiple=True, metavar="GATE", help=f"Such as 'mcp.p95 < 200ms', {_GIVEN}")
 @click.option(
     "--repeat", type=click.IntRange(min=1), default=1, help="Number of runs, one after the other."
 )

@@ -104,9 +104,8 @@ class McpResponse:
 
     def __enter__(self) -> Self:
         if self._report is None:
-            raise LocustError(
-                "this call is already reported: pass catch_response=True to use it in a with block"
-            )
+            hint = "pass catch_response=True to use it in a with block"
+            raise LocustError(f"this call is already reported: {hint}")
         return self
 
     def __exit__(

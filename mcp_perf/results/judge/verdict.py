@@ -276,10 +276,8 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
         idle = f"Worker {name} had users, but none of its calls ended"
         yield because("idle_worker", f"{idle}: see the messages of this worker.")
     if facts.health.cpu_percent is None and any(t.calls for t in facts.arms.values()):
-        yield because(
-            "generator_not_watched",
-            "The load generator's CPU was not measured, so it may have been the bottleneck.",
-        )
+        unseen = "The load generator's CPU was not measured, so it may have been the bottleneck."
+        yield because("generator_not_watched", unseen)
     if not facts.complete:
         yield because("cut_off", _ENDS[facts.ended])
 
