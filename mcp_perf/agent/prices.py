@@ -15,7 +15,7 @@ _LISTS: Final[list[dict[str, Any]]] = tomllib.loads(_FILE.read_text("utf-8"))["l
 
 
 def price_list(model: str, at_ms: float | None) -> dict[str, Any] | None:
-    """Return a model's dollars per million tokens then: of the newest list, else the oldest."""
+    """Return a model's dollars per million tokens at that time, or in the oldest list."""
     name = model.strip().lower().replace(" ", "-")
     fitting = [one for one in _LISTS if any(fnmatchcase(name, each) for each in one["models"])]
     day = date.max if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).date()

@@ -89,7 +89,7 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
 
     \b
     With a URL or COMMAND, the tools of this server that are known to be harmless
-    called: 5 s by one user, then by 1, 2, 4 … users, at most 60 s in all. With
+    are called: 5 s by one user, then by 1, 2, 4 … users, at most 60 s in all. With
     --users, --rate, --requests or --gate it is the same all the time.
 
     \b

@@ -153,7 +153,7 @@ _SESSION: Final = (
 
 
 def sessions(found: Iterable[AgentSession]) -> Table:
-    """Return sessions, as they are now."""
+    """Return the present state of sessions."""
     rows = [
         {
             "started": moment(one.record.start_time),

@@ -53,7 +53,7 @@ class FollowedRun:
         self.version = 0
         """Another one whenever there is something new to show."""
         self.shown: tuple[int, str, bool] = (-1, "", False)
-        """What was shown last, of which version, and whether that is the last of it."""
+        """What was shown last, its version, and whether nothing follows."""
         self.lock = threading.RLock()
         """Held by whoever reads what is known."""
         self._journal = JournalFollower(self.path)
@@ -142,7 +142,7 @@ class Following:
         """Runs that had been silent for long since then."""
 
     def going_on(self) -> list[FollowedRun]:
-        """Return the runs that go on, the youngest first, as they are now."""
+        """Return the runs that go on, the newest first, in their present state."""
         found = [self._of(path.parent.name, again=False) for path in self._held()]
         for one in found:
             one.look()
@@ -150,7 +150,7 @@ class Following:
         return sorted(going_on, key=lambda one: one.started, reverse=True)
 
     def of(self, name: str) -> FollowedRun | None:
-        """Return a run by the name of its folder, as it is now; None if there is no such run."""
+        """Return the present state of the run in a folder of this name; None if there is none."""
         folder = self.runs / name
         inside = folder.parent == self.runs and name != ".."
         if not inside or not os.path.isfile(folder / JOURNAL):  # noqa: PTH113 -- the other one may raise

@@ -43,7 +43,7 @@ def show(
 
 
 def paper(text: str, name: str) -> Response:
-    """Return a page of ours as a PDF file of this name. Raises PdfError."""
+    """Return an HTML page as a PDF file of this name. Raises PdfError."""
     named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}.pdf"}
     return Response(pdf.render(text), media_type="application/pdf", headers=named)
 

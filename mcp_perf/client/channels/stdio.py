@@ -52,7 +52,7 @@ class Command:
 
 
 class StdioChannel:
-    """One process at a time, and its three streams: sockets, for which gevent can wait."""
+    """One process at a time, and its three streams, which are sockets so that gevent can wait."""
 
     probes = True
     starting = "start process"

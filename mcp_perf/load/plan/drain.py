@@ -12,7 +12,7 @@ from mcp_perf.scenario.model.steps import Step
 DRAINS: Final = 2
 """How many whole drains a load whose users double has time for; then it has fewer rounds."""
 _MARGIN_S: Final = 1.0
-"""A call is told of its timeout a moment after it."""
+"""A call learns of its timeout a moment later."""
 
 CONNECT_S: Final = 45.0
 """How long all users may take to connect. Who has no session then meets the same trouble in the
@@ -20,7 +20,7 @@ turn, where it is counted."""
 
 
 def connect_s(scenario: Scenario, starting: Iterable[str]) -> float:
-    """Return how long all users may take to connect, in s, if those of `starting` start servers."""
+    """Return how long all users may take to connect, in s, if `starting` arms start servers."""
     return max([CONNECT_S, *(scenario.arms[arm].start_timeout + _MARGIN_S for arm in starting)])
 
 

@@ -91,7 +91,7 @@ def check_address(line: str) -> None:
     """Refuse what no load goes to because somebody typed it into the page. Raises Refusal."""
     if not line.startswith(("http://", "https://")):
         raise Refusal(
-            f"{quote(line)} is no address: write http://… here; other targets are for the "
+            f"{quote(line)} is not an address: write http://… here; other targets are for the "
             "command line, or for a scenario"
         )
 

@@ -1,6 +1,6 @@
 """The live page: control against mcp while a run goes on, and the verdict at its end.
 
-Its Start and Stop are those of Locust's page, so whichever of them is pressed, both show the run.
+Its Start and Stop do what the buttons of Locust's page do, so both pages show the run.
 """
 
 import logging
@@ -38,7 +38,7 @@ class LivePage:
     started: RunOptions
     base: str
     so_far: SoFar | None = None
-    """Of the last run; None before the first, and after a fault of our own."""
+    """Of the last run; None before the first, and after a fault of the page."""
     _shown: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def take(self, records: list[AnyRecord]) -> None:

@@ -15,7 +15,7 @@ from mcp_perf.scenario.source.yaml_reader import read
 
 _END: Final = "</body>"
 _PLAIN: Final = re.compile(r"[\w-]+")
-"""Names that can stand in a style sheet as they are."""
+"""Names that a style sheet takes unquoted."""
 
 
 def install(web_ui: Any, *, hides_host: bool) -> None:

@@ -1,4 +1,4 @@
-"""An ASGI application behind the lock that every page of ours has, served until it is stopped."""
+"""An ASGI application behind the lock that all our pages have, served until it is stopped."""
 
 import argparse
 import contextlib
@@ -55,7 +55,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: AsgiGuard, listener: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C; each of a thousand clients has a file open."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows
         import resource  # noqa: PLC0415
 
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -2,7 +2,7 @@
 
 | an arm | is compared by | what its interval holds |
 |---|---|---|
-| beside a control | its ratio to the control, round by round | rounds; the machine cancels |
+| next to a control | its ratio to the control, round by round | rounds; the machine cancels |
 | the control, or alone | its own values | rounds; the tolerance stands for the rest |
 | either, with three base runs or more | the mean of each run | how much runs differ, too |
 | head, with base in each of many runs | its ratio to base, run by run | how much these differ |
@@ -341,7 +341,7 @@ def _advice(
 
 
 def _errors(metric: _Metric) -> _Judgement:
-    """Judge failures by their counts; those of a round that bursts say less."""
+    """Judge failures by their counts; a round with a burst of failures says less."""
     parts = [arms[metric.arm] for arms in metric.base]
     base = sum(part.failed for part in parts), sum(part.ended for part in parts)
     new = metric.new[metric.arm].failed, metric.new[metric.arm].ended

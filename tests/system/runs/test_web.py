@@ -56,7 +56,7 @@ def test_the_form_is_filled_in_with_the_scenarios_own_load(page):
         ({"target": "mcp"}, "write ARM=URL"),
         ({"target": "nobody=http://127.0.0.1:9"}, "no arm 'nobody'"),
         ({"target": "rest=http://127.0.0.1:9"}, "cannot reach http://127.0.0.1:9"),
-        ({"target": "mcp=stdio:touch"}, "'stdio:touch' is no address"),
+        ({"target": "mcp=stdio:touch"}, "'stdio:touch' is not an address"),
         ({"scenario": "./scenarios/quick.yaml"}, "put a file of yours into ./scenarios"),
     ],
 )

@@ -131,7 +131,7 @@ def test_a_user_starts_watches_and_stops_a_run(page, window, systems):
     expect(rest).to_have_value("system:echo/rest")
     rest.fill("stdio:touch")
     window.get_by_role("button", name="Start").click()
-    expect(window.get_by_role("alert")).to_contain_text("is no address")
+    expect(window.get_by_role("alert")).to_contain_text("address")
     target = systems.face("echo/rest").url
     rest.fill(target)
     with page.expecting_a_run():

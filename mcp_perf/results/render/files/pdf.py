@@ -1,4 +1,4 @@
-"""A page of ours as PDF: what the HTML says, set by Typst, with its charts as drawings.
+"""An HTML page as PDF: what the HTML says, set by Typst, with its charts as drawings.
 
 The page's elements go to `page.typ` as JSON, so that no text can become markup. What a PDF says is
 what the page says, whatever kind of report it is.
@@ -41,7 +41,7 @@ def ready() -> None:
 
 
 def render(page: str) -> bytes:
-    """Write a page of ours as PDF, in a process that takes Typst's memory with it.
+    """Write an HTML page as PDF, in a process that takes Typst's memory with it.
 
     Raises PdfError.
     """

@@ -72,14 +72,14 @@ def test_promise_26_a_scenario_goes_by_its_name(scenario):
 )
 def test_promise_26_a_target_that_is_typed_is_an_address(target):
     """What runs code, or starts a system, is named on the command line."""
-    with pytest.raises(Refusal, match="is no address"):
+    with pytest.raises(Refusal, match="is not an address"):
         form.asked({**PRESSED, "target": target}, STARTED, seconds)
 
 
 def test_promise_26_the_host_of_other_users_is_an_address_too():
     """It is for users of another locustfile."""
     form.asked({**PRESSED, "host": "http://127.0.0.1:9"}, STARTED, seconds)
-    with pytest.raises(Refusal, match="is no address"):
+    with pytest.raises(Refusal, match="is not an address"):
         form.asked({**PRESSED, "host": "file:///etc"}, STARTED, seconds)
 
 
