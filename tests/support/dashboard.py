@@ -71,6 +71,12 @@ def visiting(browser: Any, opened: str) -> Iterator[Callable[..., Any]]:
         yield open_page
 
 
+def press(page: Any, role: str, name: str) -> None:
+    """Press a button or a link, and wait for the page that it leads to."""
+    with page.expect_navigation():
+        page.get_by_role(role, name=name).click()
+
+
 def is_quiet(page: Any) -> bool:
     """Check that a page neither complained nor asked another host for something."""
     assert page.complaints == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dashboard import faults, is_quiet, remember, served, visiting
+from tests.support.dashboard import faults, is_quiet, press, remember, served, visiting
 from tests.support.web_page import chromium
 
 pytestmark = pytest.mark.browser
@@ -74,7 +74,7 @@ def test_runs_are_filtered_and_the_address_holds_the_filter(visit):
     page = visit("/runs")
     page.get_by_label("Text").fill("r0")
     page.get_by_label("Verdict").select_option("FAIL")
-    page.get_by_role("button", name="Filter").click()
+    press(page, "button", "Filter")
     assert rows(page) == ["r09", "r08"]
     assert rows(visit(page.url.removeprefix(page.home))) == ["r09", "r08"]
 
@@ -97,7 +97,7 @@ def test_ticked_runs_are_compared_and_their_curves_drawn(visit):
     page = visit("/runs?text=r0")
     for run in ("r09", "r00"):
         page.get_by_label(f"Compare {run}", exact=True).check()
-    page.get_by_role("button", name="Compare").click()
+    press(page, "button", "Compare")
     assert "Base: r00" in page.locator("main .lead").first.inner_text()
     curves = page.locator(".plot .scatterlayer .js-line")
     curves.first.wait_for()
@@ -109,10 +109,10 @@ def test_a_trend_is_chosen_and_has_its_mark(visit):
     """In the chart and in the table, at the run with which the new level begins."""
     page = visit("/trends")
     page.get_by_label("Scenario").select_option("twilio-tasks")
-    page.get_by_role("button", name="Show").click()
+    press(page, "button", "Show")
     page.locator("select[name=arm]").select_option("mcp")
     page.get_by_label("Metric").select_option("p50")
-    page.get_by_role("button", name="Show").click()
+    press(page, "button", "Show")
     page.locator(".plot .shapelayer path").wait_for(state="attached")
     marked = page.locator("tr", has_text="new level").all_inner_texts()
     assert len(marked) == 1
@@ -167,7 +167,7 @@ def test_odd_names_run_nothing(visit):
     assert sorted(rows(page)) == sorted(ODD)
     for box in page.locator("tbody input").all():
         box.check()
-    page.get_by_role("button", name="Compare").click()
+    press(page, "button", "Compare")
     page.locator(".plot .legendtext").first.wait_for()
     assert set(page.locator(".plot .legendtext").all_text_contents()) == set(ODD)
     assert page.locator(".plot a, .plot img, .plot b").count() == 0

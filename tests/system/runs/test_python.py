@@ -54,9 +54,10 @@ from locust import LoadTestShape
 class Steps(LoadTestShape):
     def tick(self):
         age = self.get_run_time()
-        return None if age > 3 else (0 if age > 2 else 2 if age < 1 else 4, 20)
+        return None if age > 6 else (0 if age > 2 else 2 if age < 1 else 4, 20)
 """
-"""At its end nobody is at work any more, so that workers have told all when they are asked."""
+"""Long before its end nobody is at work any more, so that workers have reported everything: they
+do so every three seconds."""
 
 
 @pytest.fixture
