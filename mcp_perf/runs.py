@@ -68,7 +68,10 @@ def run(scenario: RunSubject, **settings: Unpack[RunSettings]) -> Report:
 
 
 def assert_load(scenario: RunSubject, *gates: str, **settings: Unpack[RunSettings]) -> Report:
-    """Make a run; return what came of it. Raises AssertionError unless it is PASS, and NoReport."""
+    """Make a run, with these gates if it is of a URL or a command; return what came of it.
+
+    Raises AssertionError with the reasons unless the verdict is PASS, and NoReport.
+    """
     __tracebackhide__ = True
     if gates:
         settings["gate"] = [*settings.get("gate", ()), *gates]

@@ -15,7 +15,10 @@ _LISTS: Final[list[dict[str, Any]]] = tomllib.loads(_FILE.read_text("utf-8"))["l
 
 
 def price_list(model: str, at_ms: float | None) -> dict[str, Any] | None:
-    """Return a model's dollars per million tokens at that time, or in the oldest list."""
+    """Return the dollars per million tokens of a model at a time; None if no list has it.
+
+    The newest list of that day is used, or the oldest one there is.
+    """
     name = model.strip().lower().replace(" ", "-")
     fitting = [one for one in _LISTS if any(fnmatchcase(name, each) for each in one["models"])]
     day = date.max if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).date()

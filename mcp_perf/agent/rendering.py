@@ -98,7 +98,10 @@ def as_markdown(board: Leaderboard) -> str:
 
 
 def show(board: Leaderboard, console: Console) -> None:
-    """Print the means, and how far they can be trusted: all of it if there are 110 columns."""
+    """Print the means as published, then how far they can be trusted.
+
+    Fits 80 columns; n, medians and deviations are there if the terminal is wider.
+    """
     left_out = slice(4, 7) if console.width < _WIDE else slice(0)
     for group in board.groups:
         counts = ", ".join(f"{n} {mode}" for mode, n in group.rows.items())

@@ -80,7 +80,10 @@ class AgentStore:
             yield connection
 
     def apply(self, changes: Sequence[SessionChange]) -> list[AgentSession | Exception]:
-        """Make changes in one transaction, which is on disk then; a wrong one harms no other."""
+        """Make changes in one transaction; it reports the ones that fail, and they harm no other.
+
+        It is on the disk when this returns.
+        """
         with self._transaction() as connection:
             return [_applied(connection, change) for change in changes]
 

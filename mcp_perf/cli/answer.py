@@ -159,7 +159,10 @@ def console(**style: Any) -> "Console":
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print what may hold words of others; to stderr (`err`) go remarks, next to JSON, too."""
+    """Print what may hold words of others, unless it is not asked for: names, titles, answers.
+
+    To stderr (`err`) go remarks, which come with a JSON document, too.
+    """
     from mcp_perf.results.document.text import visible  # noqa: PLC0415 -- it is for reports, too
 
     if in_words() or (err and not is_quiet()):

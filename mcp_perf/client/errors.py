@@ -39,7 +39,10 @@ class TargetError(Exception):
         super().__init__(clipped(message))
 
     def told_by(self, reply: Reply) -> Self:
-        """Take over what the reply says of limits, and how long to leave the target alone."""
+        """Take over what the failed reply says about limits: the server's rate limit, or ours.
+
+        With it goes how long the target asks to be left alone.
+        """
         if reply.status == TOO_MANY_REQUESTS:
             self.outcome = RATE_LIMITED
         elif reply.outcome in (RATE_LIMITED, HARNESS_ERROR):

@@ -287,7 +287,10 @@ class McpUser(User):
 
 
 def _error_of(reply: Reply) -> McpError:
-    """Return what Locust gets of a failure: it groups by texts, so only the first are whole."""
+    """Return what is reported to Locust for a failure. It groups failures by their texts.
+
+    Servers may say something else each time, so only the first texts of a process are whole.
+    """
     text = f"{reply.outcome}: {' '.join(reply.detail.split())[:_LONGEST_TEXT]}"
     if text not in _texts and len(_texts) >= _MOST_TEXTS:
         text = reply.outcome

@@ -91,7 +91,10 @@ def file_name(benchmark: str) -> str:
 
 
 def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
-    """Say which gates ask for the tail of calls that were timed in blocks, which have none."""
+    """Say which gates ask for the tail of calls that were too short to be timed one by one.
+
+    The median of such blocks is still one of means; their tail says nothing of that of the calls.
+    """
     return [
         f"{gate.text}: {side} is so short that {block[side]} calls were timed together, and what "
         f"is rare among them was not seen. Write {gate.text.replace(gate.metric, 'p50', 1)}"
@@ -111,7 +114,10 @@ def new_folder(folder: Path) -> Path:
 def hand_over(
     benchmark: Any, side: str, seconds: Iterable[float], block: int, info: Mapping[str, Any]
 ) -> None:
-    """Add what was measured of a side, in values of `block` calls; `info` is for `extra_info`."""
+    """Add what was measured of a side; `block` is how many calls each value stands for.
+
+    So it can be compared with earlier sessions. `info` goes into its `extra_info`.
+    """
     own = copy.copy(benchmark)
     own.name = f"{own.name} {side}"
     own.fullname = f"{own.fullname} {side}"

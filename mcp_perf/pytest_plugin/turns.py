@@ -57,7 +57,10 @@ def measure(
     clock: Clock = time.perf_counter_ns,
     cpu: Clock = time.process_time_ns,
 ) -> Measured:
-    """Call each side for `round_s` seconds or more in each round, in mirrored order."""
+    """Call each side for at least `round_s` seconds in each of `rounds` rounds.
+
+    The order of the sides is mirrored from round to round. What a side raises is not caught.
+    """
     measured = Measured({name: _block(call, clock) for name, call in sides.items()}, round_s)
     names, round_ns = list(sides), int(round_s * 1e9)
     with _settled():

@@ -41,7 +41,10 @@ def addresses(
 def told(
     scenario: Scenario, lines: Mapping[str, str], env: Mapping[str, str], peak: str = ""
 ) -> list[str]:
-    """Say what a scenario does, in three lines; with a run's `peak`, without its systems."""
+    """Say what a scenario does, in at most three lines of any length.
+
+    With the `peak` of a run's load, systems are left out: they are started here, for the run.
+    """
     called = [host_of(url) for _, url in addresses(scenario, lines, env)]
     targets = [split_target(line) for line in lines.values()]
     if not peak:

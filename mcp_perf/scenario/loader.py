@@ -64,7 +64,10 @@ def load(
     environ: Mapping[str, str] = os.environ,
     arms: Sequence[str] = (),
 ) -> Loaded:
-    """Load a file, with `overrides` like `load.users=50`, of `arms`. Raises ScenarioError."""
+    """Load a file. `overrides` are like `load.users=50`; `arms`, if any, are the only ones kept.
+
+    Raises ScenarioError with every problem of the file.
+    """
     source = str(path)
     try:
         # Not a pipe or a device: reading one may never end.
@@ -118,7 +121,11 @@ def load_text(
 
 
 def unknown_names(loaded: Loaded, arm: str, provided: Collection[str]) -> list[Problem]:
-    """Return the lookups of an arm that not even the `provided` names of its target fill."""
+    """Return the lookups of an arm that nothing provides.
+
+    `provided` are the names that the arm's target brought, such as `account`. What can be known
+    without them was checked by `load`, so this is for arms of a `system:`.
+    """
     scenario = loaded.scenario
     draft = Draft(scenario, dict.fromkeys(scenario.env, ""), FilePath())
     return Blame(loaded.source, loaded.lines).problems(unknown_in_arm(draft, arm, provided))

@@ -133,9 +133,14 @@ class AgentRecorder:
             self._api.write(call)
 
 
-def record_command(argv: Sequence[str], options: RecordOptions, say: Say) -> tuple[int, Recorded]:
-    """Record over stdio; return the server's exit code, and what there is. Raises InputError."""
-    recorder = AgentRecorder(f"stdio:{shlex.join(argv)}", options, say)
+def record_command(
+    command: Sequence[str], options: RecordOptions, say: Say
+) -> tuple[int, Recorded]:
+    """Record an agent and a server over stdio; return the server's exit code, and what there is.
+
+    Raises InputError, also if the server cannot be started.
+    """
+    recorder = AgentRecorder(f"stdio:{shlex.join(command)}", options, say)
     session = recorder.open("stdio")
     alone = threading.Lock()
 
@@ -147,10 +152,10 @@ def record_command(argv: Sequence[str], options: RecordOptions, say: Say) -> tup
         return locked
 
     try:
-        code, by_itself = stdio_relay.relay(argv, watch(session.sent), watch(session.came))
+        code, by_itself = stdio_relay.relay(command, watch(session.sent), watch(session.came))
     except OSError as error:
         hint = "write its command after --"
-        raise InputError(f"{shlex.join(argv)} cannot be started: {error}", hint) from None
+        raise InputError(f"{shlex.join(command)} cannot be started: {error}", hint) from None
     with alone:
         ended = (TRANSPORT_ERROR, f"the server ended ({code})") if by_itself else ()
         return code, recorder.close(*ended)

@@ -114,7 +114,10 @@ class HttpRelay:
 
 
 class _Renamed:
-    """Puts the server's name in place of the relay's into `Host`, once a head is whole."""
+    """Puts the server's name in place of the relay's into `Host`: elsewhere it decides who answers.
+
+    A head is held until it is whole; no other byte is.
+    """
 
     def __init__(self, upstream: Upstream, watch: HttpWatch) -> None:
         usual = 443 if upstream.tls else 80

@@ -33,7 +33,10 @@ class HttpSessions:
     def of(
         self, exchange: "_Exchange", messages: list[Message], before: SeenSession | None
     ) -> SeenSession:
-        """Return the session of a request: by its id, `before` on its connection, or a greeting."""
+        """Return the session of a request; `before` was the last one on its connection.
+
+        Where nothing tells sessions apart, each begins with a greeting.
+        """
         named = exchange.headers.get(b"mcp-session-id", b"").decode("latin-1")
         known = self.by_endpoint.get(exchange.target) or self.by_id.get(named)
         if known is not None:

@@ -60,7 +60,10 @@ class LineCutter:
 
 
 class EventCutter:
-    """Messages in server-sent events of any name, and bounded, unlike `client/http/sse.py`."""
+    """Messages that are the data of server-sent events, whatever the names of these.
+
+    `client/http/sse.py` reads them by the standard, and as a client may, without bound.
+    """
 
     def __init__(self) -> None:
         self._lines = LineCutter()

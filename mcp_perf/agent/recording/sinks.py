@@ -63,7 +63,10 @@ class SessionApi:
     """Sends the calls of tools to the session API, alongside the traffic."""
 
     def __init__(self, url: str, about: Mapping[str, Any], say: Say) -> None:
-        """Begin to listen; `about` is what sessions are created with. Raises InputError."""
+        """Begin to listen; `about` is what each session is created with. Raises InputError.
+
+        The key is in the address that is shown, or in the settings.
+        """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             hint = "write http://HOST:PORT, as mcp-perf agent serve prints it"

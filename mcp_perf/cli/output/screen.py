@@ -21,12 +21,14 @@ from mcp_perf.results.render.files import markdown
 from mcp_perf.results.render.words import numbers
 
 
-def run_on_screen(argv: Sequence[str], formats: tuple[str, ...], job: Job | None = None) -> int:
+def run_on_screen(
+    arguments: Sequence[str], formats: tuple[str, ...], job: Job | None = None
+) -> int:
     """Run Locust with these arguments, as a step of this CI job if any; return the exit code."""
     screen = Screen(formats, job)
     logging.getLogger().addHandler(screen.errors)
     try:
-        code = headless.run(argv, screen)
+        code = headless.run(arguments, screen)
     finally:
         screen.stop()
         logging.getLogger().removeHandler(screen.errors)

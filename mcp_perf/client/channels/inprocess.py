@@ -136,7 +136,10 @@ async def _bounded(awaitable: Awaitable[Any], timeout_s: float) -> Any:
 
 
 class MemoryChannel(Channel):
-    """Memory streams to an MCP server in this process; each user has its streams and session."""
+    """Memory streams to an MCP server of the Python SDK, or of fastmcp, in this process.
+
+    Each user has separate streams, and so a separate session, with the one server.
+    """
 
     probes = True
     starting = "start server"

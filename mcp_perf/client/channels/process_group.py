@@ -74,7 +74,10 @@ class ProcessGroup:
         return [_named(pid) for pid in psutil.pids() if self._began(pid)]
 
     def _began(self, pid: int) -> bool:
-        """Tell whether a process lives that the leader began: by its group, session or streams."""
+        """Tell whether a process lives that the leader began: by its group, session or streams.
+
+        On Linux, one in another session is found by the streams that it has from the leader.
+        """
         with contextlib.suppress(OSError, psutil.Error):
             found = self.pid in (os.getpgid(pid), os.getsid(pid))
             found = found or str(Path(f"/proc/{pid}/fd/2").readlink()) in self._ends
@@ -119,7 +122,10 @@ class ProcessGroup:
         return False
 
     def _is_member(self, pid: int) -> bool:
-        """Tell whether a process lives in the group; one that nobody reaps does not."""
+        """Tell whether a process lives in the group; one that is only not reaped does not.
+
+        In a container nobody may ever reap what the leader left.
+        """
         with contextlib.suppress(OSError, psutil.Error):
             return os.getpgid(pid) == self.pid and _lives(pid)
         return False

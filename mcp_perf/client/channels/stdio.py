@@ -52,7 +52,11 @@ class Command:
 
 
 class StdioChannel:
-    """One process at a time, and its three streams, which are sockets so that gevent can wait."""
+    """One process at a time, and its three streams.
+
+    These are sockets, as with any host on Node: waiting for one is cooperative in a process that
+    gevent has patched, and waiting for a pipe is not.
+    """
 
     probes = True
     starting = "start process"

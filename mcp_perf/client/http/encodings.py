@@ -26,7 +26,10 @@ def codings(header: bytes) -> list[str]:
 
 
 def unpacker(names: Iterable[str]) -> Unpack | None:
-    """Return what unpacks a body, piece by piece; None if a library for a coding is missing."""
+    """Return what unpacks a body, piece by piece; None if a coding of it cannot be read here.
+
+    `br` and `zstd` are read if their libraries are installed.
+    """
     layers = [_layer(name) for name in names][::-1]
     known = [layer for layer in layers if layer is not None]
     if len(known) < len(layers):

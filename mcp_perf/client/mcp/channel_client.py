@@ -104,7 +104,10 @@ class SessionClient:
     # Opening and closing.
 
     def negotiate(self) -> str:
-        """Open channel and session; return the version. Raises ConnectError, NegotiationError."""
+        """Open the channel and a session, by the version that both speak; return it.
+
+        Raises ConnectError if nobody answers, NegotiationError if no session can be opened.
+        """
         with self._opening:
             self._is_open = False
             self._encoded.clear()
@@ -162,7 +165,11 @@ class SessionClient:
     def cancelled_call(
         self, call: PreparedCall, arguments: Arguments, after_s: float
     ) -> tuple[Reply, Stop | None]:
-        """Call; cancel by notification what has not ended by then, which is `ok` without a body."""
+        """Call, and cancel the call by notification if it has not ended in time.
+
+        A call that was cancelled is `ok`, without a body: it has done what it was to do. When the
+        server ended it is not known here.
+        """
         reply = self.call(call, arguments, after_s)
         if reply.outcome == TIMEOUT and not self._conversation.ended:
             reply.fail(OK, f"cancelled after {after_s:g} s")

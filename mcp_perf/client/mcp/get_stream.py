@@ -29,7 +29,10 @@ _MOST_FAILURES: Final = 2
 
 
 def may_come_later(status: int) -> bool:
-    """Tell whether a refused stream may come later: after 409 (the last one is open), not 405."""
+    """Tell whether a server that refuses a stream may give one later.
+
+    409 says that the last one is still open there. 405 and all else is final.
+    """
     return status in (409, 429) or status >= 500
 
 

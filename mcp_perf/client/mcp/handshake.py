@@ -41,7 +41,10 @@ class Ask(Protocol):
     def __call__(
         self, method: str, params: dict[str, Any], *, modern: bool, timeout_s: float | None = None
     ) -> Reply:
-        """Send it within `timeout_s`, tell the observer. Raises ConnectError and CallTimeout."""
+        """Send it, tell the observer. Raises ConnectError and CallTimeout.
+
+        It is waited for at most `timeout_s`, if that is given, and as long as the client waits.
+        """
 
 
 def pause(seconds: float) -> None:

@@ -54,7 +54,10 @@ class HttpStreams:
         return opened
 
     def open_stream(self, timeout_s: float) -> Reply | None:
-        """Open the session's stream, if its listener does not; None where it is open."""
+        """Open the session's stream; None where it is open.
+
+        One that was open, or may come later, is opened again by its listener, and not before.
+        """
         if self.hears:
             return None
         if self.listener is not None and self.listener.goes_on:
@@ -77,7 +80,11 @@ class HttpStreams:
             self.listener = None
 
     def subscribe(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
-        """Send `subscriptions/listen` when it is due, and wait for its acknowledgement."""
+        """Send `subscriptions/listen`, wait for its acknowledgement.
+
+        After a stream that the server ended, or refused, the request waits for its time, which is
+        not counted.
+        """
         messenger, terms = self.messenger, self.messenger.terms
         left_s = self.openings.left_s
         if left_s:
@@ -115,7 +122,10 @@ class HttpStreams:
 
 
 class ListenStream:
-    """The stream of one `subscriptions/listen`, with a connection and a thread of its own."""
+    """The stream of one `subscriptions/listen`, from its request to its end.
+
+    It has its connection and its thread; closing the connection ends it.
+    """
 
     def __init__(
         self, origin: Origin, openings: StreamOpenings, inbox: Inbox, stray: Callable[[bytes], None]

@@ -96,7 +96,10 @@ class Openings:
 
     @contextmanager
     def again(self, *passing: type[TargetError]) -> Iterator[None]:
-        """Open a session within; try a `passing` failure again at once. Raises TargetError."""
+        """Open a session within; a failure of a `passing` kind is tried again at once.
+
+        Raises TargetError: what happens within, or what happened the last time if it is too early.
+        """
         left_s = (self._not_before_ns - self.clock()) / 1e9
         if self.last is not None and left_s > 0:
             early = type(self.last)(f"{self.last}; the next attempt is in {left_s:.2g} s")
@@ -121,7 +124,10 @@ class Openings:
 
 
 def open_session(client: Client) -> Reply:
-    """Open a new session: drop what is left of one, connect, and shake hands where needed."""
+    """Open a new session: connection, and handshake where the version has one.
+
+    A session that is still open, because what used it broke off, is dropped before.
+    """
     client.drop()
     return _timed(client.terms, client.begin, NO_SESSION)
 

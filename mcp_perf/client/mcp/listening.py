@@ -69,7 +69,11 @@ class Listening:
     def awaited(
         self, method: str, uri: str = "", since_ns: int = 0, timeout_s: float | None = None
     ) -> Reply:
-        """Wait for a notification from `since_ns` on (0 is any); the reply ends when it came."""
+        """Wait for a notification that came, or comes, after `since_ns`; any if it is 0.
+
+        The reply begins at `since_ns`, or now, and ends when the notification arrived. Nothing is
+        sent.
+        """
         inbox, clock = self.client.terms.inbox, self.client.terms.clock
         timeout = self.client.timeout_s if timeout_s is None else timeout_s
         reply = Reply(since_ns or clock())

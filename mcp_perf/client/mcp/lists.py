@@ -74,7 +74,10 @@ def list_all(client: Caller, method: str, key: str, timeout_s: float | None = No
 
 
 def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
-    """List all tools; note the list's size, and what is odd in it. Raises ReadError without it."""
+    """List all tools, and note the size of the list. Raises ReadError when it cannot be had.
+
+    What is odd in the list is remarked on, and ends neither the list nor the run.
+    """
     tools: dict[str, Tool] = {}
     pages = _Paging("tools/list", terms.clock)
     params: dict[str, Any] = {}

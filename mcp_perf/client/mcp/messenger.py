@@ -46,7 +46,10 @@ class Credentials(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """A session as its server knows it, and its calls: head, tail, a hole for arguments."""
+    """A session as its server knows it, and what calls look like in it: head, tail, and a hole.
+
+    The tail of a call whose arguments come with each call has a hole for them.
+    """
 
     id: str = ""
     """Empty where the server has no sessions, as in 2026-07-28."""
@@ -79,7 +82,10 @@ class Messenger:
         self.elsewhere = AnswersElsewhere(self.terms.strays)
 
     def mismatches(self, reply: Reply, request_id: int, connection: Connection) -> bool:
-        """Tell whether a reply is another request's, and close its connection then."""
+        """Tell whether a reply is that to another request, and close its connection then.
+
+        Whatever follows there would be taken for the reply to a later request.
+        """
         if jsonrpc.foreign_id(reply, request_id) is None:
             return False
         connection.close()

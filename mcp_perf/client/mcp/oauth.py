@@ -94,7 +94,10 @@ class Exchanges:
         self._endpoint, self._target = endpoint, target
 
     def send(self, asked: httpx2.Request, *, only_public: bool = False) -> httpx2.Response:
-        """Send a request on a connection of its own, with no redirect. Raises OAuthFlowError."""
+        """Send a request on a new connection; no redirect is followed.
+
+        With `only_public`, addresses of private networks get no connection. Raises OAuthFlowError.
+        """
         endpoint, target = self._endpoint(str(asked.url)), self._target
         origin = target if target and target.same(endpoint.url) else endpoint.origin
         connection = Connection(replace(origin, only_public=only_public))
@@ -144,7 +147,10 @@ class OAuthCredentials:
         """The last one, for those who have waited for it."""
 
     def current(self) -> str:
-        """Return the token to use now; renew one that has expired before. Raises TargetError."""
+        """Return the token to use now; one that has expired is renewed before. Raises TargetError.
+
+        The time of expiry is what the authorization server said of it.
+        """
         used = self.token  # before its time is looked at: another user may renew it meanwhile
         expiry_s = self._provider.context.token_expiry_time
         if used and expiry_s and self._clock() >= expiry_s:

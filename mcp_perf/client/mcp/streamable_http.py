@@ -105,7 +105,10 @@ class HttpClient:
     # Opening and closing.
 
     def negotiate(self) -> str:
-        """Open a session; return the version. Raises ConnectError and NegotiationError."""
+        """Find out which version the server speaks, open a session, return the version.
+
+        Raises ConnectError if nobody answers, NegotiationError if no session can be opened.
+        """
         with self.pool.one() as connection:
             self._negotiate(connection)
         return self.terms.version
@@ -136,7 +139,10 @@ class HttpClient:
         self.messenger.extra.close()
 
     def leave(self) -> None:
-        """Close the session; 405 is fine. Raises RefusedError if the server does not let it go."""
+        """Close the session. Raises RefusedError where the server does not let it go.
+
+        405 is an answer that the protocol allows: this server ends its sessions on its own.
+        """
         self.streams.stop()
         reply = self._say_goodbye()
         self.drop()
@@ -151,7 +157,10 @@ class HttpClient:
             raise refused.told_by(reply)
 
     def renew(self, attempt: HttpAttempt, kind: str) -> int:
-        """Open a session for the lost one; return REOPENED or REJOINED. Raises TargetError."""
+        """Open a session in place of the attempt's, which is lost in this way. Raises TargetError.
+
+        Returns what a call says of it: REOPENED, or REJOINED if another call has done it.
+        """
         with self._opening:
             if self.messenger.session.is_open and self.messenger.session is not attempt.session:
                 return REJOINED

@@ -286,7 +286,10 @@ class Lines:
         self._portion = Portion()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that this piece completes. Raises ReadError if one is too long."""
+        """Return the lines that this piece completes, without their ends and without empty ones.
+
+        Raises ReadError when a line is longer than the limit.
+        """
         first, *others = data.split(b"\n")
         self._parts.append(first)
         self._size += len(first)

@@ -136,13 +136,15 @@ class Conductor:
             self.write(self.observer.end(turn))
         self.current = None
 
-    def _ask(self, answer: str, order: str, turn: int, data: dict[str, Any], most_s: float) -> None:
+    def _ask(
+        self, answer: str, order: str, turn: int, data: dict[str, Any], timeout_s: float
+    ) -> None:
         """Tell all nodes something and wait for their answers; who owes one at the end is lost."""
         waiting = self._waiting = _Waiting(answer, turn, self.nodes() - self.lost)
         if not waiting.missing:
             return
         self.tell(order, {"turn": turn, **data})
-        if not waiting.complete.wait(most_s):
+        if not waiting.complete.wait(timeout_s):
             for node in sorted(waiting.missing):
                 self.lose(node)
         self._waiting = None

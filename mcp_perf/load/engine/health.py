@@ -127,7 +127,10 @@ class Watch:
         return health
 
     def woke(self, late_ns: int, used: Processors) -> None:
-        """Take in a late timer; time that was neither run nor waited for is a pause."""
+        """Take in by how much a timer was late, and what the processors did since it was set.
+
+        A stall in which this process neither ran nor waited for a processor was a pause.
+        """
         self._lag.record(late_ns)
         late_s = late_ns / 1e9
         if late_s >= STALL_S:

@@ -94,7 +94,10 @@ class Run:
         return (time.perf_counter_ns() - self._zero_ns) / 1e9
 
     def write(self, records: list[AnyRecord]) -> None:
-        """Append records, which survive a crash from here on; a full disk ends the run."""
+        """Append records to the journal; they survive a crash from here on.
+
+        A disk that is full ends the run, which then reports what it has.
+        """
         if not self._broken:
             try:
                 for record in records:

@@ -128,7 +128,11 @@ class TurnGate:
         return bool(self._idle.wait(timeout_s))
 
     def cut_off(self, drained_from_ns: int = 0) -> int:
-        """Interrupt busy users; return how many. Calls from before the time had the whole drain."""
+        """Interrupt the users that are still busy; return how many there were.
+
+        Calls that began before `drained_from_ns` have had the whole drain, and still no answer: the
+        target is answerable for them.
+        """
         late = list(self._busy)
         soon = gevent.get_hub().loop.run_callback
         for greenlet in late:
@@ -137,8 +141,13 @@ class TurnGate:
         self._idle.wait()
         return len(late)
 
-    def take_part(self, walk_of: Callable[[str], WalkJourney], pace: Pace, number: int = 0) -> None:
-        """Take part in the next turn as user `number` until it closes. Called by each user."""
+    def take_part(
+        self, journey_of: Callable[[str], WalkJourney], pace: Pace, number: int = 0
+    ) -> None:
+        """Take part in the next turn: walk journeys until it closes. Called by each user.
+
+        `number` counts the users of this process from 0: at a low level the last ones pause.
+        """
         self._opened.wait()
         opened = self.open_turn
         if opened is None:
@@ -146,7 +155,7 @@ class TurnGate:
         if opened.at_work is None or number < opened.at_work:
             opened.users += 1
             arm = opened.turn.arm
-            journey = walk_of(arm)
+            journey = journey_of(arm)
             if opened.dispatcher is None:
                 self._walk(opened, journey, pace.on(arm), number)
             else:
@@ -196,9 +205,11 @@ class TurnGate:
             pace.left_s = max(0.0, think_s - left_s)
             self._leave()
 
-    def _serve(self, opened: OpenTurn, plan: Dispatcher, journey: WalkJourney, number: int) -> None:
+    def _serve(
+        self, opened: OpenTurn, dispatcher: Dispatcher, journey: WalkJourney, number: int
+    ) -> None:
         try:
-            while (intended_ns := plan.next()) is not None:
+            while (intended_ns := dispatcher.next()) is not None:
                 self._enter()
                 try:
                     if journey(intended_ns) == OK:

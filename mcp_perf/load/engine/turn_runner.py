@@ -135,7 +135,10 @@ class TurnRunner:
         self.recorder.draining = True
 
     def _drain(self, left_s: float, bell_ns: int) -> int:
-        """Let the last calls end; cut off the rest, by the bell as timeouts; return how many."""
+        """Let the last calls end; return how many users had to be cut off.
+
+        Calls from before the bell are then timeouts, unless they did not have the whole drain.
+        """
         while left_s > 0 and not self._hurry.is_set():
             step_s = min(left_s, FLUSH_S / 4)
             if self.gate.idle(step_s):

@@ -59,7 +59,10 @@ class UserContext:
     opened: Event = field(default_factory=Event)
 
     def ready(self, arm: str, at_work: int | None = None) -> None:
-        """Open the session of the arm, if among the first `at_work` users. Raises TargetError."""
+        """Make sure the arm's session and connection are open. Raises TargetError.
+
+        If only the first `at_work` users are, the others close theirs.
+        """
         self.opened.wait(_SPAWN_S)
         context = self.walks[arm].context
         if at_work is None or self.number < at_work:
@@ -154,7 +157,10 @@ class UserPool:
         self.gate.take_part(lambda arm: self._way(user.walks[arm]), user.pace, user.number)
 
     def without_session(self, turn: OpenTurn) -> int:
-        """Count users at work without a session: neither one now, nor a journey that ended ok."""
+        """Count the users at work in a turn who had no session in it.
+
+        Who has none when it ends, and had no journey that ended ok, had none.
+        """
         arm, most = turn.turn.arm, turn.at_work
         if arm not in self._with_sessions:
             return 0

@@ -85,7 +85,10 @@ class Readable:
 
 
 def in_a_thread(act: Callable[[], T]) -> T:
-    """Do something off the hub; raise here what it raises, or gevent prints its traceback."""
+    """Do something off the hub; raise what it raises.
+
+    If an exception leaves a thread of gevent's pool, gevent prints its traceback as well.
+    """
     done, error = gevent.get_hub().threadpool.apply(_caught, (act,))
     if error is not None:
         raise error

@@ -31,7 +31,10 @@ _warn: Final = partial(logger.warning, "%s")
 
 
 def lock() -> None:
-    """Have Locust talk by these sockets, and take the key out of the environment for them."""
+    """Have Locust talk to other processes by these sockets, and take the key they are to have.
+
+    No process that is started from here finds it in its environment.
+    """
     with exit_on_refusal():
         found = settings.current().run_key.get_secret_value().strip()
     os.environ.pop(VARIABLE, None)

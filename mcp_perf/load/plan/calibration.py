@@ -20,7 +20,10 @@ _TRIED: Final = 4
 def turns(
     planned: Sequence[Turn], bound: float, tally: RunTally, note: Callable[[str, str], object]
 ) -> Iterator[Turn]:
-    """Yield the turns, with users that keep targets below `bound` processors; `tally` follows."""
+    """Yield the turns, the rounds with as many users as keep all targets below `bound`.
+
+    `bound` is in processors; `tally` follows the run.
+    """
     warmups = [turn for turn in planned if turn.phase == "warmup"]
     most = planned[0].users
     tried = max(1, most // _TRIED)

@@ -9,7 +9,10 @@ from mcp_perf.results.tally.tally import RunTally
 
 
 def turns(planned: Sequence[Turn], drain_s: float, tally: RunTally) -> Iterator[Turn]:
-    """Yield turns of every arm that keeps up, within the planned time; `tally` follows the run."""
+    """Yield turn after turn of every arm that keeps up; `tally` follows the run.
+
+    No turn begins that could end later than all turns, and two drains, were planned to take.
+    """
     most_s = sum(turn.seconds for turn in planned) + DRAINS * drain_s
     for turn in planned:
         begun_s = min((one.started.at_s for one in tally.turns.values()), default=0.0)

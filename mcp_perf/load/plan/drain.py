@@ -20,12 +20,20 @@ turn, where it is counted."""
 
 
 def connect_s(scenario: Scenario, starting: Iterable[str]) -> float:
-    """Return how long all users may take to connect, in s, if `starting` arms start servers."""
+    """Return how long all users may take to connect, in seconds.
+
+    The servers of the arms in `starting` are started first: none has to be up before its
+    `start_timeout`.
+    """
     return max([CONNECT_S, *(scenario.arms[arm].start_timeout + _MARGIN_S for arm in starting)])
 
 
 def drain_s(scenario: Scenario, arm: str) -> float:
-    """Return how long an arm's calls may take after a round, in s: `limits.drain` at most."""
+    """Return how long after a round the calls of an arm may take, in seconds.
+
+    It is what the longest journey could take if each of its calls used up its own timeout, but at
+    most `limits.drain`. The drain ends as soon as the last call has.
+    """
     longest = max(_most_s(journey.of(arm), scenario, arm) for journey in scenario.journeys.values())
     return min(longest + _MARGIN_S, scenario.limits.drain)
 

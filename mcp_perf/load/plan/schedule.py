@@ -28,7 +28,11 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of one arm; `round` counts from 1, 0 is the warm-up, a probe has its trial's."""
+    """One turn of one arm.
+
+    `round` counts from 1; the warm-up is round 0, and a probe that of the trial that it comes
+    before.
+    """
 
     number: int
     arm: str
@@ -48,7 +52,11 @@ class Turn:
 
 
 def fit(rounds: int, round_s: float, arms: int, run_time_s: float | None) -> tuple[int, float]:
-    """Return number and length of the rounds that fit into a bound on the measured time."""
+    """Fit rounds into a bound on the measured time; return their number and length.
+
+    More time than the file asks for brings more rounds, less time brings shorter ones, down to
+    `SHORTEST_ROUND_S`, and then fewer.
+    """
     if run_time_s is None:
         return rounds, round_s
     per_arm_s = run_time_s / arms
@@ -61,7 +69,10 @@ def fit(rounds: int, round_s: float, arms: int, run_time_s: float | None) -> tup
 
 
 def levels(load: Load, rounds: int, most_users: int) -> list[Level]:
-    """Return the level of each round, within which it never changes: the load's shape."""
+    """Return the level of each round: the load's shape, in steps of one round.
+
+    A level never changes within a round, so that every number of a round belongs to one level.
+    """
     if load.shape == DOUBLING:
         return [Level(min(2**index, most_users)) for index in range(rounds)]
     shares = [_share(load, index, rounds) for index in range(rounds)]

@@ -23,7 +23,10 @@ _USERS: Final = 20
 def misfits(
     loaded: Loaded, targets: Mapping[str, ArmTarget], identities: Sequence[Identity] = ()
 ) -> list[str]:
-    """Return a line for each call whose arguments, as far as known, its inputSchema forbids."""
+    """Return a line for each call whose arguments its tool's inputSchema forbids.
+
+    What an earlier step saves is not known yet; arguments with that are checked call by call.
+    """
     mistakes = (
         mistake
         for target in targets.values()

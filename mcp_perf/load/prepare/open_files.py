@@ -20,14 +20,20 @@ _NOWHERE_ELSE: Final[Mapping[str, str]] = {}
 
 
 def needed(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> int:
-    """Return how many files so many users may open; `pointed` has lines of arms sent elsewhere."""
+    """Return how many files a process may have open that has so many users.
+
+    `pointed` has the lines of arms that go elsewhere than their file says.
+    """
     arms = loaded.scenario.arms
     lines = {name: pointed.get(name, arm.address) for name, arm in arms.items()}
     return _OTHERS + users * sum(_of_user(name, loaded, line) for name, line in lines.items())
 
 
 def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> None:
-    """Raise this process's limit, if needed, to what its users need. Raises Refusal."""
+    """Raise this process's limit to what its users need, and its children's with it.
+
+    Raises Refusal if the limit cannot be raised that far. A limit that is high enough stays.
+    """
     with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource  # noqa: PLC0415
 

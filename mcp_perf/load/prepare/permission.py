@@ -63,7 +63,10 @@ def settle(
     allowed: Iterable[str],
     user: User,
 ) -> tuple[str, list[str]]:
-    """Say what a run will do, once all agree; return what slows it, and remarks. Raises Refusal."""
+    """Say what a run will do, once everybody agrees. Raises Refusal if somebody does not.
+
+    Returns the setting that slows it down, if any, and what the report has to note.
+    """
     load, remarks = loaded.scenario.load, list(effects.insecure(loaded.scenario, lines))
     pause_s = pause_needed(loaded, lines, users, typed, allowed, user)
     peak = f"{load.peak:g} journeys/s" if load.open else counted(users, "user")
@@ -143,7 +146,11 @@ def paced(load: Load, pause_s: float) -> tuple[str, str]:
 
 
 def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> Iterator[str]:
-    """Yield what needs a yes of a public host's owners; `calls` is None if it is no target."""
+    """Yield what needs a yes of the owners of a public host.
+
+    `calls` are made by one journey; None is for a host that is not a target: each user sends it one
+    request.
+    """
     if not typed:
         yield "the scenario names it, but the command does not"
     if calls is None:

@@ -133,7 +133,10 @@ def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:
 
 
 def hide_secrets(identity: Identity, used: set[str], brought: Collection[str] = ()) -> None:
-    """Hide secrets of an identity: names in `used` (`secret_names`), long values in `brought`."""
+    """Let no secret of an identity be said; `used` is of `secret_names`.
+
+    What a request has brought may be one whatever it is called, unless it is short.
+    """
     hide(
         text
         for name, text in ((name, str(value)) for name, value in identity.items())

@@ -41,7 +41,10 @@ class Task:
     """The folder where the nodes of one machine meet in an open load; it is on no other one."""
 
     def neighbours(self) -> Neighbours | None:
-        """Join the other nodes of this machine; None if there are none, or in a replay."""
+        """Join the other nodes of this machine; None if there are none.
+
+        Nor is there any in a replay: a session's journey is known to its own node.
+        """
         folder = Path(self.meeting)
         here = self.meeting and folder.is_dir() and self.loaded.replay is None
         return Neighbours(folder, self.node, self.nodes) if here else None

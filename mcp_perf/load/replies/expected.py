@@ -91,7 +91,9 @@ _COMPARED: Final[Mapping[str, tuple[Callable[[Any, Any], bool], str]]] = {
 }
 
 
-def expectations(expect: model.Expect, filled: Callable[[Any], Template]) -> Iterator[Expectation]:
+def expectations(
+    expect: model.Expect, template: Callable[[Any], Template]
+) -> Iterator[Expectation]:
     """Compile what a step expects; `template` compiles what may hold lookups."""
     text = expect.text if isinstance(expect, model.ExpectMcp) else None
     for kind, (meets, says) in _COMPARED.items():
@@ -99,7 +101,7 @@ def expectations(expect: model.Expect, filled: Callable[[Any], Template]) -> Ite
         if (of_text := getattr(text, kind, None)) is not None:
             wanted[FIRST_TEXT] = of_text
         for path, value in wanted.items():
-            yield Expectation(path, filled(value), meets, says)
+            yield Expectation(path, template(value), meets, says)
     patterns = dict(expect.matches)
     if text is not None and text.matches is not None:
         patterns[FIRST_TEXT] = text.matches

@@ -58,7 +58,10 @@ class CompiledSchema:
     """A JSON Schema; called, it says what is wrong with a value, or nothing."""
 
     def __init__(self, schema: dict[str, Any], what: str, kind: str) -> None:
-        """Compile it, and fetch nothing. Raises ValueError if it is broken."""
+        """Compile it; nothing that it points to is fetched. Raises ValueError if it is broken.
+
+        A value that is nested too deeply for it is not checked: see `schema_work`.
+        """
         self._deepest = deepest(schema)
         try:
             self._validator = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)

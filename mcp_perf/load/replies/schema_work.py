@@ -29,7 +29,10 @@ _Edges = tuple[list[int], list[int], list[int], list[int], list[int]]
 
 
 def deepest(schema: _Part) -> int | None:
-    """Return how deeply a value may be nested; None: as it likes. Raises ValueError."""
+    """Return how deeply a value may be nested to be held against a schema; None: as it likes.
+
+    Raises ValueError, with what is wrong, if not even a number can be.
+    """
     parts = _edges(schema)
     order = _order(parts)
     work = dict.fromkeys(parts, 0)

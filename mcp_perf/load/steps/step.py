@@ -42,7 +42,10 @@ C = TypeVar("C", bound=ArmClient)
 
 
 class Interrupted(BaseException):
-    """Thrown into a user at a round's end; calls from before `drained_from_ns` were drained."""
+    """Thrown into a user whose call outlived the end of its round.
+
+    Calls that began before `drained_from_ns` had the whole drain; 0 is none.
+    """
 
     def __init__(self, drained_from_ns: int = 0) -> None:
         super().__init__()

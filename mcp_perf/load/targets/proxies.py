@@ -11,7 +11,11 @@ _HERE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def unused(url: str, proxy: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Name the variable by which curl would use a proxy, if any; `proxy` is the arm's own."""
+    """Name the variable by which other clients would go to an address through a proxy, if any.
+
+    `proxy` is the arm's own. As curl has it: by the scheme, else for all, unless `no_proxy` names
+    the host; and not for this machine.
+    """
     host, scheme = hostname(url), url.partition(":")[0]
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
     found = next(filter(environ.get, names), "")

@@ -63,7 +63,11 @@ class MetricsPage:
 
 
 def parse(page: bytes) -> Reading:
-    """Read the numbers of a page's process, and parse only their lines. Raises ValueError."""
+    """Read a page's numbers of its process, of all label values together.
+
+    Only the lines in question are parsed: a page may have thousands, and a reading must not keep
+    the users waiting. Raises ValueError if it is not such a page.
+    """
     lines = [line for line in page.decode().splitlines() if line.startswith(_WANTED)]
     found: dict[str, float] = {}
     for family in text_string_to_metric_families("\n".join(lines)):

@@ -15,7 +15,10 @@ PERIOD_S: Final = 1.0
 
 @dataclass(eq=False)
 class SessionWatch:
-    """Counts open sessions by looking at the `clients` of each arm: no call pays for it."""
+    """Counts open sessions by looking at the clients: no call pays for it.
+
+    `clients` returns, for each arm that can have sessions, the client of every user.
+    """
 
     node: str
     clients: Callable[[], Mapping[str, Iterable[ToolClient]]]

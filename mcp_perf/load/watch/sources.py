@@ -65,7 +65,10 @@ class _Unseen(Exception):  # noqa: N818 -- why nothing can be read, in a sentenc
 
 
 def find_resources(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> dict[str, Source]:
-    """Find out for each arm where to read. Raises Refusal if what the file names is not there."""
+    """Find out for each arm where to read. Raises Refusal if what the file names is missing.
+
+    What is not named and cannot be seen is not a mistake: the report says why.
+    """
     found: dict[str, Source] = {}
     problems: list[str] = []
     for name, arm in loaded.scenario.arms.items():

@@ -41,7 +41,10 @@ def identity(
     environment: Mapping[str, Any],
     protocols: Mapping[str, str] = MappingProxyType({}),
 ) -> RunIdentity:
-    """Return a run's identity from its first record; `protocols` are arm -> version, if known."""
+    """Return the identity of a run from what its first record says.
+
+    `protocols` are arm -> negotiated version, as far as they are known yet.
+    """
     steady = load.get("shape", "constant") in _STEADY
     left_out = {"order", "rounds"} if steady else {"order"}
     kept = {name: value for name, value in load.items() if name not in left_out}

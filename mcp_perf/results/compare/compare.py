@@ -109,7 +109,10 @@ class _Metric:
 
 
 def compare_runs(base: Sequence[RunNumbers], new: RunNumbers, tolerance: float) -> Outcome:
-    """Compare a run with comparable earlier ones; a metric may be worse by `tolerance`."""
+    """Compare a run with one or more earlier ones, which must be comparable (`comparable.py`).
+
+    `tolerance` is the fraction by which a metric may be worse.
+    """
     rows = _settled(list(_rows([run.arms for run in base], new.arms, tolerance)), tolerance)
     return Outcome(rows, list(notes(base, new, rows, tolerance)))
 
@@ -214,7 +217,11 @@ def _ratio_of(change: stats.Change) -> rule.Interval:
 
 
 def _is_measure(metric: _Metric, judgement: _Judgement) -> bool:
-    """Tell whether a control is only a measure: it can fail if the base has runs enough."""
+    """Tell whether a control is not judged, because others are measured by it.
+
+    It can only fail, and that only if the base has runs enough to tell its change from that of the
+    machine.
+    """
     others = (arm for arm in metric.new if control_of(arm, metric.new) == metric.arm)
     measures = not control_of(metric.arm, metric.new) and any(
         all(other in arms for arms in metric.base) for other in others
@@ -341,7 +348,10 @@ def _advice(
 
 
 def _errors(metric: _Metric) -> _Judgement:
-    """Judge failures by their counts; a round with a burst of failures says less."""
+    """Judge failures by their counts, because two rates of zero have no ratio.
+
+    What the calls of a round have in common, such as a burst of failures, makes them say less.
+    """
     parts = [arms[metric.arm] for arms in metric.base]
     base = sum(part.failed for part in parts), sum(part.ended for part in parts)
     new = metric.new[metric.arm].failed, metric.new[metric.arm].ended

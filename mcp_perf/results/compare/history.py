@@ -105,7 +105,10 @@ def append(store: str, run: RunNumbers, report: KeptReport | None = None) -> Non
 
 
 def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = ()) -> list[Point]:
-    """Return what is known, the oldest first, of these (arm, metric). Raises HistoryError."""
+    """Return what is known of a scenario (or of all), the oldest first.
+
+    `metrics` are (arm, metric), an arm "" is any; none means all. Raises HistoryError.
+    """
     query = (
         sa.select(RUNS, METRICS)
         .join(METRICS, METRICS.c.run == RUNS.c.id)

@@ -85,11 +85,13 @@ def unfit(run: RunNumbers) -> str:
     return "" if run.complete else f"{run.run_id} was cut off before it was complete."
 
 
-def _compared(name: str, runs: Sequence[RunNumbers], compare: Callable[[], Outcome]) -> ComparedRun:
-    reasons = list(filter(None, map(unfit, runs)))
+def _compared(
+    name: str, evidence: Sequence[RunNumbers], compare: Callable[[], Outcome]
+) -> ComparedRun:
+    reasons = list(filter(None, map(unfit, evidence)))
     if reasons:
         outcome, reasons = Outcome([], []), [*reasons, "Nothing was compared: run it again."]
-        invalid = any(run.verdict == "INVALID" for run in runs)
+        invalid = any(run.verdict == "INVALID" for run in evidence)
         verdict: VerdictName = "INVALID" if invalid else "INCONCLUSIVE"
     else:
         outcome = compare()
@@ -98,7 +100,7 @@ def _compared(name: str, runs: Sequence[RunNumbers], compare: Callable[[], Outco
         reasons = [row.reason for row in rows if row.verdict == verdict and row.reason]
     return ComparedRun(
         run_id=name,
-        started=runs[-1].started,
+        started=evidence[-1].started,
         verdict=verdict,
         reasons=reasons or ["No metric is worse than the tolerance allows."],
         regressions=outcome.regressions,

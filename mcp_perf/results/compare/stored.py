@@ -145,9 +145,9 @@ def document(store: str, run_id: str) -> Report | None:
 
 
 def prune(store: str, before: str) -> int:
-    """Delete runs that began before a time, written as `started` is; return how many.
+    """Delete runs that began before a time, and return how many.
 
-    Sessions of agents stay. Raises HistoryError.
+    The time is written as `started` is. Sessions of agents stay. Raises HistoryError.
     """
     gone = sa.select(RUNS.c.id).where(RUNS.c.started < before)
     number = 0

@@ -12,7 +12,10 @@ CONTROL: Final = "control"
 
 
 def control_of(arm: str, arms: Iterable[str]) -> str:
-    """Return an arm's control: with its ending, `control-8ms` of `dual-8ms`, or `control`."""
+    """Return the control of an arm; empty if there is none.
+
+    It is the control that has the arm's ending, such as `control-8ms` of `dual-8ms`, or `control`.
+    """
     known = set(arms)
     _, dash, ending = arm.partition("-")
     found = (name for name in (f"{CONTROL}{dash}{ending}", CONTROL) if name in known)

@@ -378,7 +378,11 @@ class Report(DocumentPart):
 
 
 def report_schema() -> dict[str, Any]:
-    """Describe `report.json` in JSON Schema, draft 2020-12; `schema` is required there."""
+    """Describe `report.json` in JSON Schema, draft 2020-12.
+
+    `schema` is required although our model has a default for it: a document without it could be
+    any version.
+    """
     described = Report.model_json_schema(by_alias=True)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

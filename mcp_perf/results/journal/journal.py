@@ -28,7 +28,10 @@ _decoder: msgspec.json.Decoder[records.AnyRecord] = msgspec.json.Decoder(records
 
 
 class JournalWriter:
-    """Append records to a file, without secrets; `flush` makes them survive a crash."""
+    """Append records to a file; `flush` once a second makes them survive a crash.
+
+    A redactor takes the secrets out of every text before it is written.
+    """
 
     def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
         self.path = path
@@ -90,7 +93,10 @@ _WRITTEN: Final[Mapping[type, Iterable[str]]] = {
 
 
 def read(path: Path) -> Iterator[records.AnyRecord]:
-    """Yield a journal's records, but no torn last line. Raises JournalError, naming the line."""
+    """Yield the records of a journal; a torn last line (a crash) ends it without an error.
+
+    Raises JournalError when a line cannot be understood, naming it.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
             if len(line) == LONGEST_LINE:

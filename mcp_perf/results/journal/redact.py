@@ -140,7 +140,10 @@ class Redactor:
         return "".join((*kept, text[done:])) if kept else text
 
     def _length(self, text: str, at: int, alike: dict[int, set[str]]) -> int:
-        """Return how long the longest secret is that begins at an index of a text; 0 for none."""
+        """Return how long the secret is that begins at an index of a text; 0 if there is none.
+
+        The longest counts: a secret that begins with another one must go as a whole.
+        """
         lengths = sorted(alike, reverse=True)
         for length in lengths:
             if text[at : at + length] in alike[length]:

@@ -15,7 +15,11 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 
 
 def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
-    """Say why a gate on a time may not hold, if what is not known ranks slowest, or nothing."""
+    """Say why a gate on a time that seems to hold may not hold, or nothing.
+
+    A percentile still stands if the gate also holds when every dropped arrival, and every call that
+    was cut off, counts as slower than all others.
+    """
     if METRICS[gate.metric].kind != "time":
         return None
     for side in gate.sides:

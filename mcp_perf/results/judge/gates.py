@@ -191,7 +191,11 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
 
 
 def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
-    """Return how few samples a round has, if too few lie beyond a percentile; else None."""
+    """Return how few samples a round has, if fewer than so many lie beyond a percentile.
+
+    None if it has enough, or none at all: then it has no value, which has its message. What need
+    not come in every round may have none.
+    """
     least = min((part.ranked(metric).n for part in evidence.rounds.values()), default=0)
     enough = least >= beyond * rule.samples_needed(metric)
     return None if enough or not (least or evidence.partial) else least
@@ -294,7 +298,10 @@ def _found(
 
 
 def _holds_at_worst(gate: Gate, bound: rule.Bound, arm: Evidence, versus: Evidence) -> bool:
-    """Tell whether a comparison of times also holds with failures ranked in its disfavour."""
+    """Tell whether a comparison of times also holds if failures are ranked in its disfavour.
+
+    Otherwise failures of the yardstick would make it longer, and the ratio better.
+    """
     if not is_time(gate.metric):
         return True
     failed, of_base = (what.totals.ranked(gate.metric).failures.n for what in (arm, versus))

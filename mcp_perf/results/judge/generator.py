@@ -103,7 +103,11 @@ def reasons(health: GeneratorHealth) -> Iterator[tuple[str, str]]:
 
 
 def unfit(health: GeneratorHealth) -> set[int]:
-    """Return the measured rounds in which a process broke a limit: their timeouts are nobody's."""
+    """Return the measured rounds in which a process broke a limit.
+
+    A load generator that is not fit to measure makes timeouts: timeouts of these rounds belong to
+    nobody.
+    """
     found = set(health.broken_turns)
     for node in health.nodes.values():
         if node.hottest_s >= HOT_S:

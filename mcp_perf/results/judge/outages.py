@@ -47,12 +47,14 @@ def merged(outages: Iterable[Outage]) -> list[Outage]:
     return sorted(found, key=lambda outage: outage.from_s)
 
 
-def stopped(found: Iterable[Outage], unfit: Container[str] = ()) -> Iterator[tuple[str, str, str]]:
+def stopped(
+    outages: Iterable[Outage], unfit: Container[str] = ()
+) -> Iterator[tuple[str, str, str]]:
     """Yield arm, code and sentence of each target that did not answer any more at the end.
 
     If the load generator was not fit to measure an arm, silence may be its own doing.
     """
-    for one in merged(found):
+    for one in merged(outages):
         if not one.is_over:
             since = said(one.from_s, "s")
             when = f"{one.arm} stopped answering at {since}, and did not answer again"
@@ -92,7 +94,10 @@ def users_without(
 def mended(
     arm: str, totals: Totals, lost: Mapping[str, int], most: float = MOST_HEALED
 ) -> Iterator[tuple[str, str]]:
-    """Yield code and sentence of an arm with more than `most` calls healed, by what was `lost`."""
+    """Yield code and sentence of an arm in which too many calls had to be repaired (healed).
+
+    `lost` are its sessions by what became of them, `most` is the share of the calls that may.
+    """
     ended, found = totals.call.ended, totals.recovery.ended
     bound = f"the limit is {said(most, 'fraction')} (limits: healed)"
     if found > most * ended:

@@ -158,7 +158,10 @@ def is_stuck(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
 
 
 def _in_vain(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
-    """Tell whether the target was waited for long enough: less after its first trial."""
+    """Tell whether the target was waited for long enough.
+
+    One that has held nothing yet may be just starting; after its first trial it gets less time.
+    """
     if not probes or probes[-1].recovered:
         return False
     unknown = trials and not any(trial.held for trial in trials)
@@ -167,7 +170,11 @@ def _in_vain(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
 
 
 def counted(trials: Sequence[Trial]) -> list[Trial]:
-    """Leave out trials that are to be repeated, unless the generator was always the limit."""
+    """Leave out the trials that are to be repeated.
+
+    Where the load generator was the limit as often as a rate is tried at all, that is what is known
+    of the rate.
+    """
     sound = [trial for trial in trials if not trial.spoiled]
     known = {trial.rate for trial in sound}
     ours = [t for t in trials if t.spoiled and not t.unsettled and t.rate not in known]

@@ -197,7 +197,11 @@ def _holds(gate: Gate, totals: Totals) -> bool:
 
 
 def _value(metric: str, totals: Totals) -> float | None:
-    """Return what was measured; for a percentile of few calls, the slowest is left out."""
+    """Return what was measured.
+
+    Where a trial has so few calls that none can lie beyond a percentile, that is the slowest call,
+    and a hiccup would break the rate: the next one is taken.
+    """
     fraction = FRACTIONS.get(bare(metric))
     if fraction is None:
         return totals.value(metric)

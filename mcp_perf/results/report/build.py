@@ -58,7 +58,10 @@ NO_RUN: Final = (LookupError, AttributeError, ArithmeticError, TypeError, ValueE
 
 
 def load_report(run_folder: Path) -> tuple[Report, list[SampleRecord]]:
-    """Read a run folder's journal; return the report and the kept calls. Raises JournalError."""
+    """Read the journal of a run folder; return the report and the calls that were kept whole.
+
+    Raises JournalError when there is no journal, or it cannot be read.
+    """
     path = run_folder / JOURNAL
     if os.path.isfile(run_folder):  # noqa: PTH113 -- the other one may raise
         raise JournalError(f"It is a file: name the folder of a run, such as {run_folder.parent}.")

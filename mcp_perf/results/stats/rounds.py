@@ -64,7 +64,10 @@ class Paired:
         return None if self.mean is None else self.mean.doubt(abs(self.mean.value))
 
     def shown(self, times: float = 1) -> Comparison:
-        """Return the comparison as one of `many`: its interval leaves out 1 if p is below 0.05."""
+        """Return the comparison, corrected as one of so `many` that were made together.
+
+        The interval leaves out 1 if, and only if, p is below 0.05.
+        """
         ci95: Interval | None = None
         p = needed = None
         if self.mean is not None:
@@ -133,7 +136,10 @@ def difference(
 
 
 def holm(paired: Sequence[Paired]) -> list[Comparison]:
-    """Compare arms in several metrics together: p-values and intervals by the same factors."""
+    """Compare arms in several metrics together; those without a p-value do not count.
+
+    Intervals are widened by the factors of the p-values, so that they agree.
+    """
     factors = holm_factors([one.p for one in paired])
     return [one.shown(many) for one, many in zip(paired, factors, strict=True)]
 

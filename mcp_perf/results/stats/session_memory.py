@@ -43,7 +43,10 @@ class PerSession:
 
 
 def per_session(before: int | None, levels: Sequence[SessionLevel]) -> PerSession:
-    """Find the memory of one session: `before` is without any, in bytes; `levels` ascend."""
+    """Find the memory of one session.
+
+    `before` is the memory without sessions, in bytes; `levels` are ascending, and no two alike.
+    """
     n = len(levels)
     if not n:
         return PerSession(None, None, 0, "No reading of its memory while sessions were open.")

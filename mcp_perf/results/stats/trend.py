@@ -112,7 +112,10 @@ def _stands_out(before: Sequence[float], value: float) -> bool:
 
 
 def _slope(values: Sequence[float]) -> tuple[float | None, tuple[float, float] | None]:
-    """Return the factor per run and its 95 % interval (with 1 if slight), by least squares."""
+    """Return the factor per run and its 95 % interval, by least squares.
+
+    The interval holds 1 if all runs together changed by less than anybody cares for.
+    """
     n = len(values)
     if n < FEWEST_FOR_SLOPE or min(values) <= 0:
         return None, None

@@ -215,7 +215,10 @@ class Ranked:
         return self.kept.n + self.failures.n + self.unmeasured
 
     def percentile_ms(self, fraction: float, *, first: bool = False) -> float | None:
-        """Return a percentile; None if on a failed call. With `first`, those rank lowest."""
+        """Return a percentile; None if it falls on a call that failed, or was not told.
+
+        With `first`, failed calls rank below all others, as if they had taken no time.
+        """
         at_rank = rank(fraction, self.n) - (self.failures.n if first else 0)
         if at_rank <= 0:
             return 0.0

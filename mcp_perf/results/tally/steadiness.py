@@ -9,7 +9,10 @@ from mcp_perf.results.tally.metrics import Evidence, Totals
 
 
 def drifts(evidence: Evidence) -> list[Drift]:
-    """Return how the time of journeys and their rate changed over finished rounds of one level."""
+    """Return how the time of journeys and their rate changed over the finished rounds.
+
+    The rounds have to have one level. Nothing of too few, and of what has no value in one of them.
+    """
     return [found for metric in STEADY for found in _drifts(evidence, metric)]
 
 

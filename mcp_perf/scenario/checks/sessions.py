@@ -13,7 +13,11 @@ MOST_AT_ONCE: Final = 100
 
 
 def check_sessions(name: str, arm: Arm, journeys: Iterable[LocatedSteps]) -> Iterator[Mistake]:
-    """Yield what is wrong with an arm's `open` and `close`: every call has to be between them."""
+    """Yield what is wrong with an arm's `open` and `close`; without any of them, nothing is.
+
+    Every journey opens before it calls and closes after, so that no call ever pays for a session
+    that opens unasked, and none is left open unseen.
+    """
     journeys = list(journeys)
     used = [one for steps in journeys for one in steps if one[1].action in ("open", "close")]
     if not used:

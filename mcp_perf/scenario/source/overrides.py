@@ -40,7 +40,10 @@ def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Mis
 
 
 def make_way(tree: Any, owners: Mapping[Path, str]) -> None:
-    """Let a shape from the command line bring its own numbers, where no override sets them."""
+    """Let a load's shape from the command line bring its own numbers, where no override sets them.
+
+    A file's ten rounds are meant for the file's shape, and its users for a load that has users.
+    """
     load = tree.get("load") if isinstance(tree, dict) else None
     if ("load", "shape") not in owners or not isinstance(load, dict):
         return

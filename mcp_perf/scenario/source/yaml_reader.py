@@ -203,8 +203,10 @@ class _Reader:
         self._node(next(self._events), path)
         self._lines = lines
 
-    def _refuse(self, path: Path, at: Any, what: str, hint: str, *, damaged: bool = False) -> None:
-        line = _line(at)
+    def _refuse(
+        self, path: Path, event: Any, what: str, hint: str, *, damaged: bool = False
+    ) -> None:
+        line = _line(event)
         message = f"{what} is not allowed in a scenario"
         self._add(Mistake(path, message, hint, line, damaged=damaged))
 

@@ -14,7 +14,10 @@ _LARGEST_FILE: Final = 16 * 1024 * 1024
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the columns' names, and the rows with their lines. Raises InputError."""
+    """Return the names of the columns, and the rows with their lines; empty lines are left out.
+
+    Raises InputError. A message names the file and never quotes what is in it.
+    """
     if path.stat().st_size > _LARGEST_FILE:
         raise InputError(f"{quote(path.name)} is larger than 16 MiB", "make it smaller")
     try:
@@ -47,7 +50,11 @@ def named(written: str, env: Mapping[str, str], base: Path) -> Path:
 
 
 def inside(base: Path, name: str) -> Path:
-    """Return the file `name` inside the folder `base`, not by a link. Raises InputError."""
+    """Return the file `name` in the folder `base`, or one of its folders.
+
+    Raises InputError for an absolute path, for `..`, for a link that leads out, and if there is no
+    such file.
+    """
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or PureWindowsPath(name).anchor or ".." in pure.parts or "\0" in name:
         hint = "put the file next to the scenario and write its name"

@@ -62,7 +62,10 @@ class Generators:
         return frozenset().union(*(entry.names for entry in self.entries.values()))
 
     def for_user(self, user: int, counter: Callable[[], int]) -> "Filler":
-        """Return what fills in one user's values; `counter` gives the run's next number, from 1."""
+        """Return what fills in one user's values.
+
+        `counter` gives the next number of the whole run, from 1, and is called once per journey.
+        """
         draws = any(entry.draws for entry in self.entries.values())
         # Seeding with a text goes through SHA-512: equal in every process, unlike hash().
         numbers = random.Random(f"{self.seed}/{user}") if draws else _UNUSED
@@ -72,7 +75,10 @@ class Generators:
 
 @dataclass(frozen=True, slots=True)
 class Filler:
-    """Fills a dict of values, which has `arm` and the like, for one user's next journey."""
+    """Fills a dict of values for one user's next journey: `user`, `seq`, then the generators.
+
+    `arm`, variables of the arm and the like are in the dict before, if a template reads them.
+    """
 
     user: int
     counter: Callable[[], int]
@@ -89,7 +95,11 @@ class Filler:
 def compile_generators(
     with_: Mapping[str, Any], *, seed: int, env: Mapping[str, str], base: Path
 ) -> Generators:
-    """Compile `with:`; `env` may be read, files are in `base`. Raises InputError."""
+    """Compile the entries of `with:`: generators, and constants.
+
+    `env` holds the variables that may be read, `base` is the folder that files are looked up in.
+    Raises InputError at the first mistake.
+    """
     entries = {name: compile_one(spec, env, base) for name, spec in with_.items()}
     reads = {name: entry.names & entries.keys() for name, entry in entries.items()}
     try:

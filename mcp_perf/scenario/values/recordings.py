@@ -145,7 +145,10 @@ def is_recording(path: Path) -> bool:
 
 
 def read_recording(path: Path) -> Recording:
-    """Read a recording with arguments. Raises InputError, which never quotes what is in it."""
+    """Read a recording whose arguments were kept. Raises InputError.
+
+    A message names the file and the line, and never quotes what is in it.
+    """
     heads: list[RecordingHead] = []
     calls: list[RecordedCall] = []
     left: Counter[str] = Counter()
@@ -171,7 +174,11 @@ def read_recording(path: Path) -> Recording:
 
 
 def schedule(recording: Recording, names: Collection[str]) -> ReplayPlan:
-    """Lay out a recording for journeys, by their names or dealt. Raises InputError."""
+    """Lay out a recording for the journeys of a scenario. Raises InputError.
+
+    A session takes the journey that bears its name. If none bears that of any session, they are
+    dealt as in any other load.
+    """
     leaders = {one: JOURNEY.format(number) for one, number in recording.leaders().items()}
     starts: dict[int, str] = {}
     for session, calls in recording.sessions.items():

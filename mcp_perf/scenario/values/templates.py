@@ -66,7 +66,10 @@ class _Lookup:
 
 
 class Template:
-    """A tree, ready to be filled in with `names`; `constant` if it holds no lookup of them."""
+    """A JSON-like tree, ready to be filled in.
+
+    `constant` is true if it only looks up the environment; `names` are the values that it needs.
+    """
 
     __slots__ = ("_lookups", "_render", "constant", "names")
 
@@ -81,7 +84,10 @@ class Template:
         return [lookup.text for lookup in self._lookups]
 
     def render(self, values: Values) -> Any:
-        """Fill in the values; containers are new. Raises LookupFailed if there is no such value."""
+        """Fill in the values; containers are new, looked-up values are inserted as they are.
+
+        Raises LookupFailed if a name is unknown or its value does not have the path.
+        """
         try:
             return self._render(values)
         except (LookupError, TypeError):
@@ -90,7 +96,11 @@ class Template:
 
 
 def compile_template(tree: Any, env: Mapping[str, str] | None = None) -> Template:
-    """Compile a tree with lookups; those of `env` are filled in now. Raises InputError."""
+    """Compile a tree of dict, list and scalars whose strings may hold lookups.
+
+    `env` holds the variables that `${env:NAME}` may read; they are inserted now. Raises
+    InputError.
+    """
     compiler = _Compiler(env or {})
     return Template(compiler.node(tree), tuple(compiler.lookups))
 

@@ -183,7 +183,10 @@ def curves(
     first: Iterable[Stroke] = (),
     limits: Sequence[Limit] = (),
 ) -> str:
-    """Draw numbers over the run, as wide as their points; `first` is below all lines."""
+    """Draw numbers of points over the time of the run: by the look of the line, how to read one.
+
+    A point is drawn as wide as the time it stands for. `first` is drawn below all lines.
+    """
     (x, y), styles, lines = scales, looks(arms), [*first]
     for arm in arms:
         for part in series.stretches(arm):

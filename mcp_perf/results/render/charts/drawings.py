@@ -57,7 +57,10 @@ def _style() -> str:
 
 
 def standalone(node: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what stands for an SVG (a tree of dicts): a drawing and its text, or nothing."""
+    """Return what stands for an SVG of a page: a drawing and what it says, or nothing for an icon.
+
+    Elements are dictionaries of `tag`, `css`, `attrs` and `kids`.
+    """
     kind = next((name for name in _SIZES if name in node["css"]), None)
     if kind is None:
         return []

@@ -25,11 +25,13 @@ def draw(arms: Iterable[str], points: Sequence[TimelinePoint]) -> Mapping[str, s
     rate = linear(max(1.0, *(point.calls_per_s for point in points)))
     p95 = of_values(point.p95_ms for point in points if point.p95_ms is not None)
 
-    def drawn(name: str, what: str, y: Scale, read: Callable[[TimelinePoint], float | None]) -> str:
-        about = f"{what}, lately, for {', '.join(names)}."
+    def drawn(
+        name: str, title: str, y: Scale, read: Callable[[TimelinePoint], float | None]
+    ) -> str:
+        about = f"{title}, lately, for {', '.join(names)}."
         strokes = list(_strokes(names, points, (x, y), read))
         # One reading for all of it: it is drawn anew each second, which has to cost little.
-        return chart(name, what, about, (x, y), strokes, [(0.5, _told(points[-1]))])
+        return chart(name, title, about, (x, y), strokes, [(0.5, _told(points[-1]))])
 
     return {
         "rates": drawn("live-rates", "Calls per second", rate, lambda point: point.calls_per_s),

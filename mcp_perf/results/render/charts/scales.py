@@ -110,7 +110,10 @@ def _time_label(tick_s: int, step_s: int) -> str:
 
 
 def of_ratios(comparisons: Sequence[Comparison | Regression]) -> Scale:
-    """Fit one logarithmic axis to all comparisons, 1 in the middle; the rest sticks to its ends."""
+    """Fit one logarithmic axis to all comparisons, 1 in the middle, so that rows can be compared.
+
+    What lies beyond the widest limit, or is not a ratio at all, sticks to an end.
+    """
     ends = [end for one in comparisons for end in (*(one.ci95 or ()), one.ratio) if end]
     spread = [max(end, 1 / end) for end in ends if end > 0 and math.isfinite(end)]
     limit = next((limit for limit in _RATIO_LIMITS if limit >= max(spread, default=1)), 1000)

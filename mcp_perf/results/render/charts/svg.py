@@ -13,7 +13,10 @@ _UNITS: Final = 1000
 
 
 def path(positions: list[tuple[float, float]]) -> str:
-    """Write a line through positions from 0 to 1, x from the left, y from the bottom; or a dot."""
+    """Write a line through positions, x from the left and y from the bottom, both from 0 to 1.
+
+    A single position becomes a dot, if the stroke has round caps.
+    """
     points = [f"{_UNITS * x:.1f} {_UNITS * (1 - y):.1f}" for x, y in positions]
     return f"M{'L'.join(points)}" + ("h0" if len(points) == 1 else "")
 

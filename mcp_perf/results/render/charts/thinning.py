@@ -42,7 +42,11 @@ class Series(Generic[P]):
 
 
 def thin(points: Sequence[TimelinePoint], most: int) -> Series[TimelinePoint]:
-    """Merge points into at most `most` stretches per arm: the worst latencies, the mean rate."""
+    """Merge points into at most `most` equal stretches of time per arm.
+
+    A merged point has the highest latencies and error rate of its stretch, so that no stall
+    disappears, and the mean call rate.
+    """
     return _thinned(points, most, _merge)
 
 

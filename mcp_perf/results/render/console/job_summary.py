@@ -14,7 +14,10 @@ _WHERE: Final = "The report in the run's folder has them."
 
 
 def fit(sections: Sequence[str], room_bytes: int) -> str:
-    """Join the sections that fit; count the others, if there is room for it."""
+    """Join the sections; those at the end that do not fit are left out, and counted.
+
+    Empty if there is no room even for saying so.
+    """
     for kept in range(len(sections), -1, -1):
         missing = len(sections) - kept
         note = [_LEFT_OUT.format(missing, len(sections), _WHERE)] if missing else []

@@ -31,7 +31,11 @@ def write_all(
     folder: Path,
     formats: Collection[str] = FORMATS,
 ) -> list[Path]:
-    """Write each format whole; return the paths. Raises OSError, PdfError without the extra."""
+    """Write the report in each format to the folder and return the files' paths.
+
+    A file appears whole or not at all. `samples` is read only for `csv`, once. Raises OSError when
+    the disk does not play along, PdfError if its extra is missing.
+    """
     written = []
     for name, (filename, render) in _RENDERINGS.items():
         if name in formats:

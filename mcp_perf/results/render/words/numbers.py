@@ -32,7 +32,10 @@ def is_number(value: float | None) -> bool:
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """Write significant digits without an exponent: `0.0421`, `61.2`, `1 530`."""
+    """Write a number with so many significant digits, never as an exponent; whole from there on.
+
+    `0.0421`, `61.2`, `1 530` (with a narrow space).
+    """
     if value is None or not math.isfinite(value):
         return NONE
     if value == 0:
@@ -130,7 +133,11 @@ def p_value(value: float | None) -> str:
 
 
 def measured(value: float | None, unit: str) -> str:
-    """Write a metric with a fourth digit, to be compared; an unknown unit goes behind."""
+    """Write a metric, with a fourth digit because it is compared with another number.
+
+    Units are listed in `mcp_perf.scenario.model.gates`, and `x` is a ratio of two arms; any other
+    is written behind the number.
+    """
     return ratio(value) if unit == "x" else _held(value, unit)
 
 
