@@ -10,13 +10,13 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from mcp_perf import numbers
 from mcp_perf.agent.leaderboard import Leaderboard, MeasuredChange
 from mcp_perf.agent.records import TaskRecord, as_record, as_row, encode
 from mcp_perf.agent.tasks import MODES
 from mcp_perf.results.render.console.terminal import table
 from mcp_perf.results.render.files import html, markdown, pdf
 from mcp_perf.results.render.files.csv_samples import cell
-from mcp_perf.results.render.words import numbers
 
 _COLUMNS: Final[dict[str, Callable[[TaskRecord], Any]]] = {
     "Directory ID": lambda one: one.directory_id,

@@ -63,7 +63,7 @@ def import_(folder: Path, store: str) -> None:
       mcp-perf agent import metrics/
     """
     from mcp_perf.agent.folder import read_folder  # noqa: PLC0415
-    from mcp_perf.results.render.words.numbers import counted  # noqa: PLC0415
+    from mcp_perf.numbers import counted  # noqa: PLC0415
 
     try:
         found = read_folder(folder)
@@ -159,7 +159,7 @@ def _replay(
     from mcp_perf.agent.records import as_record  # noqa: PLC0415
     from mcp_perf.agent.replay import replay  # noqa: PLC0415
     from mcp_perf.load.prepare.permission import User, at_terminal  # noqa: PLC0415
-    from mcp_perf.results.render.words.numbers import counted, said  # noqa: PLC0415
+    from mcp_perf.numbers import counted, said  # noqa: PLC0415
 
     user = User(at_terminal, lambda line: say(line, err=True))
     done = []

@@ -52,8 +52,8 @@ def dashboard(store: str, host: str, port: int, prune: timedelta | None, *, logi
 
 
 def _prune(store: str, age: timedelta) -> None:
+    from mcp_perf.numbers import counted  # noqa: PLC0415
     from mcp_perf.results.compare.stored import prune  # noqa: PLC0415
-    from mcp_perf.results.render.words.numbers import counted  # noqa: PLC0415
 
     before = (datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ")
     deleted = prune(store, before=before)

@@ -103,7 +103,7 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     """
     from mcp_perf.load.hub.redaction import clean, redactor  # noqa: PLC0415
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
-    from mcp_perf.results.render.words.numbers import counted  # noqa: PLC0415
+    from mcp_perf.numbers import counted  # noqa: PLC0415
     from mcp_perf.scenario.schema import FIRST_LINE, keep  # noqa: PLC0415
 
     file = how["from"]
@@ -159,7 +159,7 @@ def _recorded(given: "Given", file: Path, output: Path) -> tuple[str, list[str]]
 
 def _proposed(found: "Survey") -> list[str]:
     """Propose gates that hold for the load of the file if calls only wait for each other."""
-    from mcp_perf.results.render.words.numbers import said  # noqa: PLC0415
+    from mcp_perf.numbers import said  # noqa: PLC0415
 
     calm = sorted(time for times in found.times_ms.values() for time in times)
     if not calm:

@@ -131,7 +131,7 @@ def _dry(path: str, options: dict[str, Any]) -> int:
     """Show each call of a scenario once; return the exit code."""
     from mcp_perf.load.engine.dry_run import dry_run  # noqa: PLC0415 -- these load Locust
     from mcp_perf.load.prepare import permission, prepare  # noqa: PLC0415
-    from mcp_perf.results.render.words.numbers import said  # noqa: PLC0415
+    from mcp_perf.numbers import said  # noqa: PLC0415
 
     calls: list[dict[str, Any]] = []
 

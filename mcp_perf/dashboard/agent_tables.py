@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mcp_perf import numbers
 from mcp_perf.agent.leaderboard import Leaderboard
 from mcp_perf.agent.records import TaskRecord
 from mcp_perf.agent.standings import GroupOfRuns, standings
@@ -13,7 +14,6 @@ from mcp_perf.agent.store import AgentSession
 from mcp_perf.agent.tasks import MODES
 from mcp_perf.dashboard.table import Cells, Column, Table
 from mcp_perf.results.document.text import clip, shown
-from mcp_perf.results.render.words import numbers
 
 _DETAILS: Final = 300
 """Characters of the details of a call."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
+from mcp_perf import numbers
 from mcp_perf.dashboard import page
 from mcp_perf.dashboard.runs import address, report_of
 from mcp_perf.dashboard.table import Cells, Column, Form, Table
@@ -16,7 +17,6 @@ from mcp_perf.results.compare.report import CompareReport, compare_all
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.render.charts.scales import of_fractions
 from mcp_perf.results.render.files import compare_report, html
-from mcp_perf.results.render.words import numbers
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.units import TOLERANCE, fraction
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
+from mcp_perf import numbers
 from mcp_perf.dashboard import page
 from mcp_perf.dashboard.runs import address
 from mcp_perf.dashboard.table import Cells, Column, Form, Table
 from mcp_perf.results.compare.history import points
 from mcp_perf.results.compare.stored import metrics, runs, scenarios
 from mcp_perf.results.render.files.trend_page import remark, slope, unit_of
-from mcp_perf.results.render.words import numbers
 from mcp_perf.results.stats.trend import Line, Mark, lines
 
 router: Final = APIRouter()

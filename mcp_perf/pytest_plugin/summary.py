@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
+from mcp_perf.numbers import said
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.results.document.document import GateResult, Report
-from mcp_perf.results.render.words.numbers import said
 
 INDEX: Final = "index.md"
 

@@ -14,10 +14,10 @@ from click.testing import CliRunner
 
 from mcp_perf import folders
 from mcp_perf.cli.main import main
+from mcp_perf.numbers import THIN
 from mcp_perf.results.compare import stored
 from mcp_perf.results.compare.compare import compare_pairs, compare_runs, verdict_of
 from mcp_perf.results.compare.history import points
-from mcp_perf.results.render.words.numbers import THIN
 from mcp_perf.results.tally.metrics import COMPARED
 from mcp_perf.scenario.values.units import TOLERANCE, fraction
 from tests.support import ROOT

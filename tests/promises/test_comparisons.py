@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcp_perf import numbers
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.judge.gates import judge
 from mcp_perf.results.render.files import html, markdown
-from mcp_perf.results.render.words import numbers
 from mcp_perf.results.report.build import build
 from mcp_perf.results.stats.rounds import compare
 from mcp_perf.scenario.model.gates import parse

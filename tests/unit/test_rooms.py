@@ -15,14 +15,14 @@ from tests.support import ROOT
 
 PLAN = {
     "mcp_perf": (
-        *("interrupt", "folders", "outcomes", "scenario.problems", "settings"),
+        *("interrupt", "folders", "numbers", "outcomes", "scenario.problems", "settings"),
         *(f"scenario.{room}" for room in ("values", "model", "source", "checks")),
         *("scenario.catalog", "scenario.loader", "scenario.effects", "scenario.schema"),
         *("client.reply", "client.rate_limits", "client.errors"),
         *(f"client.{room}" for room in ("http", "protocol", "channels", "mcp")),
-        *("results.document", "results.render.words", "results.stats", "results.journal"),
+        *("results.document", "results.stats", "results.journal"),
         *("results.tally", "results.judge", "results.compare", "results.report"),
-        *(f"results.render.{room}" for room in ("charts", "files", "console")),
+        *(f"results.render.{room}" for room in ("words", "charts", "files", "console")),
         *(
             f"load.{room}"
             for room in ("hub", "plan", "replies", "targets", "steps", "survey", "watch", "prepare")

@@ -23,10 +23,10 @@ from mcp_perf.agent.recording.pieces import Piece
 from mcp_perf.agent.recording.sessions import SeenSession, messages_of
 from mcp_perf.agent.recording.sinks import RecordingFile, Say, SessionApi
 from mcp_perf.client.reply import clipped
+from mcp_perf.numbers import counted
 from mcp_perf.outcomes import INTERRUPTED, TRANSPORT_ERROR
 from mcp_perf.results.document.text import shown
 from mcp_perf.results.journal.redact import Redactor
-from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import SCHEMA, RecordedCall, RecordingHead
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from mcp_perf import settings
+from mcp_perf.numbers import counted
 from mcp_perf.outcomes import OK
-from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import RecordedCall, RecordingHead
 

@@ -4,10 +4,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from mcp_perf import numbers
 from mcp_perf.outcomes import ENDED, FAILED, HARNESS_ERROR, INTERRUPTED, OK, RATE_LIMITED, TIMEOUT
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.journal.histogram import Histogram, rank
-from mcp_perf.results.render.words import numbers
 from mcp_perf.results.tally.groups import CALL
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import RecordedTurn

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mcp_perf.results.render.words import numbers
+from mcp_perf import numbers
 
 MIXTURE: Final = "88%:50ms,10%:200ms,2%:1s"
 _KNOWN_MS: Final = {"p50": 50.0, "p90": 200.0, "p99": 1000.0}

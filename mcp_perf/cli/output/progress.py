@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mcp_perf import numbers
 from mcp_perf.cli.output.arm_now import ArmNow
 from mcp_perf.load.engine.run import Run
 from mcp_perf.load.hub.redaction import clean
@@ -17,7 +18,6 @@ from mcp_perf.load.plan import calibration
 from mcp_perf.outcomes import HARNESS_ERROR
 from mcp_perf.results.document.document import PHASES
 from mcp_perf.results.journal import records as journal
-from mcp_perf.results.render.words import numbers
 
 _REFRESH_S: Final = 0.25
 _MANY_USERS: Final = 100

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from mcp_perf import numbers
 from mcp_perf.cli import answer
 from mcp_perf.cli.output.ci import PLAIN, Errors, Job
 from mcp_perf.cli.output.progress import Progress
@@ -18,7 +19,6 @@ from mcp_perf.results.document.document import Report
 from mcp_perf.results.render.console import annotations
 from mcp_perf.results.render.console.terminal import summary
 from mcp_perf.results.render.files import markdown
-from mcp_perf.results.render.words import numbers
 
 
 def run_on_screen(

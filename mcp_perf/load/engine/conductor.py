@@ -14,9 +14,9 @@ from gevent.event import Event
 from mcp_perf.load.plan.drain import CONNECT_S
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.watch.upstreams import Together
+from mcp_perf.numbers import counted
 from mcp_perf.results.document.document import PHASES
 from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, TurnEnded, TurnStarted
-from mcp_perf.results.render.words.numbers import counted
 
 ORDER: Final = "mcp-perf-order"
 """From the conductor to those who have users. These three are Locust's messages."""

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from mcp_perf.numbers import said
 from mcp_perf.outcomes import ENDED, FAILED
 from mcp_perf.results.journal import records as journal
-from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.groups import CALL
 from mcp_perf.scenario.model.load import BREAKPOINT, DOUBLING
 from mcp_perf.scenario.model.scenario import Scenario

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.results.render.words.numbers import counted
+from mcp_perf.numbers import counted
 
 VARIABLE: Final = "MCP_PERF_RUN_KEY"
 SHORTEST: Final = 16

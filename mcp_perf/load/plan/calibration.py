@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from mcp_perf.load.plan.schedule import Turn
-from mcp_perf.results.render.words.numbers import said
+from mcp_perf.numbers import said
 from mcp_perf.results.tally.tally import RunTally
 
 CODE: Final = "calibrated"

@@ -18,7 +18,7 @@ from mcp_perf.client.http import addresses, dialing
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.load.targets.proxies import unused
 from mcp_perf.load.targets.refusal import Refusal
-from mcp_perf.results.render.words.numbers import counted
+from mcp_perf.numbers import counted
 from mcp_perf.scenario import effects
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.load import BREAKPOINT, Load

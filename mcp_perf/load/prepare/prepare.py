@@ -35,8 +35,8 @@ from mcp_perf.load.targets.targets import (
     unspoken,
 )
 from mcp_perf.load.watch.sources import Source, find_resources
+from mcp_perf.numbers import seconds
 from mcp_perf.results.journal.records import Baseline
-from mcp_perf.results.render.words.numbers import seconds
 from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
 from mcp_perf.scenario.model.scenario import Protocol

@@ -28,7 +28,7 @@ from mcp_perf.load.targets.bundled import Systems
 from mcp_perf.load.targets.clients import McpSession, session
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.load.targets.targets import ArmTarget, reach_all
-from mcp_perf.results.render.words.numbers import counted
+from mcp_perf.numbers import counted
 from mcp_perf.scenario.loader import ScenarioError, load_text
 
 Chosen = Mapping[str, Mapping[str, Any] | None]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mcp_perf import numbers
 from mcp_perf.load.hub.redaction import clean, hide
 from mcp_perf.load.lifecycle.keeping import KeepingSide
 from mcp_perf.load.prepare.prepare import RunOptions, read
@@ -11,7 +12,7 @@ from mcp_perf.load.targets import confidential
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.results.render.files import html
 from mcp_perf.results.render.files.so_far import context
-from mcp_perf.results.render.words import numbers, wording
+from mcp_perf.results.render.words import wording
 from mcp_perf.results.report.so_far import SoFar
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final
 
+from mcp_perf.numbers import out_of, said
 from mcp_perf.results.compare.baseline import pooled
 from mcp_perf.results.compare.notes import notes
 from mcp_perf.results.document.comparison import Regression, control_of
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule
-from mcp_perf.results.render.words.numbers import out_of, said
 from mcp_perf.results.stats import runs as stats
 from mcp_perf.results.stats.rounds import FEWEST_ROUNDS, NO_NOISE, certain, rounds_needed, same
 from mcp_perf.results.tally.metrics import COMPARED, whose

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from mcp_perf.numbers import said
 from mcp_perf.results.compare.comparable import warnings
 from mcp_perf.results.document.comparison import CONTROL, Regression
 from mcp_perf.results.document.run_numbers import RunNumbers
-from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.stats.runs import FEWEST_RUNS
 
 

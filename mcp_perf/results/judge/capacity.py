@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from mcp_perf.numbers import said
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
 from mcp_perf.results.document.part import RateTrial
 from mcp_perf.results.judge import trial
 from mcp_perf.results.judge.rule import HOLDS, RATIO, Interval, Judgement, between, decided
 from mcp_perf.results.judge.verdict import SearchFacts
-from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.arm_facts import latency
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import RunTally

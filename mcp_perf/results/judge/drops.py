@@ -6,10 +6,10 @@ passes by leaving the dropped ones out.
 
 from collections.abc import Mapping
 
+from mcp_perf.numbers import counted
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.journal.histogram import rank
 from mcp_perf.results.judge.rule import HOLDS, no_latency
-from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare, whose
 from mcp_perf.scenario.model.gates import METRICS, Gate
 

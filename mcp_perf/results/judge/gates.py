@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from mcp_perf.numbers import counted, out_of, said
 from mcp_perf.results.document.comparison import STEADY
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.judge import rule, shares
 from mcp_perf.results.judge.drops import unknown_beyond
-from mcp_perf.results.render.words.numbers import counted, out_of, said
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.drift import FEWEST_ROUNDS
 from mcp_perf.results.stats.leaks import ONLY_WARM, Growth

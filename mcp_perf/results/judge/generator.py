@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_perf.results.render.words.numbers import counted, said
+from mcp_perf.numbers import counted, said
 from mcp_perf.results.tally.health import (
     GeneratorHealth,
     GeneratorLimits,

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mcp_perf.numbers import counted, said
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.judge.gates import judge
 from mcp_perf.results.judge.rule import GRAVITY
 from mcp_perf.results.judge.verdict import SearchFacts
-from mcp_perf.results.render.words.numbers import counted, said
 from mcp_perf.results.tally.arm_facts import sharing, unsampled
 from mcp_perf.results.tally.metrics import Evidence, Totals, facts
 from mcp_perf.results.tally.tally import RunTally

@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from mcp_perf.numbers import counted, out_of, said
 from mcp_perf.results.journal.records import SILENT, Outage
-from mcp_perf.results.render.words.numbers import counted, out_of, said
 from mcp_perf.results.tally.metrics import Totals
 
 MOST_USERS: Final = 0.01

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
+from mcp_perf.numbers import count, out_of, plain, said
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import VerdictName
-from mcp_perf.results.render.words.numbers import count, out_of, plain, said
 from mcp_perf.results.tally.metrics import FRACTIONS, bare
 from mcp_perf.scenario.model.gates import Gate
 

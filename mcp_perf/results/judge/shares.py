@@ -8,10 +8,10 @@ from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mcp_perf import numbers
+from mcp_perf.numbers import said
 from mcp_perf.outcomes import INTERRUPTED
 from mcp_perf.results.judge import rule
-from mcp_perf.results.render.words import numbers
-from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.stats.rounds import certain

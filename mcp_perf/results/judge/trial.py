@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
+from mcp_perf.numbers import said
 from mcp_perf.results.judge import search
 from mcp_perf.results.judge.drops import stands
 from mcp_perf.results.judge.rule import HOLDS
 from mcp_perf.results.judge.verdict import ABOUT_ERRORS, MOST_FAILED
-from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.metrics import FRACTIONS, Totals, bare
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.turns import MOST_DROPPED, RecordedTurn

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import starmap
 from typing import Final
 
+from mcp_perf import numbers
 from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import GateResult
@@ -24,7 +25,6 @@ from mcp_perf.results.judge.order import (
     in_order,
 )
 from mcp_perf.results.judge.shares import HEALINGS, broken, counts, deeds
-from mcp_perf.results.render.words import numbers
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import MOST_DROPPED

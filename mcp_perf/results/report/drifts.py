@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from mcp_perf.numbers import said
 from mcp_perf.results.document.comparison import Drift
-from mcp_perf.results.render.words.numbers import said
 
 SMALLEST: Final = 0.05
 """Less is no matter for a note, however sure it is."""

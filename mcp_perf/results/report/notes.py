@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from mcp_perf.numbers import counted, out_of, said
 from mcp_perf.outcomes import FAILED, RATE_LIMITED, STRAYS
 from mcp_perf.results.journal.records import Note
 from mcp_perf.results.judge.outages import returned
 from mcp_perf.results.judge.verdict import littles_law
-from mcp_perf.results.render.words.numbers import counted, out_of, said
 from mcp_perf.results.stats.leaks import ONLY_WARM
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.results.tally.tally import RunTally

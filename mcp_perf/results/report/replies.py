@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from mcp_perf.numbers import said
 from mcp_perf.outcomes import CLASSES, OK
 from mcp_perf.results.document.document import StepReplies
 from mcp_perf.results.journal.records import LookedReplies
-from mcp_perf.results.render.words.numbers import said
 from mcp_perf.results.tally.tally import RunTally
 
 _FEWEST_ALIKE: Final = 10

@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-from mcp_perf.results.render.words.numbers import counted, said
+from mcp_perf.numbers import counted, said
 from mcp_perf.results.stats.effective import line
 
 FEWEST_ROUNDS: Final = 6

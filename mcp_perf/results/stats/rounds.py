@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
+from mcp_perf.numbers import counted
 from mcp_perf.results.document.comparison import Comparison
-from mcp_perf.results.render.words.numbers import counted
 from mcp_perf.results.stats.distributions import beta_odds, binomial, student_above
 from mcp_perf.results.stats.mean import ALPHA, Mean
 

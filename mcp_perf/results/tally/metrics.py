@@ -5,9 +5,9 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mcp_perf.numbers import out_of
 from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.results.document.target_numbers import SessionNumbers
-from mcp_perf.results.render.words.numbers import out_of
 from mcp_perf.results.tally import groups
 from mcp_perf.results.tally.availability import availability
 from mcp_perf.results.tally.turns import CellKey, RecordedTurn, users_of

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mcp_perf.results.render.words.numbers import out_of
+from mcp_perf.numbers import out_of
 
 pytestmark = pytest.mark.load
 

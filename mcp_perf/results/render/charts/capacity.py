@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mcp_perf import numbers
 from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
 from mcp_perf.results.render.charts.bounds import GateBound, Limit, across, on
 from mcp_perf.results.render.charts.charts import Dot, Shade, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
-from mcp_perf.results.render.words import numbers, wording
+from mcp_perf.results.render.words import wording
 
 Read = Callable[[RateLevel], float | None]
 _MOST_TICKS: Final = 10

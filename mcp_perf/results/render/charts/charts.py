@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from mcp_perf import numbers
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import PHASES, ArmNumbers, Phase, TimelinePoint
 from mcp_perf.results.render.charts import svg
 from mcp_perf.results.render.charts.bounds import GateBound, Limit, across, on
 from mcp_perf.results.render.charts.scales import Scale, linear, of_time, of_values
 from mcp_perf.results.render.charts.thinning import P, Series
-from mcp_perf.results.render.words import numbers
 
 COLOURS = 6
 """How many looks report.css has for arms; further arms start again."""

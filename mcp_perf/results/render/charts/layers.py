@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mcp_perf import numbers
 from mcp_perf.results.document.comparison import Layer
 from mcp_perf.results.render.charts import svg
 from mcp_perf.results.render.charts.charts import Look, interval_axis
 from mcp_perf.results.render.charts.scales import Scale, linear
-from mcp_perf.results.render.words import numbers
 
 MEANING: Final = (
     "What a layer adds to the median time of a journey: the mean difference to the layer below, "

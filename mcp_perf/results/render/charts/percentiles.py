@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from mcp_perf import numbers
 from mcp_perf.results.document.document import ArmNumbers
 from mcp_perf.results.render.charts.bounds import GateBound, Limit, on
 from mcp_perf.results.render.charts.charts import Stroke, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, of_fractions, of_values
-from mcp_perf.results.render.words import numbers
 
 _READ_AT: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0)
 _FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999, "max": 1.0}

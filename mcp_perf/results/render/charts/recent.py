@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+from mcp_perf import numbers
 from mcp_perf.results.document.document import TimelinePoint
 from mcp_perf.results.render.charts.charts import Stroke, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, linear, of_values
-from mcp_perf.results.render.words import numbers
 
 _STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60)
 _MOST_TICKS: Final = 4

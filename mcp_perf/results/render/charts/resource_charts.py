@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+from mcp_perf import numbers
 from mcp_perf.results.document.document import ArmNumbers, ResourcePoint, SessionPoint
 from mcp_perf.results.render.charts.bounds import GateBound, across, on
 from mcp_perf.results.render.charts.charts import Stroke, curves, line, looks, over_time, time_axis
 from mcp_perf.results.render.charts.scales import linear
 from mcp_perf.results.render.charts.thinning import Series
-from mcp_perf.results.render.words import numbers
 
 _CHARTS: Final = {
     "CPU": ("cpu", "CPU, percent of one core", 0.01, "%"),

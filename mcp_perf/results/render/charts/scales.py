@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mcp_perf import numbers
 from mcp_perf.results.document.comparison import Comparison, Regression
-from mcp_perf.results.render.words import numbers
 
 
 @dataclass(frozen=True)

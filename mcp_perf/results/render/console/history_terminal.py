@@ -6,11 +6,12 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
+from mcp_perf import numbers
 from mcp_perf.results.compare.comparable import differences
 from mcp_perf.results.document.run_numbers import RunNumbers
 from mcp_perf.results.render.console.terminal import STYLES, Cells, table
 from mcp_perf.results.render.files.trend_page import remark, slope, unit_of
-from mcp_perf.results.render.words import numbers, wording
+from mcp_perf.results.render.words import wording
 from mcp_perf.results.stats.rounds import around
 from mcp_perf.results.stats.trend import Line, Mark
 from mcp_perf.results.tally.metrics import COMPARED

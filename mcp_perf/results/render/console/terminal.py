@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mcp_perf import numbers
 from mcp_perf.outcomes import CHECK_FAILED
 from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
@@ -16,7 +17,7 @@ from mcp_perf.results.document.document import Report, RoundNumbers, StepNumbers
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.text import clip, one_line, shortened
 from mcp_perf.results.render.charts import capacity, layers
-from mcp_perf.results.render.words import numbers
+from mcp_perf.results.render.words import gate_numbers
 from mcp_perf.results.render.words.arm_rows import per_session, tells_memory
 from mcp_perf.results.render.words.wording import simulated, upstreams
 from mcp_perf.results.report.notes import STRAY
@@ -59,7 +60,7 @@ def summary(report: Report, folder: Path, console: Console) -> None:
         console.print("Against the baseline", style="bold")
         _regressions(report.regressions, console)
     if report.gates:
-        rows = ((one.gate, numbers.gate(one), _styled(one.verdict)) for one in report.gates)
+        rows = ((one.gate, gate_numbers.gate(one), _styled(one.verdict)) for one in report.gates)
         _table(console, ("gate", "measured", "verdict"), rows)
     _failures(report, console)
     _lines(console, [one_line(remark) for one in report.replies for remark in one.remarks])

@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment
 from markupsafe import Markup
 
-from mcp_perf import folders
+from mcp_perf import folders, numbers
 from mcp_perf.results.document.comparison import Comparison, Regression
 from mcp_perf.results.document.document import Report, RoundNumbers
 from mcp_perf.results.document.text import clip, visible
@@ -28,9 +28,9 @@ from mcp_perf.results.render.charts.scales import of_ratios
 from mcp_perf.results.render.charts.thinning import thin, thin_resources
 from mcp_perf.results.render.words import (
     arm_rows,
+    gate_numbers,
     grouping,
     load_words,
-    numbers,
     templates,
     wording,
 )
@@ -51,7 +51,7 @@ def _written(value: Any) -> Any:
 NUMBERS: Final = (
     *(numbers.ms, numbers.seconds, numbers.rate, numbers.count, numbers.counted, numbers.percent),
     *(numbers.byte_size, numbers.ratio, numbers.p_value, numbers.measured, numbers.interval),
-    *(numbers.gate, numbers.gate_interval, numbers.with_unit),
+    *(gate_numbers.gate, gate_numbers.gate_interval, numbers.with_unit),
     *(arm_rows.per_session, arm_rows.growth),
 )
 """Filters of all templates: how numbers are written."""

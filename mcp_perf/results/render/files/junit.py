@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from mcp_perf import numbers
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
-from mcp_perf.results.render.words import numbers, wording
+from mcp_perf.results.render.words import gate_numbers, wording
 
 _PASSED: Final = "system-out"
 """The element of a testcase that passed; another one says how it ended."""
@@ -55,7 +56,7 @@ def render(report: Report) -> str:
 def _cases(report: Report) -> Iterator[Case]:
     """Yield the gates, the metrics that are judged against the baseline, and the verdict."""
     for gate in report.gates:
-        said = f"measured {numbers.plain(numbers.gate(gate))}"
+        said = f"measured {numbers.plain(gate_numbers.gate(gate))}"
         if gate.verdict != "PASS" and gate.reason:
             said = f"{gate.reason} ({said})"
         yield report.scenario, gate.gate, _OUTCOMES[gate.verdict], gate.verdict, said

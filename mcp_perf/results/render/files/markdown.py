@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
+from mcp_perf import numbers
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.text import clip, one_line, shortened
 from mcp_perf.results.render.charts import capacity, layers
 from mcp_perf.results.render.files import html
-from mcp_perf.results.render.words import grouping, numbers, wording
+from mcp_perf.results.render.words import grouping, wording
 
 MARKS: Final = {"PASS": "\u2705", "FAIL": "\u274c", "INCONCLUSIVE": "\u2754", "INVALID": "\u26a0"}
 _NAME_LIMIT: Final = 100

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from mcp_perf import numbers
 from mcp_perf.results.render.charts import charts
 from mcp_perf.results.render.charts.scales import Scale, of_values
 from mcp_perf.results.render.files import html
-from mcp_perf.results.render.words import numbers
 from mcp_perf.results.stats.trend import Line, Mark
 
 _MOST_TICKS = 4

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mcp_perf import numbers
 from mcp_perf.outcomes import CLASSES
 from mcp_perf.results.document import target_numbers as target
 from mcp_perf.results.document.document import TIMES, ArmNumbers
-from mcp_perf.results.render.words import numbers, wording
+from mcp_perf.results.render.words import wording
 
 MANY_SESSIONS: Final = 100
 """From so many on, the memory of a session is written without an interval as well."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_perf.results.render.words import numbers
+from mcp_perf import numbers
 
 
 def describe(load: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from mcp_perf.numbers import count, significant
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import VerdictName
-from mcp_perf.results.render.words.numbers import count, significant
 
 _FILE: Final = Path(__file__).with_name("wording.toml")
 TEXTS: Final[dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))

@@ -2,8 +2,8 @@
 
 import pytest
 
+from mcp_perf.numbers import said
 from mcp_perf.results.judge.gates import judge
-from mcp_perf.results.render.words.numbers import said
 from mcp_perf.scenario.model.gates import METRICS, parse
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, evidence, judged, noisy

@@ -5,6 +5,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
+from mcp_perf import numbers
 from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
@@ -12,7 +13,6 @@ from mcp_perf.results.document.part import Reason
 from mcp_perf.results.journal.records import Health, Note, Outage, ResourceSample
 from mcp_perf.results.judge.order import RANKS, VERDICTS, Rank, because, in_order
 from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
-from mcp_perf.results.render.words import numbers
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from mcp_perf import numbers
 from mcp_perf.results.render.files import html
-from mcp_perf.results.render.words import numbers
 
 PART = re.compile(r"<summary><h2>(.*?)</h2></summary>")
 VOID = {"meta", "br"}

@@ -1,6 +1,7 @@
 import pytest
 
-from mcp_perf.results.render.words import load_words, numbers
+from mcp_perf import numbers
+from mcp_perf.results.render.words import load_words
 
 CLOSED = {"model": "closed", "shape": "constant", "users": 20, "rounds": 6, "round_s": 5.0}
 OPEN = {"model": "open", "shape": "constant", "rate_per_s": 400.0, "rounds": 20, "round_s": 4.0}

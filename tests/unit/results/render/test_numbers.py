@@ -5,9 +5,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from mcp_perf import numbers
+from mcp_perf.numbers import NONE
 from mcp_perf.results.document.document import GateResult
-from mcp_perf.results.render.words import numbers
-from mcp_perf.results.render.words.numbers import NONE
+from mcp_perf.results.render.words import gate_numbers
 
 
 def spaced(text):
@@ -229,8 +230,8 @@ def test_what_a_gate_measured_stands_next_to_its_bound(measured, unit, gate, wri
     result = GateResult(
         gate=gate, measured=measured, unit=unit, ci95=(measured, measured), verdict="PASS"
     )
-    assert spaced(numbers.gate(result)) == written
-    assert spaced(numbers.gate_interval(result)) == f"{written} to {written}"
+    assert spaced(gate_numbers.gate(result)) == written
+    assert spaced(gate_numbers.gate_interval(result)) == f"{written} to {written}"
 
 
 @pytest.mark.parametrize(

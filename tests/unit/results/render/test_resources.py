@@ -5,12 +5,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from mcp_perf import numbers
 from mcp_perf.results.document.document import ResourcePoint
 from mcp_perf.results.document.target_numbers import ResourceNumbers
 from mcp_perf.results.render.charts import charts, resource_charts
 from mcp_perf.results.render.charts.thinning import thin, thin_resources
 from mcp_perf.results.render.files import html, markdown
-from mcp_perf.results.render.words import numbers
 
 
 def drawn(report):

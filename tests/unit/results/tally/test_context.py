@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
+from mcp_perf.numbers import out_of
 from mcp_perf.results.journal.records import Health, Slice
-from mcp_perf.results.render.words.numbers import out_of
 from mcp_perf.results.report.build import build
 from tests.support.virtual_run import Round, cell, journal
 

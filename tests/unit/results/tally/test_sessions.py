@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
+from mcp_perf.numbers import THIN
 from mcp_perf.results.journal.records import SETUP, ResourceSample, SessionCount, TurnStarted
 from mcp_perf.results.render.console import terminal
 from mcp_perf.results.render.files import html, markdown
-from mcp_perf.results.render.words.numbers import THIN
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.sessions import MOST_POINTS, SessionTally
 from tests.support.virtual_run import Round, journal

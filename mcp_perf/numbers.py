@@ -10,9 +10,6 @@ import math
 import re
 from typing import Final
 
-from mcp_perf.results.document.document import GateResult
-from mcp_perf.scenario.model.gates import GateError, parse
-
 NONE: Final = "\u2013"
 """An en dash: not measured, which is not zero."""
 THIN: Final = "\u202f"
@@ -183,27 +180,6 @@ def change(fraction: float | None) -> str:
     """Write by how much something changed: `+2.5 %`, `-0.3 %`."""
     text = percent(fraction)
     return f"+{text}" if fraction is not None and fraction > 0 and text != NONE else text
-
-
-def gate(result: GateResult) -> str:
-    """Write what a gate measured."""
-    return near_bound(result.measured, result.unit, _bound(result.gate))
-
-
-def gate_interval(result: GateResult) -> str:
-    """Write the interval of what a gate measured."""
-    bound = _bound(result.gate)
-    ends = (near_bound(end, result.unit, bound) for end in result.ci95 or ())
-    return " to ".join(ends) or NONE
-
-
-def _bound(text: str) -> float | None:
-    """Return what a gate asks for, unless an older or newer grammar was meant."""
-    try:
-        asked = parse(text)
-    except GateError:
-        return None
-    return asked.value if asked.factor is None else asked.factor
 
 
 def interval(bounds: tuple[float, float] | None, unit: str) -> str:

@@ -1,0 +1,26 @@
+"""How the numbers of a gate are written: never like a bound that they miss."""
+
+from mcp_perf import numbers
+from mcp_perf.results.document.document import GateResult
+from mcp_perf.scenario.model.gates import GateError, parse
+
+
+def gate(result: GateResult) -> str:
+    """Write what a gate measured."""
+    return numbers.near_bound(result.measured, result.unit, _bound(result.gate))
+
+
+def gate_interval(result: GateResult) -> str:
+    """Write the interval of what a gate measured."""
+    bound = _bound(result.gate)
+    ends = (numbers.near_bound(end, result.unit, bound) for end in result.ci95 or ())
+    return " to ".join(ends) or numbers.NONE
+
+
+def _bound(text: str) -> float | None:
+    """Return what a gate asks for, unless an older or newer grammar was meant."""
+    try:
+        asked = parse(text)
+    except GateError:
+        return None
+    return asked.value if asked.factor is None else asked.factor
