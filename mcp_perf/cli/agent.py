@@ -74,7 +74,10 @@ def import_(folder: Path, store: str) -> None:
     for line in found.unread:
         say(f"Not read: {line}", err=True)
     if not found.records:
-        raise Refused(f"{folder} does not contain a record of a task")
+        raise Refused(
+            f"{folder} does not contain a task record, a JSON file of an agent that did a task; "
+            "mcp-perf agent run writes one"
+        )
     with _opened(store) as kept:
         kept.replace(str(folder.resolve()), found.records)
     left = f", {len(found.unread)} not read" if found.unread else ""
@@ -227,7 +230,11 @@ def instructions(task: int, mode: str) -> None:
 
 
 @agent.command(cls=TargetCommand)
-@click.option("--url", metavar="URL", help="The address of the server (HTTP or HTTP+SSE).")
+@click.option(
+    "--url",
+    metavar="URL",
+    help="The server over streamable HTTP or HTTP+SSE, such as http://127.0.0.1:8000/mcp.",
+)
 @click.option("-o", "--output", type=FOLDER, metavar="FILE", help=_RECORDING)
 @click.option("--keep-arguments", is_flag=True, help=_KEEP)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help=_PORT)
@@ -235,7 +242,11 @@ def instructions(task: int, mode: str) -> None:
 @click.option(
     "--task", type=click.IntRange(1), default=1, help="The number of the task, with --session-api."
 )
-@click.option("--model", metavar="NAME", help="The agent's model, with --session-api.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="The AI model that the agent uses; the session records it (--session-api).",
+)
 def record(url: str | None, **how: Any) -> None:
     """Record the calls between an agent and its server.
 

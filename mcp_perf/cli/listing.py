@@ -75,7 +75,7 @@ def systems(context: click.Context) -> None:
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
-    help="The port of its main process. Default: any free one.",
+    help="The port on which the system serves. Default: any free one.",
 )
 def start(name: str, flags: tuple[str, ...], port: int) -> None:
     """Start a system, show its addresses, and run it until Ctrl-C.

@@ -306,7 +306,7 @@ def test_promise_17_an_older_journal_is_refused_with_what_to_do(place):
         (("baseline", "save", "base", "load"), "load cannot be compared with base: load.users"),
         (("baseline", "save", "base", "base"), "named twice"),
         (("baseline", "show", "slowing.yaml"), "is not a baseline"),
-        (("trend", "unknown"), "The history has no valid run of unknown"),
+        (("trend", "unknown"), "The history has no run of unknown that was measured properly"),
         (("trend", "--metric", "p95"), "write ARM.METRIC, such as mcp.p95"),
         (("trend", "--store", "nowhere"), "not the URL of a database"),
     ],

@@ -39,14 +39,17 @@ Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
     "--repeat",
     type=_PAIRS,
     default=5,
-    help="How many pairs of runs, each with fresh processes; default 5.",
+    help="Pairs of runs, base and head, each with freshly started servers; default 5.",
 )
 @click.option("--arm", metavar="ARM", help="The arm of SCENARIO that the releases replace.")
 @click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a value of SCENARIO."
 )
 @click.option(
-    "--tolerance", default=TOLERANCE, show_default=True, help="How much worse a metric may be."
+    "--tolerance",
+    default=TOLERANCE,
+    show_default=True,
+    help="How much worse than BASE a metric may be.",
 )
 @click.option("--out", type=FOLDER, help="Also write compare.html, .md and .json to this folder.")
 @formats_option(PAGES)

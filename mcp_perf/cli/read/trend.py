@@ -47,7 +47,10 @@ def trend(
         found = lines(points(kept, scenario.replace("_", "-"), _metrics(metrics)))
     if not found:
         asked = " ".join([scenario, *metrics]).strip() or "anything"
-        raise Refused(f"The history has no valid run of {asked}. Add one with mcp-perf run.")
+        raise Refused(
+            f"The history has no run of {asked} that was measured properly: INVALID runs and those "
+            "that were cut off do not count. Add one with mcp-perf run."
+        )
     for option, path in (("--html", page), ("--pdf", paper)):
         if path is None:
             continue

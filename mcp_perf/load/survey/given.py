@@ -27,6 +27,7 @@ _VARIABLE: Final = re.compile(r"\$\{(?:(env|input):)?([A-Za-z_][\w.-]*)(?::-([^}
 _PRIVATE: Final = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test")
 _FOLDERS: Final = ("workspaceFolder", "workspaceRoot")
 _NO_SERVERS: Final = "no servers (mcpServers, or servers)"
+_CONFIGURATION: Final = "name the configuration file of an MCP client, such as .vscode/mcp.json"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def of_file(path: Path, name: str, environ: Mapping[str, str], ask: Prompt) -> G
     lists = (tree[key] for key in _KEYS if isinstance(tree.get(key), dict))
     found: dict[str, Any] = next(lists, {})
     if not found:
-        raise InputError(f"{path} has {_NO_SERVERS}", "name a client's configuration")
+        raise InputError(f"{path} has {_NO_SERVERS}", _CONFIGURATION)
     if not name and len(found) > 1:
         raise InputError(f"{path} has several servers", f"name one of them: {one_of(found)}")
     name = name or next(iter(found))
@@ -181,7 +182,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}", "check the path") from None
     except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}", "name a client's configuration") from None
+        raise InputError(f"{path} is not JSON: {error}", _CONFIGURATION) from None
     return tree if isinstance(tree, dict) else {}
 
 

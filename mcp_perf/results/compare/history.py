@@ -60,7 +60,6 @@ REPORTS: Final = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("targets", sa.Text, nullable=False),
     sa.Column("duration_s", sa.Float, nullable=False),
-    sa.Column("load", sa.Text, nullable=False),
     sa.Column("document", sa.LargeBinary),
 )
 
@@ -78,7 +77,6 @@ class KeptReport(NamedTuple):
     targets: dict[str, str]
     """By arm."""
     duration_s: float
-    load: dict[str, Any]
     document: bytes | None
     """The report as JSON, compressed by zlib; None if it is too large."""
     parts: Sequence[tuple[str, str, float]] = ()
@@ -98,8 +96,7 @@ def append(store: str, run: RunNumbers, report: KeptReport | None = None) -> Non
             if rows := [number | metric for metric in _metrics(run, report)]:
                 connection.execute(sa.insert(METRICS), rows)
             if report is not None:
-                texts = {name: as_text(getattr(report, name)) for name in ("targets", "load")}
-                row = number | report._asdict() | texts
+                row = number | report._asdict() | {"targets": as_text(report.targets)}
                 del row["parts"]
                 connection.execute(sa.insert(REPORTS).values(row))
 

@@ -57,7 +57,8 @@ def _absent(arm: str, metric: str, arms: Mapping[str, Evidence]) -> str | None:
         return f"{metric} of {arm} is not known: {arms[arm].sessions.why_not}"
     counted = totals.journey.ended if metric == "success_rate" else totals.journeys_done
     if (needs == "journeys" or metric.endswith("per_journey")) and not counted:
-        return f"No journey of {arm} ended with every step ok, so there is nothing to judge."
+        why = f"No journey of {arm} ended with every step ok, so there is nothing to judge."
+        return f"{why} Look at its failures, or make rounds longer."
     return None
 
 

@@ -162,12 +162,14 @@ class Load(fields.Part):
             hint = "write rate: 100/s instead of users"
             raise InputError(f"{useless[0]} needs a load with a rate", hint)
         if self.open and self.journeys is not None:
-            raise InputError("journeys needs a load with users, not a rate", "remove it, or rate")
+            hint = "write users: 20 instead of rate, or remove journeys"
+            raise InputError("journeys (the number in a round) needs users, not a rate", hint)
         if self.open and "respect_retry_after" in given:
             hint = "remove respect_retry_after, or rate (journeys with a rate begin on schedule)"
             raise InputError("respect_retry_after needs a load with users, not a rate", hint)
         if self.open and "think" in given:
-            raise InputError("think needs a load with users, not a rate", "remove think, or rate")
+            hint = "write users: 20 instead of rate, or remove think"
+            raise InputError("think needs a load with users, not a rate", hint)
         if self.calibrate is not None and (self.open or self.users_vary or not self.warmup):
             what = "one number of users in the warm-up, so the load cannot change"
             hint = "write users: 20 and a warmup, without rate, stages or a shape that changes"

@@ -101,7 +101,7 @@ def test_runs_of_one_id_keep_a_file_each(ask, tmp_path):
     ("words", "told"),
     [
         (("import", "nowhere"), "nowhere: there is no such folder"),
-        (("import", "empty"), "empty does not contain a record of a task"),
+        (("import", "empty"), "empty does not contain a task record"),
         (("summary",), "There are no records. Add some with mcp-perf agent import or agent run."),
         (("summary", "--store", "nonsense"), "--store"),
         (("run", "--mode", "mcp", "--task", "4"), "'4' is not one of"),

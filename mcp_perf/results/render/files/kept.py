@@ -23,13 +23,11 @@ _LONGEST_TITLE: Final = 300
 
 def kept(report: Report) -> KeptReport:
     """Return what the history keeps of a report."""
-    load = report.environment.get("load", {})
     return KeptReport(
         title=clip(report.title, _LONGEST_TITLE),
         reason=clip(report.reasons[0].text, _LONGEST) if report.reasons else "",
         targets={name: arm.target for name, arm in report.arms.items()},
         duration_s=report.duration_s,
-        load={name: value for name, value in load.items() if name != "order"},
         document=_packed(report),
         parts=list(_parts(report)),
     )

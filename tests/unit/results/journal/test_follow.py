@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from subprocess import PIPE
 
 import pytest
 
@@ -12,12 +13,12 @@ from mcp_perf.results.journal.records import RunEnded
 from tests.support import virtual_run as virtual
 
 WRITES = """
-import sys, time
+import sys
 from pathlib import Path
 from mcp_perf.results.journal.journal import JournalWriter
 writer = JournalWriter(Path(sys.argv[1]))
 print("open", flush=True)
-time.sleep(600)
+sys.stdin.read()
 """
 
 
@@ -72,7 +73,7 @@ def test_who_was_killed_holds_nothing(tmp_path):
     """A crash leaves no run behind that seems to go on."""
     path = tmp_path / "journal.jsonl"
     command = [sys.executable, "-c", WRITES, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process:
         process.stdout.readline()
         held = is_held(path)
         process.kill()

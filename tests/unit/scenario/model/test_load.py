@@ -54,7 +54,10 @@ def test_a_load_needs_so_many_users_at_most(given, most_users, is_open, peak):
         ({"rate": "5/h"}, "is not a rate"),
         ({"shape": "wave"}, "should be"),
         ({"shape": "doubling", "users": None, "rate": "5/s"}, "users double"),
-        ({"rate": "5/s", "journeys": 5}, "journeys needs a load with users, not a rate"),
+        (
+            {"rate": "5/s", "journeys": 5},
+            r"journeys \(the number in a round\) needs users, not a rate",
+        ),
         ({"shape": "breakpoint", "users": 5}, "a load that searches"),
         ({"stages": []}, "at least 1"),
         ({"stages": [{"for": "5s"}]}, "neither users nor a rate"),
