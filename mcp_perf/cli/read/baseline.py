@@ -31,25 +31,26 @@ def save(runs: Sequence[Path], output: Path | None) -> None:
     Example:
       mcp-perf baseline save mcp-perf-out/echo-* -o baselines/echo.json
     """
+    from mcp_perf.numbers import counted  # noqa: PLC0415
     from mcp_perf.results.compare.baseline import write  # noqa: PLC0415
     from mcp_perf.results.compare.report import unfit  # noqa: PLC0415
 
-    numbers = [read_run(folder) for folder in runs]
-    for folder, run in zip(runs, numbers, strict=True):
+    found = [read_run(folder) for folder in runs]
+    for folder, run in zip(runs, found, strict=True):
         if reason := unfit(run):
             raise Refused(f"{folder}: {reason} It cannot be a baseline; run it again.")
-        check(runs[0], numbers[:1], folder, run)
-    if len({run.run_id for run in numbers}) < len(numbers):
+        check(runs[0], found[:1], folder, run)
+    if len({run.run_id for run in found}) < len(found):
         raise Refused("A run is named twice. Name each run once.")
-    name = numbers[0].identity.scenario
+    name = found[0].identity.scenario
     if output is None and (not name or Path(name).name != name):  # a journal may be somebody else's
         why = f"its scenario {name!r} cannot be the name of a file"
         raise Refused(f"{runs[0]}: {why}. Name the baseline with -o")
     path = output or Path("baselines") / f"{name}.json"
     with writing(path, "file with -o"):
-        write(numbers, path)
-    count = f"{len(numbers)} run{'s' if len(numbers) > 1 else ''}"
-    answer({"file": path, "runs": [run.run_id for run in numbers]}, f"{path}: {count}")
+        write(found, path)
+    saved = f"{path}: {counted(len(found), 'run')}"
+    answer({"file": path, "runs": [run.run_id for run in found]}, saved)
 
 
 @baseline.command()

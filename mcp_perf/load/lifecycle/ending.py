@@ -94,7 +94,8 @@ def stop_on_refusal(environment: Any, give_up: Callable[[int], None]) -> Iterato
         environment.process_exit_code = code
         give_up(code)
         hub = gevent.get_hub()
-        hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)  # all is said: no traceback follows
+        if StopTest not in hub.NOT_ERROR:  # all is said: no traceback follows
+            hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
         raise StopTest from error
 
 

@@ -128,27 +128,36 @@ class Prepared:
 
     def load(self) -> dict[str, Any]:
         rounds = [turn for turn in self.turns if turn.phase == "round"]
-        load_ = self.loaded.scenario.load
-        described: dict[str, Any] = {
-            "model": "open" if load_.open else "closed",
-            "shape": "stages" if load_.stages else "replay" if load_.replay else load_.shape,
+        known = described(self.loaded.scenario.load) | {
             "users": self.users,
             "spawn_rate": self.spawn_rate,
             "rounds": self.rounds,
             "round_s": rounds[0].seconds,
-            "warmup_s": load_.warmup,
-            "think_s": list(load_.think),
         }
-        if load_.stages:
-            kept: dict[str, Any] = {"mode": "json", "exclude_none": True}
-            described["stages"] = [stage.model_dump(**kept) for stage in load_.stages]
         if not self.searching:
-            described["order"] = [turn.arm for turn in rounds]
-        if load_.open:
-            described |= {"rate_per_s": load_.peak, "arrivals": load_.arrivals}
-        if load_.calibrate:
-            described["calibrate"] = load_.calibrate
-        return described
+            known["order"] = [turn.arm for turn in rounds]
+        return known
+
+
+def described(load: Load) -> dict[str, Any]:
+    """Return what a report says of a load, as far as its scenario alone tells."""
+    known: dict[str, Any] = {
+        "model": "open" if load.open else "closed",
+        "shape": "stages" if load.stages else "replay" if load.replay else load.shape,
+        "users": load.most_users,
+        "rounds": load.round_count,
+        "round_s": load.round_s,
+        "warmup_s": load.warmup,
+        "think_s": list(load.think),
+    }
+    if load.stages:
+        kept: dict[str, Any] = {"mode": "json", "exclude_none": True}
+        known["stages"] = [stage.model_dump(**kept) for stage in load.stages]
+    if load.open:
+        known |= {"rate_per_s": load.peak, "arrivals": load.arrivals}
+    if load.calibrate:
+        known["calibrate"] = load.calibrate
+    return known
 
 
 def read(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Loaded:

@@ -19,7 +19,7 @@ _LOST_HOW: Final = {
     "restarted": "the server had ended or restarted",
     "elsewhere": "the server does not know the session it has just opened",
 }
-_AGAIN: Final = {True: "", False: "and could not be opened again"}
+_AGAIN: Final = {True: "", False: " and could not be opened again"}
 
 
 @dataclass(eq=False, slots=True)

@@ -4,17 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mcp_perf import numbers
 from mcp_perf.load.hub.redaction import clean, hide
 from mcp_perf.load.lifecycle.keeping import KeepingSide
-from mcp_perf.load.prepare.prepare import RunOptions, read
+from mcp_perf.load.prepare.prepare import RunOptions, described, read
 from mcp_perf.load.targets import confidential
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.results.render.files import html
 from mcp_perf.results.render.files.so_far import context
-from mcp_perf.results.render.words import wording
+from mcp_perf.results.render.words import load_words, wording
 from mcp_perf.results.report.so_far import SoFar
-from mcp_perf.scenario.model.load import BREAKPOINT, Load
 
 _KINDS: Final = {"mcp": "MCP server", "http": "HTTP API", "python": "Python object"}
 
@@ -48,24 +46,16 @@ def arms(options: RunOptions) -> str:
         ShownArm(name, _KINDS[arm.kind], clean(arm.address), clean(lines[name]))
         for name, arm in found.items()
     ]
-    given = {"scenario": loaded.scenario, "load": load(loaded.scenario.load)}
+    given = {
+        "scenario": loaded.scenario,
+        "load": load_words.describe(described(loaded.scenario.load)),
+    }
     return html.page("live_arms.html.j2", lines, **given, targets=shown)
 
 
 def refused(refusal: Refusal) -> str:
     """Say why a scenario has no arms to show."""
     return html.page("live_refused.html.j2", (), lines=refusal.lines)
-
-
-def load(asked: Load) -> str:
-    """Say in words what load a scenario makes."""
-    if asked.shape == BREAKPOINT:
-        return f"open load, a search up to {numbers.rate(asked.peak)}"
-    rounds = f"{asked.round_count} rounds of {numbers.seconds(asked.round_s)} for each arm"
-    if asked.open:
-        return f"open load of {numbers.rate(asked.peak)}, {rounds}"
-    users = "1 user" if asked.most_users == 1 else f"{asked.most_users} users"
-    return f"closed load of {users}, {rounds}"
 
 
 def now(shown: Mapping[str, Any]) -> str:

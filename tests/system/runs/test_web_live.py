@@ -53,7 +53,7 @@ def test_a_scenario_shows_its_arms_and_targets(page):
     shown = page.get("/live/arms?scenario=echo")
     assert "system:echo/rest" in shown
     assert "system:echo/mcp" in shown
-    assert "closed load of 4 users, 6 rounds of 2.00" in shown
+    assert "4 users, closed, 6 rounds of 2\u202fs" in shown
     assert "there is no scenario" in page.get("/live/arms?scenario=nonsense")
     assert "there is no scenario" in page.get("/live/arms?scenario=./scenarios/quick.yaml")
 

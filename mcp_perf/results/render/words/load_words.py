@@ -27,11 +27,10 @@ def _time(seconds: float) -> str:
 
 def _level(load: Mapping[str, Any]) -> str:
     users, shape = load.get("users"), load["shape"]
-    most = numbers.rate(load["rate_per_s"]) if load["model"] == "open" else f"{users} users"
+    is_open = load["model"] == "open"
+    most = numbers.rate(load["rate_per_s"]) if is_open else numbers.counted(users, "user")
     if shape == "breakpoint":
         return f"search for the capacity up to {most}"
-    if load["model"] != "open" and users == 1:
-        most = "1 user"
     return most if shape == "constant" else f"up to {most} ({shape})"
 
 
@@ -39,4 +38,4 @@ def _rounds(load: Mapping[str, Any]) -> list[str]:
     length, rounds = _time(load["round_s"]), load["rounds"]
     if load["shape"] == "breakpoint":
         return [f"trials of {length} or longer"]
-    return [f"{rounds} {'round' if rounds == 1 else 'rounds'} of {length}"]
+    return [f"{numbers.counted(rounds, 'round')} of {length}"]

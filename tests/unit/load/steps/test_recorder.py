@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_perf.client.reply import REJOINED, REOPENED, Heard, Reply
+from mcp_perf.client.reply import NOT_REOPENED, REJOINED, REOPENED, Heard, Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.steps.recorder import FAILURE_SAMPLES, OK_SAMPLES, OpenCell, Recorder, Track
@@ -366,6 +366,19 @@ def test_a_lost_session_is_counted_once_and_each_call_that_lost_it_is_timed(book
         ("tools/call echo", OK, 2, 12),
         ("tools/call echo", TIMEOUT, 1, 9),
     }
+
+
+@pytest.mark.parametrize(
+    ("lost", "became"), [(REOPENED, ""), (NOT_REOPENED, " and could not be opened again")]
+)
+def test_a_lost_session_is_noted_with_what_became_of_it(book, lost, became):
+    """The sentence says how it was lost, and whether there is another one."""
+    reply = Reply(0)
+    reply.session_lost, reply.healed = lost, "evicted"
+    book.recorder.call(book.recorder.track("mcp", "call", "tools/call echo"), "j", OK, reply)
+    how = "the server closed it to make room for another"
+    said = [record.text for record in book.flush() if isinstance(record, Note)]
+    assert said == [f"sessions of mcp were lost{became}: {how}"]
 
 
 def test_the_first_reply_of_each_step_and_class_is_kept(book):
