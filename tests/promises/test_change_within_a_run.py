@@ -96,7 +96,7 @@ def test_promise_36_a_steady_server_is_called_so():
             [*going(slowing), Round(ok=0, failed=50, users=10)],
             "journey_p50 has no value in some of 11",
         ),
-        (going(lambda at: 100 * 1.5 ** (at % 2)), "or longer"),
+        (going(lambda at: 100 * 1.5 ** (at % 2)), "Make more or longer rounds"),
     ],
 )
 def test_promise_13_thin_or_broken_rounds_show_no_drift(rounds, why):

@@ -179,4 +179,6 @@ def test_without_a_key_neither_role_begins(role, start, tmp_path):
     """104, in words, at once."""
     ended = start("it.log", *role, "--master-port", free_port(), key="")
     assert ended.wait(120) == 104
-    assert "MCP_PERF_RUN_KEY is not set" in (tmp_path / "it.log").read_text()
+    assert (
+        "MCP_PERF_RUN_KEY is not set: set it to the same key" in (tmp_path / "it.log").read_text()
+    )

@@ -117,7 +117,7 @@ def http_path(value: str) -> str:
         raise InputError(f"{quote(value)} does not start with /", hint)
     if "#" in value or _BLANK_OR_CONTROL.search(value):
         hint = "write %20 for a blank and %23 for #"
-        raise InputError(f"{quote(value)} contains a blank or #, which a path cannot", hint)
+        raise InputError(f"{quote(value)} contains a blank or #, which a path cannot contain", hint)
     return value
 
 

@@ -256,7 +256,7 @@ def test_json_and_ci_want_the_same_stream(ask, words):
     """So one of them is refused."""
     asked = ask(*words, "--ci", "--json")
     assert asked.exit_code == 104
-    assert "--ci and" in json.loads(asked.stdout)["refused"][0]
+    assert "--ci and --json cannot be combined" in json.loads(asked.stdout)["refused"][0]
 
 
 @pytest.mark.parametrize(

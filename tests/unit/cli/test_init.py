@@ -103,7 +103,7 @@ def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch)
     (tmp_path / "mcp.json").write_text(json.dumps({"servers": {"a": server}}))
     asked = ask("init", "--from", tmp_path / "mcp.json", "-o", tmp_path / "my.yaml")
     assert asked.exit_code == 104
-    assert "env or headers" in asked.output
+    assert "write it in env or headers" in asked.output
     assert "s3cret" not in asked.output
 
 

@@ -191,7 +191,7 @@ def test_a_session_that_could_not_be_opened_again_is_opened_by_the_next_call(con
     call = calls(1)[0]
     failed, recovered, after = (client.call(call) for _ in range(3))
     assert failed.outcome == "http_error"
-    assert "opened again" in failed.detail
+    assert "the session was lost and could not be opened again" in failed.detail
     assert failed.session_lost == NOT_REOPENED
     assert (recovered.outcome, recovered.session_lost) == ("ok", REJOINED)
     assert (after.outcome, after.session_lost) == ("ok", 0)

@@ -162,7 +162,7 @@ def test_promise_30_a_loss_is_known_by_its_repetition(user, refusal):
     found = [client.call(ECHO) for _ in range(PATIENCE + 2)]
     refused, healed, after = found[:PATIENCE], found[PATIENCE], found[-1]
     assert "ok" not in {one.outcome for one in refused}
-    assert "the session" in refused[-1].detail
+    assert "so the session is treated as lost" in refused[-1].detail
     assert [one.session_lost for one in refused] == [0] * PATIENCE
     assert (healed.outcome, healed.session_lost, healed.healed) == ("ok", REOPENED, FORGOT)
     assert (after.outcome, after.session_lost, server.handshakes) == ("ok", 0, 2)

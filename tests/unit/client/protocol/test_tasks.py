@@ -63,7 +63,7 @@ def test_a_tool_that_can_only_be_a_task_is_left_out_if_its_server_has_no_tasks()
     tools: dict[str, Tool] = {}
     [odd] = read_tools([REQUIRED, {**PLAIN, "name": "fast"}], tools, modern=False, tasks=False)
     assert odd.startswith("tools/list: the tool 'slow' cannot be called: it can only be called as")
-    assert "does not declare" in odd
+    assert "does not declare the capability tasks" in odd
     assert list(tools) == ["fast"]
 
 

@@ -201,7 +201,7 @@ def test_a_load_that_is_calibrated_has_no_baseline(tmp_path):
     with pytest.raises(Refusal) as refused:
         prepare(options)
     [line] = refused.value.lines
-    assert "number of users in each" in line
+    assert "load.calibrate finds a different number of users in each run" in line
     assert "--set load.calibrate=null --set load.users=5" in line
 
 

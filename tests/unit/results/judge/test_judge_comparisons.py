@@ -47,7 +47,7 @@ def test_a_comparison_of_too_few_rounds_is_open_and_says_how_many_are_needed():
     result = judged("mcp.throughput >= 3x control", **arms)
     assert (result.verdict, result.ci95) == ("INCONCLUSIVE", None)
     assert result.measured == pytest.approx(4, rel=0.1)
-    assert "at least 6" in result.reason
+    assert "make at least 6" in result.reason
 
 
 def test_unequal_rounds_are_not_compared():

@@ -243,7 +243,7 @@ def test_a_generator_that_was_not_watched_is_never_a_pass():
     ("ended", "says"),
     [
         ("", "crashed or was killed"),
-        ("finished", "Some rounds"),
+        ("finished", "Some rounds are incomplete"),
         ("signal", "stopped by a signal"),
         ("stopped", "stopped in the web UI"),
         (

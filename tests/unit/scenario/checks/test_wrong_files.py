@@ -171,11 +171,21 @@ APPENDED = [
     (
         "arms:\n  a: {mcp: {stdio: [a]}, no_delete: true}",
         4,
-        "over streamable HTTP",
+        "no_delete can only be used over streamable HTTP",
         "remove",
     ),
-    ("arms:\n  a: {http: http://a, stream: true}", 4, "over streamable HTTP", "remove"),
-    ("arms:\n  a: {mcp: {stdio: [a]}, stream: true}", 4, "over streamable HTTP", "remove"),
+    (
+        "arms:\n  a: {http: http://a, stream: true}",
+        4,
+        "stream can only be used over streamable HTTP",
+        "remove",
+    ),
+    (
+        "arms:\n  a: {mcp: {stdio: [a]}, stream: true}",
+        4,
+        "stream can only be used over streamable HTTP",
+        "remove",
+    ),
     (
         "arms:\n  a: {mcp: http://a, protocol: 2026-07-28, stream: true}",
         4,
@@ -247,7 +257,7 @@ APPENDED = [
     (
         STEPS + "      - {call: 'a${x}'}",
         10,
-        "tool's name cannot",
+        "tool's name cannot contain",
         "one step for each",
     ),
     (STEPS + "      - {call: a, arguments: [x]}", 10, "a list is not a mapping", "KEY: VALUE"),
@@ -346,8 +356,8 @@ APPENDED = [
 HTTP = [
     ("{get: a}", "'a' does not start with /", "write /a"),
     ("{get: 'http://a/b'}", "does not start with /", "the host"),
-    ("{get: '/a b'}", "a path cannot", "%20"),
-    ("{get: /a#b}", "a path cannot", "%23"),
+    ("{get: '/a b'}", "which a path cannot contain", "%20"),
+    ("{get: /a#b}", "which a path cannot contain", "%23"),
     (
         "{get: /a, form: {a: 1}}",
         "form is for post, put, patch and delete steps, not for get",

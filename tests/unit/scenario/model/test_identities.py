@@ -58,7 +58,7 @@ def read(tmp_path):
         ({"source": '{csv: "$${/../../x.csv"}'}, "outside the scenario's folder"),
         ({"source": '{csv: "${user}.csv"}'}, "only ${env:NAME} can be used here"),
         ({"source": "{csv: short.csv}"}, "line 2 of 'short.csv' has 1 values, not 2"),
-        ({"source": "{csv: twice.csv}"}, "two columns"),
+        ({"source": "{csv: twice.csv}"}, "two columns with the same name"),
         (
             {"source": "{csv: number.csv}"},
             "has a column 'number'",
@@ -92,7 +92,7 @@ def read(tmp_path):
         ),
         (
             {"source": f"{{{PROVISION.replace('identity.number', 'identity.jwt')}}}"},
-            "no column",
+            "no column jwt",
         ),
         ({"source": f"{{{PROVISION.replace('json:', 'form: {}, json:')}}}"}, "form and json"),
     ],
