@@ -21,6 +21,9 @@ _INSTEAD = "Use this server, not the bundled system. May be repeated."
 _SET = "Change a value of the scenario. May be repeated."
 _RECORDING = "The recording. Default: a name with the time."
 _KEEP = "Also record arguments and results; init --from needs them."
+_WEB_PORT = "The port to listen on; 0 is any free one."
+_TASK = "The task's number, or all of them."
+_MODE = "How the task is done: directly (control) or with MCP tools (mcp)."
 _PORT = "The local port that the agent connects to. Default: any free one."
 _SESSION_API = "Also send the calls to `mcp-perf agent serve` at this address."
 _target = click.option("--target", multiple=True, metavar="ARM=URL", help=_INSTEAD)
@@ -117,8 +120,8 @@ def summary(out: Path | None, formats: str, store: str) -> None:
 
 
 @agent.command()
-@click.option("--mode", type=click.Choice(["control", "mcp"]), required=True)
-@click.option("--task", type=click.Choice(["1", "2", "3", "all"]), required=True)
+@click.option("--mode", type=click.Choice(["control", "mcp"]), required=True, help=_MODE)
+@click.option("--task", type=click.Choice(["1", "2", "3", "all"]), required=True, help=_TASK)
 @_target
 @_set
 @store_option
@@ -182,7 +185,9 @@ def _replay(
 @click.option(
     "--web-host", default="127.0.0.1", show_default=True, help="The address to listen on."
 )
-@click.option("--web-port", default=8090, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--web-port", default=8090, show_default=True, type=click.IntRange(0, 65535), help=_WEB_PORT
+)
 @click.option(
     "--web-login",
     is_flag=True,
@@ -214,8 +219,8 @@ def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
 
 
 @agent.command()
-@click.option("--task", type=click.IntRange(1, 3), required=True, help="1, 2 or 3.")
-@click.option("--mode", type=click.Choice(["control", "mcp"]), required=True)
+@click.option("--task", type=click.IntRange(1, 3), required=True, help="The task's number.")
+@click.option("--mode", type=click.Choice(["control", "mcp"]), required=True, help=_MODE)
 def instructions(task: int, mode: str) -> None:
     """Print a task as an agent is given it, in Markdown.
 

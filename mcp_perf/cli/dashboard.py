@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from mcp_perf.cli.answer import answer, say
-from mcp_perf.cli.read.runs import history
+from mcp_perf.cli.read.runs import history, store_option
 from mcp_perf.cli.refused import Refused
 
 
@@ -19,10 +19,13 @@ def _days(_context: object, _param: object, value: str | None) -> timedelta | No
     return timedelta(days=int(found[1]))
 
 
+_PORT = "The port to listen on; 0 is any free one."
+
+
 @click.command()
-@click.option("--store", default="", metavar="URL", help="Default: $MCP_PERF_STORE, or a file.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
-@click.option("--port", default=8091, show_default=True, type=click.IntRange(0, 65535))
+@store_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8091, show_default=True, type=click.IntRange(0, 65535), help=_PORT)
 @click.option(
     "--login",
     is_flag=True,

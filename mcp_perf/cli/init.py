@@ -76,9 +76,14 @@ def _load(given: "Given", rate: float | None, requests: int | None, *, steady: b
     return f"{{shape: doubling, users: {MOST_USERS if given.is_public else 256}}}"
 
 
+_FILE = "The scenario file to write."
+
+
 @click.command(cls=TargetCommand)
 @click.argument("target", default="", metavar="[URL | -- _COMMAND...]")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help=_FILE
+)
 @target_options
 @tool_options
 def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how: Any) -> None:

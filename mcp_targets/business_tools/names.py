@@ -45,11 +45,11 @@ TOOLS: Final = (
 
 SWITCHES: Final = {
     "pool": "connections to providers and database are kept",
-    "retry": "what is safe is tried again",
+    "retry": "requests that are safe to repeat are tried again after a failure",
     "breaker": "a provider that fails is left alone for a while",
-    "cache": "answers are kept, and many misses are one call",
-    "limits": "providers are asked no faster than they allow",
-    "client_limits": "no client is served faster than it may",
+    "cache": "answers are cached, and equal requests at one time become one",
+    "limits": "providers get no more requests than they allow",
+    "client_limits": "a client that exceeds its rate is refused",
     "timeouts": "calls that take too long, and bodies that are too large, are ended",
     "auth": "callers need a key or a token",
     "audit": "operations, changes and failed logins are written down",

@@ -22,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add all options."""
     for name, meaning in SWITCHES.items():
         parser.add_argument(f"--{name.replace('_', '-')}", choices=ON_OFF, help=f"on: {meaning}")
-    parser.add_argument("--redis", metavar="URL", help="where cache and limits are kept")
+    parser.add_argument("--redis", metavar="URL", help="keep cache and limits in this Redis")
     parser.add_argument("--mongodb", metavar="URI", help="the database (default: an embedded one)")
     parser.add_argument("--read-only", choices=ON_OFF, help="on: the database is only read")
     parser.add_argument("--config", type=Path, help="settings: .env… or YAML; read again on change")
@@ -30,11 +30,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plugins", type=Path, help="a folder of plugins")
     parser.add_argument("--audit-log", type=Path, help="the file of the audit log")
     parser.add_argument(
-        "--delay", type=service_time.argument, help="added to each call: do gates notice?"
+        "--delay",
+        type=service_time.argument,
+        help="a time added to each call, such as 40ms, to see whether gates notice",
     )
-    parser.add_argument("--errors", type=share, help="of the calls fail, such as 1%%: likewise")
+    parser.add_argument(
+        "--errors",
+        type=share,
+        help="make this share of calls fail, such as 1%%, to see whether gates notice",
+    )
     parser.add_argument("--live", action="store_true", help="call the real providers")
-    parser.add_argument("--database-ready", type=Path, help="the embedded database's ready file")
+    parser.add_argument(
+        "--database-ready", type=Path, help="use the embedded database that wrote this ready file"
+    )
     processes.add_upstream(parser)
 
 

@@ -70,14 +70,22 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     **{name: words for name, kind in get_type_hints(Settings).items() if (words := get_args(kind))},
 }
 """The flags that choose between words, and the words."""
+MEANINGS: Final = {
+    "preset": "sets all of the following; each of them can still be changed (default: dual)",
+    "bridge": "per_call: a thread and a new loop for each call; native: the server's loop",
+    "pool": "on: upstream connections are kept",
+    "fanout": "par: independent upstream requests are made at once; seq: one after the other",
+    "cache": "on: results of tools with a cache_ttl are used again",
+    "runtime": "the kind of event loop that the tools run on",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags as options."""
     for name, words in CHOICES.items():
         start = "dual" if name == "preset" else None
-        parser.add_argument(f"--{name}", choices=words, default=start)
-    parser.add_argument("--limiter", type=_limit, help="calls at once (0: no limit)")
+        parser.add_argument(f"--{name}", choices=words, default=start, help=MEANINGS[name])
+    parser.add_argument("--limiter", type=_limit, help="the most calls at once (0: no limit)")
     parser.add_argument(
         "--delay", type=service_time.argument, help='added to every call, such as "40ms"'
     )

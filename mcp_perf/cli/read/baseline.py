@@ -23,7 +23,9 @@ def baseline() -> None:
 
 @baseline.command()
 @click.argument("runs", type=FOLDER, nargs=-1, required=True, metavar="RUN...")
-@click.option("-o", "--output", type=FOLDER, help="Default: baselines/SCENARIO.json.")
+@click.option(
+    "-o", "--output", type=FOLDER, help="The file to write. Default: baselines/SCENARIO.json."
+)
 def save(runs: Sequence[Path], output: Path | None) -> None:
     """Save one or more runs as a baseline. With three or more, it also holds how much runs differ.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mcp_perf.results.document.run_numbers import RunNumbers
 
 FOLDER: Final = click.Path(path_type=Path)
-_STORE: Final = "The database, a URL. Default: $MCP_PERF_STORE, or a file."
+_STORE: Final = "The URL of the database. Default: $MCP_PERF_STORE, or a file next to the runs."
 store_option: Final = click.option("--store", default="", metavar="URL", help=_STORE)
 
 

@@ -114,7 +114,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
         held, broke = sum(of.checked for of in checked), sum(of.violations for of in checked)
         results = held + sum(of.unchecked for of in checked)
         yield (
-            f"{out_of(held, results, 'result')} of {arm} were held against the outputSchema of "
+            f"{out_of(held, results, 'result')} of {arm} were checked against the outputSchema of "
             + (f"their tools; {broke} broke it." if broke else "their tools.")
         )
     if totals.backed_off_s:

@@ -31,7 +31,9 @@ def test_the_generator_is_described_by_its_measured_rounds():
 def test_results_that_were_checked_are_counted_among_those_that_could_be():
     """A call that timed out has no result to hold against a schema."""
     timed_out = Round(ok=100, failed=50, cls="timeout", sampled=(20, 2, 80))
-    said = "20 of 100 results of mcp were held against the outputSchema of their tools; 2 broke it."
+    said = (
+        "20 of 100 results of mcp were checked against the outputSchema of their tools; 2 broke it."
+    )
     assert said in built({"mcp": [timed_out]}).notes
 
 
