@@ -250,7 +250,7 @@ def instructions(task: int, mode: str) -> None:
 @click.option(
     "--model",
     metavar="NAME",
-    help="The AI model that the agent uses; the session records it (--session-api).",
+    help="The name of the agent's AI model, a label for the session of --session-api.",
 )
 def record(url: str | None, **how: Any) -> None:
     """Record the calls between an agent and its server.

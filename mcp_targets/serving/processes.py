@@ -124,7 +124,7 @@ def add_upstream(parser: argparse._ActionsContainer) -> None:
         "--upstream-ready",
         type=Path,
         metavar="FILE",
-        help="the ready file of the simulator (default: one is started along)",
+        help="use the running simulator that wrote this ready file (default: start one)",
     )
 
 
