@@ -1,1 +1,1 @@
-"""Who calls: the MCP client and the HTTP client, without Locust and gevent."""
+"""The callers: the MCP client and the HTTP client, without Locust or gevent."""

@@ -24,7 +24,7 @@ NO_ROOM: Final = (
     "no room for the reply in the load generator: all incoming replies together exceed its limit"
 )
 NO_SESSION: Final = "no session"
-"""So the detail begins of a call that could not be made because its session was not opened."""
+"""How the detail begins if a call could not be made because its session was not opened."""
 
 
 class TargetError(Exception):
@@ -41,7 +41,7 @@ class TargetError(Exception):
     def told_by(self, reply: Reply) -> Self:
         """Take over what the failed reply says about limits: the server's rate limit, or ours.
 
-        With it goes how long the target asks to be left alone.
+        It also takes over how long the target asks to be left alone.
         """
         if reply.status == TOO_MANY_REQUESTS:
             self.outcome = RATE_LIMITED
@@ -60,7 +60,7 @@ class ConnectError(TargetError):
     """No connection could be opened: nothing was sent."""
 
 
-class OwnLimit(ConnectError):  # noqa: N818 -- it is a limit, and no fault of the target
+class OwnLimit(ConnectError):  # noqa: N818 -- a limit, not a fault of the target
     """No port, or no file, is free on this machine for one more connection."""
 
     outcome = HARNESS_ERROR
@@ -84,19 +84,19 @@ class ReadError(TargetError):
     """The reply did not arrive whole."""
 
 
-class NoRoom(ReadError):  # noqa: N818 -- it is a limit, and no fault of the target
-    """The replies that come in at once are larger than what the load generator may hold."""
+class NoRoom(ReadError):  # noqa: N818 -- a limit, not a fault of the target
+    """All replies that come in at once are larger than the load generator may hold."""
 
     outcome = HARNESS_ERROR
 
 
 def ended_by(reason: str) -> ReadError:
-    """Return the error of a channel that has ended, by the reason that was given."""
+    """Return the error of a channel that has ended, according to the reason given."""
     return NoRoom(reason) if NO_ROOM in reason else ReadError(reason)
 
 
 class EncodingError(ReadError):
-    """The body is packed in a way that cannot be read here, or is broken."""
+    """The body is broken, or packed in a way that cannot be read here."""
 
     outcome = HTTP_ERROR
 
@@ -136,7 +136,7 @@ def not_opened(what: str, cause: OSError) -> ConnectError:
 
 
 def wanted(cause: OSError) -> str:
-    """Say what helps if a server breaks TLS off, maybe for want of a certificate of ours."""
+    """Say what helps if a server aborts TLS, maybe because it wants a client certificate."""
     cure = " (does it want a client certificate? write tls: {cert: FILE, key: FILE} for the arm)"
     return cure if _BROKEN_OFF.search(str(cause)) else ""
 

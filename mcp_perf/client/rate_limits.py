@@ -1,4 +1,4 @@
-"""Refusals that say that a client asked too often: told by status, by code, or by known words."""
+"""Refusals because a client asked too often, recognized by status, code or known wording."""
 
 import re
 from typing import Final
@@ -8,7 +8,7 @@ from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, Reply, beginning, cl
 TOO_MANY_REQUESTS: Final = 429
 """RFC 6585, section 4. Some servers write it as the code of a JSON-RPC error, too."""
 _CODES: Final = (-32029, TOO_MANY_REQUESTS)
-"""-32029 is what MCP gateways send; the JSON-RPC range of a server's own errors holds it."""
+"""MCP gateways send -32029; it is in JSON-RPC's range for a server's own errors."""
 _WORDS: Final = re.compile(
     r"too[ _-]?many[ _-]?requests"
     r"|rate[ _-]?limit(?:ed|s|ing)?(?:[ _-](?:was|is|has|been|being))*[ _-]?"
@@ -22,7 +22,7 @@ _WORDS: Final = re.compile(
     r"|resource[ _]exhausted",
     re.IGNORECASE,
 )
-"""How REST APIs and their client libraries say it: the texts of tools that pass them on."""
+"""How REST APIs and their client libraries say it: tools pass these texts on."""
 
 
 def fail(reply: Reply, outcome: str, detail: str, code: int = 0) -> Reply:
@@ -33,6 +33,6 @@ def fail(reply: Reply, outcome: str, detail: str, code: int = 0) -> Reply:
 
 
 def refuse(reply: Reply) -> Reply:
-    """Fail a reply by its HTTP status, which is all that says what it is."""
+    """Fail a reply by its HTTP status, because nothing else says what it is."""
     said = reply.detail or beginning(reply.body) or "(no body)"
     return fail(reply, HTTP_ERROR, f"HTTP {reply.status}: {said}")

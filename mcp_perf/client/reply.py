@@ -1,4 +1,4 @@
-"""What came of one call: data, also when it failed."""
+"""The result of one call: data, even if the call failed."""
 
 from typing import Any, Final, NamedTuple
 
@@ -15,13 +15,13 @@ RATE_LIMITED: Final = "rate_limited"
 HARNESS_ERROR: Final = "harness_error"
 
 LONGEST: Final = 2000
-"""Characters that are kept of what a target says, whatever it says."""
+"""How many characters are kept of any text from a target."""
 
 REOPENED: Final = 1
 REJOINED: Final = 2
 NOT_REOPENED: Final = 3
-"""What a call did whose session the server had lost: it opened another one, went on in that of a
-call beside it, or could not open any."""
+"""What a call did after the server had lost its session: it opened another one, continued in one
+that a concurrent call had opened, or could not open any."""
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a hostile body makes `Reply.json` raise: not JSON, not UTF-8, nested without end."""
@@ -45,7 +45,7 @@ class Heard:
         self.last_ns = now_ns
 
     def longest_silence_ns(self, end_ns: int) -> int:
-        """Return the longest silence after the first: until the next, or the end of the call."""
+        """Return the longest silence between the first notification and the end of the call."""
         return max(self.longest_gap_ns, end_ns - self.last_ns)
 
     def told(self, start_ns: int) -> str:
@@ -56,7 +56,7 @@ class Heard:
 
 
 class Stop(NamedTuple):
-    """How long after a call was cancelled the server has ended it."""
+    """How long the server took to end a call after its cancellation."""
 
     ns: int
     """From the send of the cancellation."""
@@ -69,11 +69,11 @@ class Reply:
 
     `outcome` is one of the constants above, decided by what the target sent; expectations of the
     caller are judged later. `body` holds the decoded HTTP body, or the JSON-RPC message that
-    answered; times are nanoseconds of the engine's monotonic clock. `heard` is None where no
-    notification came. `session_lost` is 0 where the session held, else `REOPENED`, `REJOINED` or
+    answered; times are nanoseconds of the engine's monotonic clock. `heard` is None if no
+    notification came. `session_lost` is 0 if the session held, otherwise `REOPENED`, `REJOINED` or
     `NOT_REOPENED`. `healed` says what the call had to mend: one of the kinds in
-    `protocol.session_loss`; empty where that was nothing.
-    `retry_after_s` is how long an HTTP error asks to be left alone; 0 where it does not.
+    `protocol.session_loss`, or empty if there was nothing. `retry_after_s` is how long an HTTP
+    error asks to be left alone; 0 if it does not.
     """
 
     __slots__ = (
@@ -111,7 +111,7 @@ class Reply:
         return self
 
     def json(self) -> Any:
-        """Decode the body. Raises one of `UNREADABLE` when it is not JSON."""
+        """Decode the body. Raises one of `UNREADABLE` if it is not JSON."""
         return msgspec.json.decode(self.body)
 
     def excerpt(self, limit: int = 300) -> str:
@@ -128,5 +128,5 @@ def beginning(body: bytes, limit: int = 120) -> str:
 
 
 def clipped(text: str, limit: int = LONGEST) -> str:
-    """Cut a text off; a redactor knows by the mark at its end that it was."""
+    """Cut a text off; the mark at its end shows a redactor that it was cut."""
     return text if len(text) <= limit else f"{text[:limit]}…"

@@ -1,1 +1,1 @@
-"""Messages: what is said in MCP, and in which of its versions; without I/O."""
+"""Messages: what is said in each version of MCP, without I/O."""

@@ -1,8 +1,8 @@
 """Scripted answers to what a server asks its client, without I/O.
 
 A server asks for input (`elicitation/create`), for a model's words (`sampling/createMessage`) or
-for folders (`roots/list`): up to 2025-11-25 by requests of its own, in 2026-07-28 within a result.
-What is answered is the same, and comes from the scenario.
+for folders (`roots/list`): up to 2025-11-25 by separate requests, in 2026-07-28 within a result.
+The answers are the same, and come from the scenario.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ MOST_ROUNDS: Final = 10
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 0.25
 _MODES: Final = ("form", "url")
-"""The ways to ask a user that are declared, where any is."""
+"""The ways to ask a user that the client declares, if it declares any."""
 _TOOL_USE: Final = ("tools", "toolChoice")
 """Params of a sampling request that need the undeclared capability `sampling.tools`."""
 
@@ -30,16 +30,16 @@ class NoAnswer(Exception):  # noqa: N818 -- it is the script that has no answer
     def __init__(self, message: str, code: int = METHOD_NOT_FOUND) -> None:
         super().__init__(message)
         self.code = code
-        """Of the JSON-RPC error that says so, up to 2025-11-25."""
+        """The code of the JSON-RPC error that says so, up to 2025-11-25."""
 
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """What to answer; what is None is neither declared nor answered."""
+    """What to answer; a field that is None is neither declared nor answered."""
 
     elicitation: Mapping[str, Any] | None = None
-    """`action`, and for `accept` the `content`; what it leaves out is taken from the defaults of
-    the schema that was asked with."""
+    """`action`, and for `accept` the `content`; defaults of the requested schema fill in what it
+    leaves out."""
     sampling: Mapping[str, Any] | None = None
     """The result of `sampling/createMessage`: `role`, `content`, `model`."""
     roots: Sequence[Mapping[str, Any]] | None = None
@@ -102,8 +102,8 @@ class Rounds:
     def following(self, result: dict[str, Any]) -> tuple[dict[str, Any], float]:
         """Return what the next request has besides its own params, and how long to wait before it.
 
-        There is a wait, in seconds, only where the server asks for nothing but patience: it
-        doubles up to 250 ms. Raises NoAnswer, also when the server does not come to an end.
+        There is a wait, in seconds, only if the server asks for nothing but patience: it doubles up
+        to 250 ms. Raises NoAnswer, also if the server never stops asking.
         """
         self.count += 1
         if self.count > MOST_ROUNDS:

@@ -19,7 +19,7 @@ from mcp_perf.outcomes import (
 
 PROGRESS: Final = "notifications/progress"
 StrayObserver = Callable[[str, bytes], None]
-"""Gets each stray: its kind, what came."""
+"""Gets each stray: its kind, and what came."""
 
 
 class _Token(msgspec.Struct):
@@ -33,22 +33,23 @@ class _Progress(msgspec.Struct):
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _OURS: Final = 1 << 52
 """All ids of mcp-perf are at least this, and less than twice this: a server in JavaScript rounds
-beyond. No clock counts up to here, so an id that a server makes up is not taken for ours."""
+larger numbers. No clock counts this far, so an id that a server makes up is not mistaken for
+ours."""
 _BLOCK: Final = 4096
 _BLOCKS: Final = _OURS // _BLOCK
 
 
 def _block() -> int:
-    """Draw where a block begins: of so many places that two clients hardly ever have the same."""
+    """Draw where a block begins, among so many places that two clients hardly ever share one."""
     return _OURS + secrets.randbelow(_BLOCKS) * _BLOCK
 
 
 class RequestIds(Iterator[int]):
     """The ids of one client's requests, drawn in blocks.
 
-    No two clients of a run have the same id, in whatever processes they are: of 100 000 clients,
-    two share a block in one of 200 runs. So a reply tells whose it is. Threads may draw at once:
-    then some ids of a block may be skipped, and none comes twice.
+    Clients of a run do not share ids, even across processes: with 100 000 clients, two share a
+    block in one of 200 runs. So a reply shows whose it is. If threads draw at once, some ids of a
+    block may be skipped, but none comes twice.
     """
 
     def __init__(self, blocks: Iterator[int] | None = None) -> None:
@@ -68,7 +69,7 @@ class RequestIds(Iterator[int]):
 
 
 def token_of(progress: bytes) -> Any:
-    """Return the token of a progress notification; None where it has none."""
+    """Return the token of a progress notification; None if it has none."""
     try:
         return _decode_progress(progress).params.progress_token
     except UNREADABLE:
@@ -76,21 +77,21 @@ def token_of(progress: bytes) -> Any:
 
 
 class Strays:
-    """Tells what came for nobody, by its kind."""
+    """Reports what came for nobody, by its kind."""
 
     def __init__(self, ids: RequestIds, tell: StrayObserver = ignore) -> None:
         self._ids = ids
         self.tell = tell
         self.last = ""
-        """The beginning of the last one that a call may have waited for."""
+        """The beginning of the last stray that a call may have waited for."""
         self.count = 0
 
     def since(self, count: int) -> str:
-        """Return what came instead of an answer after so many, for the one who waited in vain."""
+        """Say what came instead of an answer, if there are more than `count` strays by now."""
         return f"; what came instead: {self.last}" if self.count > count else ""
 
     def reply(self, request_id: Any, message: bytes) -> None:
-        """Tell of an answer that no request in flight waits for."""
+        """Report an answer that no request in flight waits for."""
         self._note(beginning(message))
         foreign = isinstance(request_id, int) and _OURS <= request_id < 2 * _OURS
         crossed = foreign and not self._ids.issued(request_id)
@@ -103,12 +104,12 @@ class Strays:
         self.tell(STRAY_PROGRESS, message)
 
     def request(self, said: str, message: bytes) -> None:
-        """Tell of a request that the server may not send, for which no call can be blamed."""
+        """Report a request that the server may not send, and that no call can be blamed for."""
         self._note(said)
         self.tell(FORBIDDEN_REQUEST, message)
 
     def other(self, message: bytes) -> None:
-        """Tell of what came for no request: an answer, progress, or nothing of JSON-RPC."""
+        """Report what came for no request: an answer, progress, or anything but JSON-RPC."""
         read = unreadable.read(message).message
         spoken = read.get("jsonrpc") == "2.0"
         if spoken and "method" in read:

@@ -1,8 +1,8 @@
-"""JSON-RPC 2.0 as MCP uses it, without I/O: what a reply is, told by its content.
+"""JSON-RPC 2.0 as MCP uses it, without I/O: what a reply is, according to its content.
 
-`judge` is the one place that says in which class a reply to a request ends. The HTTP status only
-decides where the content does not: a tool's error comes with 200, an rpc error with 200, 400 or
-404, and a login page with 200.
+`judge` alone decides in which class a reply to a request ends. The HTTP status only decides if the
+content does not: a tool's error comes with 200, an rpc error with 200, 400 or 404, and a login page
+with 200.
 """
 
 import re
@@ -30,11 +30,11 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 HEADER_MISMATCH: Final = -32020
-"""Codes of errors; the last one is MCP's own: a header of a request says other than its body."""
+"""Error codes; the last one is MCP's own: a header of a request contradicts its body."""
 NO_HTTP: Final = 0
 """The status of a reply that came by another transport."""
 _TAKEN: Final = frozenset((NO_HTTP, 200, 201, 203))
-"""Statuses with which a reply is what it says; the SDKs' clients take any of 2xx but 202."""
+"""Statuses whose replies are taken at their word; the SDKs' clients take any 2xx but 202."""
 
 
 class RpcError(msgspec.Struct):
@@ -65,10 +65,11 @@ _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def is_reply(message: bytes, request_id: RequestId) -> bool:
-    """Tell whether a message of a request's own stream is the reply to it, by its id.
+    """Tell whether a message on a request's own stream is the reply to it, by its id.
 
-    One that cannot be read is, if it tells the id all the same: `judge` says what is wrong with
-    it. An error needs no id there: a server that could not read the request does not know it.
+    A message that cannot be read is the reply if it still shows the id: `judge` says what is wrong
+    with it. An error needs no id there: a server that could not read the request does not know the
+    id.
     """
     try:
         response = _decode(message)
@@ -83,7 +84,7 @@ def is_reply(message: bytes, request_id: RequestId) -> bool:
 
 
 def has_id(message: dict[str, Any], request_id: RequestId) -> bool:
-    """Tell whether this is JSON-RPC 2.0 with an id, be it as a number or as a text."""
+    """Tell whether this is JSON-RPC 2.0 with this id, written as a number or as a text."""
     return message.get("jsonrpc") == "2.0" and str(message.get("id")) == str(request_id)
 
 
@@ -97,7 +98,7 @@ def notification_of(message: bytes) -> str:
 
 
 def batch_of(message: bytes) -> list[bytes]:
-    """Return the messages of a batch, as servers of 2025-03-26 may send; none if it is no batch."""
+    """Return the messages of a batch, as servers of 2025-03-26 may send; empty if it is not one."""
     if message.lstrip()[:1] != b"[":
         return []
     try:
@@ -136,7 +137,7 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
 
 
 def _strictly(reply: Reply) -> Reply:
-    """Hold the parts that nobody reads to what JSON is, too: the decoder skips their texts."""
+    """Check that the parts that nobody reads are JSON, too: the decoder skips their texts."""
     try:
         suspect = _SURROGATE.search(reply.body.decode())
     except UnicodeDecodeError:
@@ -155,12 +156,12 @@ def _fault(reply: Reply, read: unreadable.ReadMessage) -> Reply:
 
 
 def asked_back(method: str) -> str:
-    """Say that a server has sent a request in a version that has none of it."""
+    """Say that a server has sent a request in a version that does not allow any."""
     return f"the server sent a request ({method}), which this version of MCP forbids"
 
 
 def is_of_another(response_id: Any, request_id: RequestId) -> bool:
-    """Tell whether an id is that of another request: a number that is not ours."""
+    """Tell whether an id belongs to another request: it is a number, and not ours."""
     return isinstance(response_id, int) and response_id != request_id
 
 
@@ -180,9 +181,9 @@ def wants_input(reply: Reply) -> bool:
 
 
 def message_of(event: bytes) -> dict[str, Any]:
-    """Return a stream's message that is no reply; an odd one is empty.
+    """Return a stream's message that is not a reply; an odd one is empty.
 
-    What was skipped so far may be unreadable: a bad byte, a number beyond any type.
+    The parts that were skipped so far may be unreadable: a bad byte, a number beyond any type.
     """
     try:
         message = msgspec.json.decode(event)
@@ -192,7 +193,7 @@ def message_of(event: bytes) -> dict[str, Any]:
 
 
 def error_of(reply: Reply) -> RpcError | None:
-    """Return the JSON-RPC error of a reply, None where there is none."""
+    """Return the JSON-RPC error of a reply, None if there is none."""
     try:
         error = _decode(reply.body).error
     except UNREADABLE:
@@ -214,7 +215,7 @@ def _failed(reply: Reply, response_id: Any, error: RpcError, request_id: Request
 
 
 def _with_hint(detail: str) -> str:
-    """Say what helps if the server does not do something in the era of the connection."""
+    """Say what helps if the server lacks something in the era of the connection."""
     if MODERN not in detail or not _UNAVAILABLE.search(detail):
         return detail
     return f"{detail} (an older version may have it: write protocol: {HANDSHAKE[0]})"

@@ -24,9 +24,9 @@ from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, UNREADABLE, Heard, Repl
 Hear = Callable[[str, int], None]
 """Takes a notification: its method, and when it came."""
 Respond = Callable[[bytes], bytes | None]
-"""From a request of the server to the answer; None where it cannot be read."""
+"""Takes a request of the server and returns the answer; None if it cannot be read."""
 InboxNow = Callable[[], Inbox | None]
-"""Returns where the notifications of subscriptions go; None where nobody listens."""
+"""Returns where the notifications of subscriptions go; None if nobody listens."""
 
 
 class _Envelope(msgspec.Struct):
@@ -40,7 +40,7 @@ _OF_CLIENTS: Final = (
     *("initialize", "server/", "tools/", "prompts/", "resources/", "completion/"),
     "subscriptions/",
 )
-"""How the methods begin that only clients call: some servers print what they read."""
+"""How methods begin that only clients may call: some servers print what they read."""
 
 
 @dataclass(eq=False, slots=True)
@@ -50,15 +50,16 @@ class Pending:
     heard: Heard | None = None
     message: bytes = b""
     end_ns: int = 0
-    """When the answer arrived, which is before the one who waits gets to run."""
+    """When the answer arrived, which is before the waiting caller gets to run."""
     failure: str = ""
     fault: str = ""
-    """What the server did instead of answering: the call ends by it."""
-    # gevent's event in a patched process, half as dear there as a lock with a timeout.
+    """What the server did instead of answering; it ends the call."""
+    # In a patched process this is gevent's event, which costs half as much as a lock with a
+    # timeout.
     _settled: threading.Event = field(default_factory=threading.Event)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for the answer; tell whether it is there. Raises ReadError when it cannot come."""
+        """Wait for the answer; tell whether it is there. Raises ReadError if it cannot come."""
         settled = self._settled.wait(timeout_s)
         if self.failure:
             raise ended_by(self.failure)
@@ -96,19 +97,19 @@ class Conversation:
         self._respond = respond
         self._listening = listening
         self._in_progress: Final = {} if in_progress is None else in_progress
-        """What hears the progress of a call that goes on between its requests, by its token."""
+        """What hears the progress of a call that continues between its requests, by its token."""
         self._subscriptions: set[RequestId] = set()
-        """Requests that were acknowledged, and are answered when nothing more comes."""
+        """Requests that were acknowledged; they are answered when nothing more comes."""
         self._pending: dict[RequestId, Pending] = {}
         self._given_up: set[RequestId] = set()
 
     def expect(self, request_id: RequestId, heard: Heard | None = None) -> Pending:
-        """Await the answer to a request that is about to be sent. Raises ReadError at the end.
+        """Await the answer to a request that is about to be sent. Raises ReadError after the end.
 
-        `heard` are notifications of an earlier round of the same call.
+        `heard` holds the notifications of an earlier round of the same call.
         """
         pending = self._pending[request_id] = Pending(heard)
-        if self.ended:  # asked last: the end may come from another thread
+        if self.ended:  # checked last: the end may come from another thread
             self._pending.pop(request_id, None)
             raise ended_by(self.ended)
         return pending
@@ -122,7 +123,7 @@ class Conversation:
             self._given_up.add(request_id)
 
     def receive(self, message: bytes, now_ns: int) -> bytes | None:
-        """Take a message; return the one to send back, where it was a request of the server."""
+        """Take a message; return the one to send back if it was a request of the server."""
         try:
             envelope = _decode(message)
         except UNREADABLE:
@@ -146,7 +147,7 @@ class Conversation:
             answered.settle(message, now_ns)
         elif request_id in self._given_up:
             self._given_up.discard(request_id)
-            if isinstance(request_id, int):  # to calling off a subscription there is an answer
+            if isinstance(request_id, int):  # a cancelled subscription is answered, too
                 self.strays.late(message)
         elif request_id in self._subscriptions:
             self._end_subscription(request_id)
@@ -155,10 +156,10 @@ class Conversation:
         return None
 
     def accuse(self, method: str, message: bytes, now_ns: int) -> None:
-        """End the only call by a request of the server that the version in use forbids.
+        """End the only call in flight, because the server sent a request that the version forbids.
 
-        It waits for an answer that it does not get. With no call in flight, or several, it cannot
-        be told whose it is.
+        The server waits for an answer that it does not get. With no call in flight, or several,
+        nothing shows which call it belongs to.
         """
         said = jsonrpc.asked_back(method)
         if len(self._pending) != 1:
@@ -170,7 +171,7 @@ class Conversation:
         answered.settle(message, now_ns)
 
     def is_given_up(self, reply: Reply, doubt: Doubt) -> bool:
-        """Take in a failed call; end if messages are refused as if the session was not known.
+        """Take in a failed call; end if messages are refused as if the session were unknown.
 
         Only HTTP+SSE can refuse a single message.
         """
@@ -181,7 +182,7 @@ class Conversation:
         return given_up
 
     def end(self, reason: str) -> None:
-        """Fail all that wait: the channel has ended. Only the first reason counts."""
+        """Fail everything that waits: the channel has ended. Only the first reason counts."""
         self.ended = reason = self.ended or reason
         while self._pending:
             self._pending.popitem()[1].fail(reason)
@@ -189,7 +190,7 @@ class Conversation:
             inbox.end(reason)
 
     def _notice(self, method: str, message: bytes, now_ns: int) -> None:
-        """Take a notification: of a subscription, where there is one, else of a call."""
+        """Take a notification: for a subscription if there is one, otherwise for a call."""
         of = subscription_of(message) if method in LISTENED else None
         inbox = self._listening() if method in LISTENED else None
         if of is None and inbox is None:
@@ -209,7 +210,7 @@ class Conversation:
     def _hear(self, method: str, message: bytes, now_ns: int) -> None:
         """Count progress for the call that has its token, which is the call's id.
 
-        Other notifications name no call, so on a channel they are counted for none.
+        Other notifications do not name their call, so on a channel they are not counted.
         """
         if method != PROGRESS:
             return
@@ -222,7 +223,7 @@ class Conversation:
             self.strays.progress(message)
 
     def _take_unmatched(self, request_id: RequestId, message: bytes, now_ns: int) -> None:
-        """Take an answer that nobody waits for, unless its id is ours, but written as a text."""
+        """Take an answer that nobody waits for, unless a call's id is written in it as a text."""
         number = int(request_id) if isinstance(request_id, str) and request_id.isdecimal() else 0
         answered = self._pending.pop(number, None)
         if answered is None:
@@ -233,7 +234,7 @@ class Conversation:
     def _take_unreadable(self, message: bytes, now_ns: int) -> None:
         """Ignore what servers print besides the protocol, as all clients do.
 
-        An answer that is broken, but tells its id, should not cost a timeout: it ends its call.
+        A broken answer that still shows its id should not cost a timeout: it ends its call.
         """
         read = unreadable.read(message).message
         found = read.get("id") if read.get("jsonrpc") == "2.0" and "method" not in read else None
@@ -254,7 +255,7 @@ class AnswersElsewhere:
         """One that came before the POST of its request was answered."""
 
     def take(self, request_id: RequestId, message: bytes, now_ns: int, *, in_flight: bool) -> None:
-        """Take an answer; `in_flight` tells whether its call is known to be."""
+        """Take an answer; `in_flight` says whether its call is known to be in flight."""
         pending = self._pending.pop(request_id, None)
         if pending is not None:
             pending.settle(message, now_ns)
@@ -288,7 +289,7 @@ class Lines:
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that this piece completes, without their ends and without empty ones.
 
-        Raises ReadError when a line is longer than the limit.
+        Raises ReadError if a line is longer than the limit.
         """
         first, *others = data.split(b"\n")
         self._parts.append(first)
@@ -317,10 +318,10 @@ def settled(reply: Reply, pending: Pending, request_id: RequestId) -> Reply:
 
 
 def silence(strays: Strays, count: int) -> str:
-    """Say that no answer came, and what came instead: after so many strays, if anything did."""
+    """Say that no answer came, and what came instead if there are more than `count` strays."""
     return "no answer in time" + strays.since(count)
 
 
 def why(error: TargetError, conversation: Conversation) -> str:
-    """Say what went wrong; a line that could not be sent has the end of the server as its cause."""
+    """Say what went wrong; if a line could not be sent, the end of the server is the cause."""
     return conversation.ended if isinstance(error, SendError) and conversation.ended else str(error)

@@ -35,11 +35,11 @@ class Call:
     arguments: dict[str, Any] | None
     """None: the arguments come with each call."""
     answers: Responder | None = None
-    """None: those of the client."""
+    """None: the client's answers."""
     progress: bool = False
-    """Whether the server is asked to report progress: by a token, which is the request's id."""
+    """Whether the server is asked to report progress, by a token that is the request's id."""
     task_ttl_ms: int = 0
-    """How long the server is to keep the task that the call may become; 0: it becomes none."""
+    """How long the server is to keep the task that the call may become; 0: no task."""
     method: ClassVar = "tools/call"
 
 
@@ -53,7 +53,7 @@ class Request:
     answers: Responder | None = None
     progress: bool = False
     task_ttl_ms: int = 0
-    """Not 0: it is about a task."""
+    """Not 0 if it is about a task."""
 
 
 PreparedCall = Call | Request
@@ -71,8 +71,8 @@ def encode(
 ) -> tuple[bytes, int]:
     """Return what follows a request's id, and which holes it has: %b for arguments, then %d.
 
-    A tool call whose arguments come with each call has the first, unless `added` makes it a single
-    one; a call with progress has the second, for the id.
+    A tool call whose arguments come with each call has the first, unless `added` makes it unique; a
+    call with progress has the second, for the id.
     """
     hole = ARGUMENTS_HOLE * (isinstance(call, Call) and call.arguments is None and not added)
     if isinstance(call, Request):

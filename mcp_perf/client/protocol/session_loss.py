@@ -1,8 +1,8 @@
 """Whether a refusal says that the server no longer knows the session, and what became of it.
 
-The specification has one spelling, HTTP 404. Servers have many: `SPELLINGS` tells them by status,
-code and wording. What is not listed is told by its repetition: a session in which calls were
-answered, and in which now every call gets the same refusal, is given up (`Doubt`).
+The specification has one spelling, HTTP 404. Servers have many: `SPELLINGS` recognizes them by
+status, code and wording. A refusal that is not listed is recognized by its repetition: a session
+that has answered calls, and now refuses every call in the same way, is given up (`Doubt`).
 """
 
 import re
@@ -19,13 +19,13 @@ EVICTED: Final = "evicted"
 RESTARTED: Final = "restarted"
 """The server is a new one, which waits for `initialize`."""
 ELSEWHERE: Final = "elsewhere"
-"""Not known although it was just opened: kept by another process than the one that was reached."""
+"""Not known although it was just opened: a process other than the one that was reached has it."""
 RELISTED: Final = "relisted"
 RESUMED: Final = "resumed"
 """What else is healed within a call: tools that had changed, a stream that had ended."""
 
 PATIENCE: Final = 3
-"""So many refusals in a row that are the same make a session suspect."""
+"""How many identical refusals in a row make a session suspect."""
 _READ_BYTES: Final = 600
 
 _SESSION: Final = (
@@ -33,7 +33,7 @@ _SESSION: Final = (
     r"(?<!chat )(?<!training )(?<!debug )(?<!terminal )(?<!game )(?<!checkout )(?<!payment )"
     r"\bsessions?(?: ids?)?\b"
 )
-"""Not one of those that tools have."""
+"""A session of MCP, not one that tools have."""
 _GONE: Final = (
     r"\b(?:not (?:be )?(?:found|valid|exist|active|recogni[sz]ed|known|available)|unknown|"
     r"un?recogni[sz]ed|invalid|expired|missing|required|no longer|doesn't exist|terminated|"
@@ -69,14 +69,14 @@ _NEW: Final = re.compile(
 
 
 class Spelling(NamedTuple):
-    """One spelling: all of it has to fit."""
+    """One spelling; every part of it has to fit."""
 
     statuses: Container[int]
-    """0 is that of a transport without HTTP."""
+    """0 is the status over a transport without HTTP."""
     codes: Container[int]
-    """Of the JSON-RPC error; 0 where the reply is none."""
+    """Codes of the JSON-RPC error; 0 if the reply is not one."""
     wording: re.Pattern[str] | None
-    """What the beginning of the reply has to hold, as `plain` writes it; None takes any."""
+    """What the beginning of the reply has to contain, as `plain` writes it; None takes anything."""
     kind: str
     """What became of the session; empty: nothing."""
 
@@ -90,15 +90,15 @@ SPELLINGS: Final = (
     Spelling(_ANY, _ANY, _EVICTION, EVICTED),
     Spelling(_ANY, _ANY, _LOSS, FORGOT),
     Spelling(_ANY, _ANY, _NEW, RESTARTED),
-    # The specification's own spelling; of a missing method or tool, the code speaks.
+    # The specification's own spelling. A missing method or tool is recognized by the code.
     Spelling(_MISSING, (jsonrpc.METHOD_NOT_FOUND, jsonrpc.INVALID_PARAMS), None, ""),
     Spelling(_MISSING, _ANY, None, FORGOT),
 )
-"""What a refusal in an open session says of it. The first row that fits decides."""
+"""What a refusal in an open session says about it. The first row that fits decides."""
 
 
 def loss_in(reply: Reply) -> str:
-    """Return what a refusal says became of the session that it was sent in; empty: nothing."""
+    """Return what became of the session, according to a refusal sent in it; empty: nothing."""
     if reply.outcome not in (RPC_ERROR, HTTP_ERROR):
         return ""
     error = jsonrpc.error_of(reply)
@@ -115,7 +115,7 @@ def loss(status: int, body: bytes, code: int = 0) -> str:
 
 
 def is_full(text: str) -> bool:
-    """Tell whether a server opens no session because it has as many as it takes."""
+    """Tell whether a server refuses a session because it has as many as it takes."""
     return _FULL.search(plain(text)) is not None
 
 
@@ -132,7 +132,7 @@ class Standing:
     works: bool = False
     """Whether a call was ok since the last refusal."""
     worked: bool = False
-    """Whether one was ok before it."""
+    """Whether a call was ok before that refusal."""
     refusal: str = ""
     count: int = 0
     """How often this refusal came in a row."""
@@ -140,9 +140,9 @@ class Standing:
 
 @dataclass(eq=False, slots=True)
 class Doubt:
-    """What one client makes of refusals that is not listed.
+    """What one client concludes from refusals that are not listed.
 
-    One that a session survives, or that comes in the next session as well, is not about sessions.
+    A refusal that a session survives, or that the next session also gets, is not about sessions.
     """
 
     given_up_for: str = ""
@@ -169,7 +169,7 @@ class Doubt:
         return True
 
     def acquits(self, failure: str) -> bool:
-        """Tell whether opening another session fails for the same refusal: the old one is kept."""
+        """Tell whether opening another session gets the same refusal; then the old one is kept."""
         if not self.given_up_for or self.given_up_for not in without_numbers(failure):
             return False
         self.acquitted.add(self.given_up_for)
@@ -178,5 +178,5 @@ class Doubt:
 
 
 def without_numbers(text: str) -> str:
-    """Make refusals alike that differ in ids, times and counts only."""
+    """Make refusals equal that differ only in ids, times and counts."""
     return re.sub(r"\b[0-9a-f]*\d[0-9a-f-]*\b", "#", text.lower())

@@ -16,10 +16,10 @@ LIST_CHANGED: Final = {
 UPDATED: Final = "notifications/resources/updated"
 ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
 LISTENED: Final = frozenset((*LIST_CHANGED.values(), UPDATED, ACKNOWLEDGED))
-"""The notifications that belong to a subscription, and not to the call that is going on."""
+"""The notifications that belong to a subscription, not to the call in flight."""
 _SUBSCRIPTION: Final = "io.modelcontextprotocol/subscriptionId"
 _MOST_KEPT: Final = 10_000
-"""Notifications that wait to be awaited; of more, the oldest are forgotten."""
+"""The most notifications that are kept until they are awaited; then the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Notice(NamedTuple):
 class Inbox:
     """The notifications of one journey's subscriptions, each until it is awaited.
 
-    Filled by the threads that read streams, emptied by the user.
+    The threads that read streams fill it, and the user empties it.
     """
 
     def __init__(self, clock: Callable[[], int]) -> None:
@@ -70,14 +70,14 @@ class Inbox:
         self._news.set()
 
     def end(self, reason: str) -> None:
-        """Note that some of what was asked for can come no more; only the first reason counts."""
+        """Note that part of what was asked for can no longer come; only the first reason counts."""
         self._ended = self._ended or reason
         self._news.set()
 
     def wait(self, method: str, uri: str, since_ns: int, timeout_s: float) -> Notice:
-        """Take the first that came since, or wait for it; those of its kind from before are old.
+        """Take the first that came since then, or wait for it; drop earlier ones of its kind.
 
-        `uri` is empty where any will do. Raises CallTimeout, and ReadError after the end.
+        `uri` is empty if any will do. Raises CallTimeout, and ReadError after the end.
         """
         deadline_ns = self._clock() + int(timeout_s * 1e9)
         while True:
@@ -102,7 +102,7 @@ class Inbox:
 
 
 def subscription_of(message: bytes) -> jsonrpc.RequestId | None:
-    """Return the id of the subscription that a notification belongs to; None where it has none."""
+    """Return the id of the subscription that a notification belongs to; None if it has none."""
     meta = _params(message).get("_meta")
     found = meta.get(_SUBSCRIPTION) if isinstance(meta, dict) else None
     return found if isinstance(found, int | str) else None
@@ -114,7 +114,7 @@ def is_acknowledgement(message: bytes) -> bool:
 
 
 def acknowledge(reply: Reply, wanted: Wanted, request_id: jsonrpc.RequestId) -> Reply:
-    """Judge what came first after `subscriptions/listen`: all asked for has to be honoured."""
+    """Judge what came first after `subscriptions/listen`: everything asked for must be honoured."""
     if not is_acknowledgement(reply.body):
         if jsonrpc.judge(reply, request_id).outcome == OK:
             reply.fail(RPC_ERROR, "the server ended the subscription before it began")

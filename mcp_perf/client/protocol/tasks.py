@@ -1,8 +1,8 @@
-"""Tasks, without I/O: calls that the server answers by a handle, which is polled to its end.
+"""Tasks, without I/O: calls that the server answers with a handle, which is polled to its end.
 
 In 2025-11-25 they are a part of the protocol (utilities, "Tasks"): `tools/call` asks for one, and
-`tasks/result` fetches what it has come to. In 2026-07-28 they are an extension (SEP-2663): the
-server decides for itself, and `tasks/get` brings the result along.
+`tasks/result` fetches its result. In 2026-07-28 they are an extension (SEP-2663): the server
+decides what becomes one, and `tasks/get` includes the result.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ RESULT: Final = "tasks/result"
 UPDATE: Final = "tasks/update"
 CANCEL: Final = "tasks/cancel"
 _PAUSE_MS: Final = 1000.0
-"""Between two polls, if the server names no time; what the SDKs take."""
+"""Between two polls, if the server does not say how long; the SDKs wait as long."""
 _LEAST_PAUSE_MS: Final = 10.0
-"""A server that names less, or nothing at all, is not asked in a hot loop."""
+"""A server that asks for a shorter pause, or none, is not polled in a hot loop."""
 
 
 class TaskState(msgspec.Struct, rename="camel"):
-    """What a server says of a task."""
+    """What a server says about a task."""
 
     task_id: str
     status: str
@@ -52,11 +52,11 @@ class TaskState(msgspec.Struct, rename="camel"):
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the server wants to know before it goes on (2026-07-28), by keys of its own."""
+        """What the server wants to know before it goes on (2026-07-28), by the server's keys."""
         return (self.input_requests or {}) if self.asks else {}
 
     def outcome(self) -> dict[str, Any]:
-        """Return the response that a task of 2026-07-28 has come to, without its id."""
+        """Return the response that a task of 2026-07-28 ended with, without its id."""
         if self.status == "completed" and self.result is not None:
             return {"result": self.result}
         said = f": {self.status_message}" if self.status_message else ""
@@ -81,7 +81,7 @@ def is_task(reply: Reply, *, modern: bool) -> bool:
 
 
 def task_of(reply: Reply) -> TaskState | None:
-    """Read a task: the handle, or a later state of it. None if it is none."""
+    """Read a task: the handle, or a later state of it. None if the reply is not a task."""
     result = jsonrpc.result_of(reply)
     try:
         return msgspec.convert(result.get("task", result), TaskState)

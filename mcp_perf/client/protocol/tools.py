@@ -1,4 +1,4 @@
-"""What a server says of its tools, as far as a call needs it."""
+"""What a server says about its tools, as far as a call needs it."""
 
 import base64
 import re
@@ -22,18 +22,18 @@ class Tool:
     name: str
     input_schema: dict[str, Any]
     header_params: tuple[tuple[tuple[str, ...], str], ...] = ()
-    """Per argument that is repeated in a header (2026-07-28): its path, the header's token."""
+    """For each argument that a header repeats (2026-07-28): its path, and the header's token."""
     output_schema: dict[str, Any] | None = None
     may_be_task: bool = False
     """Whether a call of it may, or has to, become a task."""
     other_schemas: tuple[dict[str, Any], ...] = ()
     """The inputSchemas of further entries of the same name."""
     hints: dict[str, Any] = field(default_factory=dict)
-    """Its annotations, such as `readOnlyHint`: what it says of itself."""
+    """Its annotations, such as `readOnlyHint`: what it says about itself."""
 
 
 class InvalidAnnotation(ValueError):  # noqa: N818 -- it is the annotation that is invalid
-    """A tool's x-mcp-header is not allowed: the specification has clients drop the tool."""
+    """A tool's x-mcp-header is not allowed: by the specification, clients drop the tool."""
 
 
 def read_tool(raw: Any, *, may_be_task: bool = False) -> Tool:
@@ -62,9 +62,9 @@ def read_tools(
 ) -> list[str]:
     """Add the tools of one page of `tools/list` to those that are known; return what is odd.
 
-    `tasks` says whether the server has tasks. An odd tool is left out, and costs nobody else
-    anything. 2026-07-28 has clients leave out one whose annotation is invalid as well; before,
-    there were none. Raises ReadError when it is no page.
+    `tasks` says whether the server has tasks. An odd tool is left out without harm to the others.
+    In 2026-07-28 clients also leave out a tool with an invalid annotation; before, there were no
+    annotations. Raises ReadError if `listed` is not a page.
     """
     if not isinstance(listed, list):
         raise ReadError("tools/list: the result does not contain a list of tools")
@@ -96,8 +96,8 @@ def read_tools(
 def _may_be_task(raw: Any, *, modern: bool, tasks: bool) -> bool:
     """Tell whether a call of a listed tool is to become a task.
 
-    Up to 2025-11-25 that is up to us, and those become one that can be called in no other way.
-    Raises ValueError if the server has no tasks for these. In 2026-07-28 it is up to the server.
+    Up to 2025-11-25 the client decides, and makes a task of a call only if the tool requires it.
+    Raises ValueError if the server has no tasks for tools. In 2026-07-28 the server decides.
     """
     if modern:
         return tasks
@@ -141,7 +141,7 @@ def _token(schema: dict[str, Any]) -> str:
 
 
 def is_deeper(value: Any, levels: int) -> bool:
-    """Tell whether a value is nested more deeply than so many levels."""
+    """Tell whether a value is nested more than `levels` deep."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return bool(inner) and (levels <= 0 or any(is_deeper(one, levels - 1) for one in inner))
 
@@ -154,9 +154,9 @@ def _mentions(value: Any) -> bool:
 
 
 def encode_header_value(value: str) -> str:
-    """Encode a routing header's value: as it is where HTTP allows that, else in base64.
+    """Encode a routing header's value: as it is if HTTP allows that, otherwise in base64.
 
-    After the specification 2026-07-28, streamable HTTP, "Header value encoding".
+    From the specification 2026-07-28, streamable HTTP, "Header value encoding".
     """
     plain = all(" " <= letter <= "~" for letter in value) and value == value.strip()
     if plain and not (value.startswith("=?base64?") and value.endswith("?=")):

@@ -11,15 +11,15 @@ _FIRST_MEMBERS: Final = re.compile(
     rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d+)\s*[,}]'
     rb'|"id"\s*:\s*(\d+)\s*,\s*"jsonrpc"\s*:\s*"2\.0")'
 )
-"""How a message begins that tells its id before it becomes unreadable."""
+"""How a message begins if it shows its id before it becomes unreadable."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class ReadMessage(NamedTuple):
-    """What a message says all the same."""
+    """What can still be read of a message."""
 
     message: dict[str, Any]
-    """Empty if nothing can be made of it. Of one that is broken off, only its id."""
+    """Empty if nothing can be made of it; only its id if it is broken off."""
     fault: str
     """Why it is not JSON; empty if it is."""
     whole: bool = True

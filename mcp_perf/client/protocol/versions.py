@@ -82,7 +82,7 @@ def stream_headers(version: str, session: str, last_event: str = "") -> list[tup
 
 
 def initialize_params(version: str, capabilities: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the params of `initialize`; what is not declared is not asked of us."""
+    """Return the params of `initialize`; a server does not ask for what is not declared."""
     return {"protocolVersion": version, "capabilities": capabilities, "clientInfo": CLIENT_INFO}
 
 
