@@ -1,4 +1,4 @@
-"""Which addresses no connection is ever made to, and which are not the user's own network."""
+"""Which addresses mcp-perf never connects to, and which are outside the user's own network."""
 
 import ipaddress
 from functools import lru_cache
@@ -22,24 +22,25 @@ _NEVER: Final = {
         ("192.0.0.192/32", "where Oracle Cloud serves credentials"),
     )
 }
-"""Only a machine's own agent has business there; who can steer a load generator would read it."""
+"""Only a machine's own agent has business there; anybody who steers a load generator could read
+it."""
 
 
 @lru_cache(maxsize=256)  # some servers take one call on each connection
 def never(address: str) -> str:
-    """Say why no connection is made to an address in figures; empty: it may be connected to."""
+    """Say why no connection is made to a numeric address; empty if one may be made."""
     read = _read(address)
     why = next((what for network, what in _NEVER.items() if read in network), "")
     return f"{address} is {why}: mcp-perf never connects to it" if why else ""
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an address in figures belongs to the internet, and so to somebody else."""
+    """Tell whether a numeric address belongs to the internet, and so to somebody else."""
     return _read(address).is_global
 
 
 def _read(address: str) -> Address:
-    """Read an address; of one that wraps an IPv4 address, that address."""
+    """Read an address; if it wraps an IPv4 address, return that one."""
     read = ipaddress.ip_address(address)
     if isinstance(read, ipaddress.IPv4Address):
         return read

@@ -1,6 +1,7 @@
 """The memory that replies take while they come in: all connections of a process together.
 
-One reply may have 64 MiB, and a thousand users a thousand of them. Small replies are not counted.
+One reply may have 64 MiB, and a thousand users may get a thousand of them. Small replies are not
+counted.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Final
 from mcp_perf.client.errors import NO_ROOM, NoRoom
 
 SMALL: Final = 1024 * 1024
-"""Of each reply, this is not counted; what is more is counted in steps of it."""
+"""This much of each reply is not counted; the rest is counted in steps of this size."""
 MOST: Final = 128 * 1024 * 1024
 
 
@@ -25,7 +26,7 @@ OF_PROCESS: Final = Budget()
 
 
 class Portion:
-    """What one connection holds of it; given back when the connection is gone, at the latest."""
+    """What one connection holds of it; given back at the latest when the connection is gone."""
 
     __slots__ = ("_budget", "held")
 
@@ -34,7 +35,7 @@ class Portion:
         self.held = 0
 
     def hold(self, size: int) -> None:
-        """Hold so many bytes instead of what was held. Raises NoRoom; then nothing is held."""
+        """Hold `size` bytes instead of what was held. Raises NoRoom; then nothing is held."""
         budget = self._budget
         budget.held -= self.held
         self.held = 0

@@ -1,7 +1,7 @@
 """One connection to one origin: the only place where HTTP is written to a socket and read from it.
 
-It uses the standard library's `socket`, so that it is plain and blocking in a test and cooperative
-in a process that gevent has patched.
+It uses the standard library's `socket`: it is plain and blocking in a test, and cooperative in a
+process that gevent has patched.
 """
 
 import _socket
@@ -27,8 +27,8 @@ _FRESH_NS: Final = 1_000_000
 """A connection that was used within the last millisecond has not been closed as idle; a look at it
 is a system call, and would cost every call of a busy user a tenth of its CPU."""
 _DRAIN_S: Final = 0.05
-"""How long the end of a stream, whose reply has arrived, is waited for before the connection is
-given up: servers send it at once."""
+"""How long to wait for the end of a stream whose reply has arrived before the connection is given
+up: servers send it at once."""
 
 _BYTES_ACKED: Final = 120
 """Offset of `tcpi_bytes_acked` in Linux's `struct tcp_info` (include/uapi/linux/tcp.h)."""
@@ -37,7 +37,7 @@ Unpatched = _socket.socket
 
 
 class _Unread(ReadError):  # noqa: N818 -- it is sent again
-    """The server closed the connection before it can have read the request."""
+    """The server closed the connection before it could read the request."""
 
 
 @dataclass(eq=False, slots=True)
@@ -48,7 +48,7 @@ class Connection:
     clock: Clock = time.perf_counter_ns
     waits: WaitFactory | None = None
     unasked: Callable[[bytes], None] = ignore
-    """Gets what came after a reply without being asked for."""
+    """Gets what came unasked after a reply."""
     reader: ResponseReader = field(default_factory=ResponseReader)
     opened: int = 0
     """How many times."""
@@ -60,7 +60,7 @@ class Connection:
     _wait: Wait | None = None
     _request: bytes = b""
     _sent: int = 0
-    """Bytes sent on this socket, with the last request."""
+    """Bytes sent on this socket, including the last request."""
 
     def exchange(
         self,
@@ -72,9 +72,9 @@ class Connection:
     ) -> Reply:
         """Send one request and wait for its reply; the reply reports every failure.
 
-        Of an event stream, the reply is the first event that `is_answer` accepts; without
+        The reply of an event stream is the first event that `is_answer` accepts; without
         `is_answer`, all of its data. The clock of the call runs from the send to the answer. With
-        `keep`, the caller reads on: also after a reply that does not come in time.
+        `keep`, the caller reads on, even if the reply does not come in time.
         """
         clock = self.clock
         reply = Reply(clock())
@@ -111,7 +111,7 @@ class Connection:
         return reply
 
     def read_on(self, deadline_ns: int, is_answer: Callable[[bytes], bool]) -> None:
-        """Read on where an exchange ran out of time. Raises TargetError, and closes then."""
+        """Read on after an exchange ran out of time. Closes before it raises TargetError."""
         try:
             if self._read_head(deadline_ns).streaming:
                 while (event := self.next_event(deadline_ns)) is not None:
@@ -128,7 +128,7 @@ class Connection:
             self._open(timeout_s)
 
     def has_ended(self, within_s: float) -> bool:
-        """Tell whether the last reply has ended; wait for the rest of its stream so long."""
+        """Tell whether the last reply has ended; wait this long for the rest of its stream."""
         deadline_ns = self.clock() + int((within_s or _DRAIN_S) * 1e9)
         try:
             while self.reader.state in states.UNDER_WAY and (within_s or self._peek() is not None):
@@ -142,11 +142,11 @@ class Connection:
         return self.reader.state not in states.UNDER_WAY
 
     def send(self, request: bytes, timeout_s: float, now_ns: int) -> None:
-        """Write one request, on a new connection where the old one has gone idle.
+        """Write one request, on a new connection if the old one was closed as idle.
 
-        A request is sent again only when nothing of it can have been processed: our kernel took
-        none of it, or the server's acknowledged none of it (see `receive`).
-        Raises ConnectError, SendError and CallTimeout.
+        A request is sent again only if no part of it can have been processed: our kernel took none
+        of it, or the server's kernel acknowledged none of it (see `receive`). Raises ConnectError,
+        SendError and CallTimeout.
         """
         reused = self._socket is not None
         fresh = now_ns - self.used_ns < _FRESH_NS and self.reader.state is states.IDLE
@@ -164,8 +164,8 @@ class Connection:
             self._write_rest(request[taken:])
 
     def receive(self, deadline_ns: int) -> ResponseReader:
-        """Read until the response is whole, or until its first events when it is a stream."""
-        # Where this call has opened the connection, that took of its time.
+        """Read until the response is whole, or until its first events if it is a stream."""
+        # If this call opened the connection, that took some of its time.
         first = self._sent > len(self._request)
         try:
             self._read(deadline_ns, first=first)
@@ -222,14 +222,14 @@ class Connection:
         self.reader.happened(states.OPEN)
 
     def _is_stale(self) -> bool:
-        """Tell whether the idle connection has been closed, or speaks without being asked."""
+        """Tell whether the server has closed the idle connection, or has sent something unasked."""
         said = self._peek()
         if said and b'"jsonrpc"' in said:
             self.unasked(said.rpartition(b"\r\n\r\n")[2])
         return said is not None
 
     def _peek(self) -> bytes | None:
-        """Return what has come and is not read, nothing of a closed connection; None: it idles."""
+        """Return what came and is unread: empty if the connection is closed, None if it is idle."""
         if self._probe is None:
             return b""
         try:
@@ -240,7 +240,7 @@ class Connection:
             return b""
 
     def _sent_at_once(self, request: bytes, timeout_s: float, now_ns: int) -> bool:
-        """Write to a connection that is in use, by one system call; False where more is needed."""
+        """Write to a connection in use by one system call; False if more is needed."""
         reader, probe = self.reader, self._probe
         if (
             self._wait is None
@@ -304,14 +304,14 @@ class Connection:
         self.reader.events = []
 
     def _read(self, deadline_ns: int, *, first: bool = False) -> None:
-        """Read once. A timeout leaves the connection open; whatever else is raised closes it."""
+        """Read once. A timeout leaves the connection open; any other exception closes it."""
         reader, probe, wait = self.reader, self._probe, self._wait
         try:
             if first and wait is not None and probe is not None:
                 wait(deadline_ns)
                 try:
                     data = probe.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
-                except BlockingIOError:  # epoll wakes who waits for nothing, at times
+                except BlockingIOError:  # epoll sometimes wakes without data
                     data = self._receive(deadline_ns, first=False)
             else:
                 data = self._receive(deadline_ns, first=first)
@@ -322,14 +322,14 @@ class Connection:
         except TimeoutError as error:
             raise CallTimeout(_timeout_text(reader)) from error
         except OSError as error:
-            # Never sent again: a reset may come of a server that has read the request.
+            # Never sent again: a reset may come from a server that has read the request.
             self.close()
             said = f"the connection broke while reading: {error}{wanted(error)}"
             raise ReadError(said) from error
         except BaseException as error:
             unread = isinstance(error, ReadError) and self._is_unread()
-            # Also when the caller is stopped from outside: what follows on this connection
-            # would be taken for the answer of the next call.
+            # Also if the caller is stopped from outside: what follows on this connection would be
+            # mistaken for the answer to the next call.
             self.close()
             if unread:
                 raise _Unread(str(error)) from error
@@ -350,11 +350,11 @@ class Connection:
         self._sent += len(request)
 
     def _is_unread(self) -> bool:
-        """Tell whether a request that got an end instead of a reply has reached nobody.
+        """Tell whether a request that got the connection's end instead of a reply reached nobody.
 
-        A server that had closed the connection before the request came acknowledges nothing of it.
-        One that read it acknowledges it with its end at the latest. Only Linux tells. Of a reset
-        nothing can be told: it comes as well from a server that has read the request, before the
+        A server that had closed the connection before the request came acknowledges no part of it.
+        A server that read it acknowledges it at the latest with its end. Only Linux shows this. A
+        reset shows nothing: it may also come from a server that has read the request, before the
         request is acknowledged.
         """
         before = self._sent - len(self._request)
@@ -367,7 +367,7 @@ class Connection:
         return False
 
     def _end(self) -> None:
-        """Close a connection whose response is whole, where it is of no use any more."""
+        """Close a connection whose response is whole if it is of no further use."""
         if self.reader.state in (states.ENDED, states.STRAY):
             if self.reader.unasked:
                 self.unasked(self.reader.unasked)

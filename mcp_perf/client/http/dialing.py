@@ -1,4 +1,4 @@
-"""How a connection is opened, and how what comes on it is waited for."""
+"""How a connection is opened, and how to wait for what comes on it."""
 
 import re
 import socket
@@ -14,7 +14,7 @@ from mcp_perf.client.http.http1 import encode_headers
 
 _MOST_BYTES: Final = 16 * 1024
 _OPENED: Final = re.compile(rb"HTTP/1\.[01] 2\d\d\b.*?\r\n\r\n", re.DOTALL)
-"""What a proxy answers that has opened a tunnel."""
+"""The answer of a proxy that has opened a tunnel."""
 
 Clock = Callable[[], int]
 
@@ -23,13 +23,13 @@ class Wait(Protocol):
     """A way to wait for the first byte of a reply that is cheaper than the socket's own."""
 
     def __call__(self, deadline_ns: int) -> None:
-        """Return when the descriptor is readable. Raises TimeoutError when the clock is there."""
+        """Return when the descriptor is readable. Raises TimeoutError at the deadline."""
 
     def close(self) -> None: ...
 
 
 WaitFactory = Callable[[int], Wait]
-"""From a file descriptor; the load generator hands in one that fits its event loop."""
+"""Makes one for a file descriptor; the load generator passes a factory for its event loop."""
 
 
 def dial(origin: Origin, timeout_s: float) -> socket.socket:
@@ -56,13 +56,13 @@ def dial(origin: Origin, timeout_s: float) -> socket.socket:
 
 
 Peer = tuple[int, tuple[Any, ...] | str]
-"""An address family, and an address in figures as sockets take it, or a file."""
+"""An address family, and a numeric address as sockets take it, or a file."""
 
 
 def look_up(host: str, port: int) -> list[Peer]:
     """Return the addresses of a host: the one place where names are resolved. Raises OSError.
 
-    In figures, an address needs no resolver: gevent's is a thread, and costs 80 µs.
+    A numeric address needs no resolver: gevent's is a thread, and costs 80 µs.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -74,7 +74,7 @@ def look_up(host: str, port: int) -> list[Peer]:
 
 
 def _looked_at(origin: Origin) -> Iterator[Peer]:
-    """Yield the addresses of an origin. Raises ConnectError at one that gets no connection."""
+    """Yield the addresses of an origin. Raises ConnectError at one that may not be connected to."""
     for family, where in look_up(origin.host, origin.port):
         if why := addresses.never(where[0]):
             raise ConnectError(f"{origin.address}: {why}")
@@ -88,7 +88,7 @@ def _looked_at(origin: Origin) -> Iterator[Peer]:
 
 
 def _peers(origin: Origin) -> Iterator[Peer]:
-    """Yield where to connect to. A proxy is asked for no address that would get no connection."""
+    """Yield where to connect to. A proxy is never asked for an address that is forbidden here."""
     if origin.socket:
         return iter([(socket.AF_UNIX, origin.socket)])
     if origin.proxy is None:
@@ -102,7 +102,7 @@ def _peers(origin: Origin) -> Iterator[Peer]:
 
 
 def _connected(origin: Origin, timeout_s: float) -> socket.socket:
-    """Connect to the first address that answers; each is looked at before it is connected to."""
+    """Connect to the first address that answers; each is checked before."""
     last: OSError = OSError("the host has no address")
     for family, where in _peers(origin):
         made = socket.socket(family, socket.SOCK_STREAM)
@@ -121,7 +121,7 @@ def _connected(origin: Origin, timeout_s: float) -> socket.socket:
 
 
 def _ask_for_the_way(plain: socket.socket, origin: Origin, proxy: str, timeout_s: float) -> None:
-    """Have a proxy open a tunnel (RFC 9110, section 9.3.6). Raises ConnectError and OSError."""
+    """Ask a proxy to open a tunnel (RFC 9110, section 9.3.6). Raises ConnectError and OSError."""
     to = f"{origin.address}:443" if origin.port == 443 else origin.address
     login = [("Proxy-Authorization", origin.login)] if origin.login else []
     fields = encode_headers([("Host", to), ("User-Agent", USER_AGENT), *login])

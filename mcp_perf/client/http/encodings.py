@@ -6,27 +6,28 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 Unpack = Callable[[bytes, int], bytes]
-"""Takes a piece of a packed body, and how much may come of it. Returns what it holds; as much as
-that or more says that it held too much. Raises an error of its library."""
+"""Takes a piece of a packed body, and how many bytes it may unpack to. Returns the unpacked bytes;
+if there are that many or more, the piece held too much. Raises an error of its library."""
 
 _NO_CODINGS: Final = {
     *("", "identity", "none", "binary", "text", "chunked", "7bit", "8bit"),
     *("utf-8", "utf8", "ascii", "us-ascii", "iso-8859-1"),
 }
-"""What servers write there by mistake. Clients read the body as it is."""
+"""What servers write in this header by mistake. Clients read the body as it is."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 64
-"""What zstd unpacks at once, for it cannot be bounded: at most 128 KiB of each four bytes."""
+"""How much zstd unpacks at once, because its output cannot be bounded: four bytes may become 128
+KiB."""
 
 
 def codings(header: bytes) -> list[str]:
-    """Return how a body is packed, by its Content-Encoding, in the order in which it was done."""
+    """Return the codings of a body by its Content-Encoding, in the order they were applied."""
     names = [name.strip().lower() for name in header.decode("latin-1").split(",")]
     return [name for name in names if name not in _NO_CODINGS]
 
 
 def unpacker(names: Iterable[str]) -> Unpack | None:
-    """Return what unpacks a body, piece by piece; None if a coding of it cannot be read here.
+    """Return what unpacks a body, piece by piece; None if one of its codings cannot be read here.
 
     `br` and `zstd` are read if their libraries are installed.
     """
@@ -46,7 +47,7 @@ def unpacker(names: Iterable[str]) -> Unpack | None:
 
 
 def packed(encodings: Iterable[str]) -> list[str]:
-    """Return the remark on replies that came packed; none if none did."""
+    """Return a remark on replies that came packed; an empty list if none did."""
     names = ", ".join(sorted(encodings))
     told = f"replies came with Content-Encoding: {names}, which mcp-perf did not ask for"
     return [f"{told}; they were decoded"] if names else []
@@ -69,7 +70,7 @@ def _layer(name: str) -> Unpack | None:
 
 
 class _Gzipped:
-    """Unpacks gzip, of which several may follow each other (RFC 1952, section 2.2)."""
+    """Unpacks gzip, also several members in a row (RFC 1952, section 2.2)."""
 
     def __init__(self) -> None:
         self._one = zlib.decompressobj(_GZIP)
@@ -83,7 +84,7 @@ class _Gzipped:
 
 
 class _Deflated:
-    """Unpacks deflate, which some servers send without the frame of zlib that belongs to it."""
+    """Unpacks deflate, which some servers send without the zlib frame around it."""
 
     def __init__(self) -> None:
         self._unpack: Unpack | None = None

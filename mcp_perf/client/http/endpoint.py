@@ -25,8 +25,8 @@ def secured(
 ) -> ssl.SSLContext:
     """Return how TLS is done: whom we trust, and the certificate and key that we show.
 
-    Each is a file; without one for the key, that of the certificate has it. Raises ValueError on a
-    file that cannot be used.
+    Each is a file; without a file for the key, the certificate's file contains it. Raises
+    ValueError on a file that cannot be used.
     """
     try:
         context = ssl.create_default_context(cafile=ca)
@@ -51,21 +51,21 @@ class Origin:
     port: int
     tls: ssl.SSLContext | None = None
     only_public: bool = False
-    """Whether nobody but a server named it: then it may not lead into the user's own network."""
+    """Whether only a server named it: then it may not lead into the user's own network."""
     called: str = ""
-    """What the server knows itself as, and a port if it has one; empty: as the address has it."""
+    """The server's own name, with a port if it has one; empty: as in the address."""
     proxy: "Origin | None" = None
-    """Who is asked for the way; nobody in between if there is none."""
+    """The proxy to connect through; None connects directly."""
     login: str = field(default="", repr=False)
-    """The Proxy-Authorization that the proxy gets, and nobody else."""
+    """The Proxy-Authorization, which only the proxy gets."""
     socket: str = ""
-    """The file of a Unix domain socket, which is connected to instead."""
+    """The file of a Unix domain socket to connect to instead."""
 
     @classmethod
     def of(
         cls, url: str, *, tls: Callable[[], ssl.SSLContext] = secured, called: str = ""
     ) -> "Origin":
-        """Read an origin off an address. Raises ValueError when it is not http or https."""
+        """Read an origin from an address. Raises ValueError if it is not http or https."""
         if strange := _STRANGE.search(url):
             hint = "percent-encode it (ł is %C5%82), or write xn--… in a host name"
             raise ValueError(
@@ -88,7 +88,7 @@ class Origin:
 
     @property
     def address(self) -> str:
-        """Where it is connected to, as messages say it."""
+        """Where connections go, as messages say it."""
         if self.socket:
             return self.socket
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -96,7 +96,7 @@ class Origin:
         return host if self.port == default else f"{host}:{self.port}"
 
     def same(self, url: str) -> bool:
-        """Tell whether an address is here, by what the server knows itself as."""
+        """Tell whether an address is on this origin, by the server's own name."""
         parts, own = urlsplit(url), urlsplit(f"{self.scheme}://{self.authority}")
         default = 443 if own.scheme == "https" else 80
         ours = own.scheme, own.hostname, own.port or default
@@ -108,14 +108,14 @@ class Endpoint:
     """Where the calls of an arm go, and what every request carries. Shared by all its users."""
 
     url: str
-    """As the server knows it."""
+    """With the server's own name."""
     origin: Origin
     target: str
     """The request target: path and query."""
     headers: tuple[tuple[str, str], ...] = ()
     timeout_s: float = DEFAULT_TIMEOUT_S
     personal: frozenset[str] = frozenset()
-    """The names, in lower case, of headers that each user has a value of its own for."""
+    """The names, in lower case, of headers whose value differs by user."""
     before: str = ""
     after: str = ""
     """What stands around the path of each request: a proxy's absolute form, and Host."""
@@ -132,11 +132,11 @@ class Endpoint:
         proxy: str = "",
         personal: Iterable[str] = (),
     ) -> "Endpoint":
-        """Read an endpoint off an address. Raises ValueError on a bad address or header.
+        """Read an endpoint from an address. Raises ValueError on a bad address or header.
 
-        `host` is what the server knows itself as, if the address has it by another name; `proxy`
-        is the address of a proxy, which gets the Proxy-Authorization among the headers; `personal`
-        are the names of headers whose values `for_user` brings.
+        `host` is the server's own name, if the address has another one; `proxy` is the address of a
+        proxy, which gets the Proxy-Authorization among the headers; `personal` are the names of
+        headers whose values `for_user` adds.
         """
         parts = urlsplit(url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -178,7 +178,7 @@ class Endpoint:
         return f"{method} {self.before}{target}{self.after}".encode("latin-1")
 
     def fields(self, headers: list[tuple[str, str]]) -> bytes:
-        """Encode the other headers, who we are among them; those of the arm win over them."""
+        """Encode the other headers, including who we are; the arm's headers win over them."""
         own = self.personal.union(name.lower() for name, _ in self.headers)
         if not any(name.lower() == "user-agent" for name, _ in headers):
             headers = [("User-Agent", USER_AGENT), *headers]
@@ -202,7 +202,7 @@ class Redirects:
         self.target = self.endpoint.target
 
     def follow(self, reader: ResponseReader) -> bool:
-        """Take note of a redirect. False when there is none that may be followed."""
+        """Take note of a redirect. False if there is none that may be followed."""
         if reader.status not in (307, 308):
             return False
         location = reader.header(b"location").decode("latin-1")
@@ -210,7 +210,7 @@ class Redirects:
             moved = urljoin(self.endpoint.url, location)
             elsewhere = not self.endpoint.origin.same(moved)
             parts = urlsplit(moved)
-        except ValueError:  # it is no address
+        except ValueError:  # it is not an address
             return False
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not location or elsewhere or target == self.target:

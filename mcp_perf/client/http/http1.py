@@ -1,7 +1,7 @@
 """HTTP/1.1 without I/O: request heads out, response bytes in.
 
-`ResponseReader` wraps llhttp (through httptools). One reader serves one connection: it is told
-when a request was sent, and then fed until it is `complete`.
+`ResponseReader` wraps llhttp (through httptools). One reader serves one connection: it notes when a
+request was sent (`happened`), and is then fed until it is `complete`.
 """
 
 import time
@@ -26,14 +26,15 @@ _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MOST_KNOWN: Final = 256
 _STREAM: Final = -1
 _OF_ONE_EVENT: Final = EventDecoder()
-"""Of a stream that was not decoded, for it was one event: without an id, and never resumed."""
+"""For a stream that was not decoded because it was one event: it has no id, and is never
+resumed."""
 _TRIES: Final = 16
-"""Responses of one connection whose heads are looked up in vain, before that is given up: where
-each head is another, as with a request's id in it, looking costs and brings nothing."""
+"""How many responses of one connection are looked up in vain before that stops: if every head
+differs, as with a request's id in it, looking costs time and finds nothing."""
 
 
 class _Head(NamedTuple):
-    """What llhttp read off a head: the same bytes mean the same again, on any connection."""
+    """What llhttp read from a head: the same bytes mean the same on any connection."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -47,7 +48,7 @@ _known: Final[dict[bytes, _Head]] = {}
 
 @dataclass(eq=False, slots=True)
 class ResponseReader:
-    """Read the responses of one connection, one after the other; see `states` for what it is at."""
+    """Reads the responses of one connection, one after the other; `states` lists its states."""
 
     limit: int = MAX_REPLY_BYTES
     event_names: Collection[bytes] = MESSAGES
@@ -60,21 +61,21 @@ class ResponseReader:
     chunks: list[bytes] = field(default_factory=list)
     events: list[bytes] = field(default_factory=list)
     unasked: bytes = b""
-    """The body of what followed the response without being asked for."""
+    """The body of what followed the response unasked."""
     encoding: str = ""
     """The Content-Encoding of a body that was packed unasked."""
     encodings: set[str] = field(default_factory=set)
-    """All that were unpacked; a reader that takes the place of this one goes on with it."""
+    """All that were unpacked; a reader that replaces this one goes on with the same set."""
     _unpack: Unpack | None = None
     _unpacked: int = 0
     _fault: ReadError | None = None
-    """Why the body cannot be read; the parser lets no error of ours through."""
+    """Why the body cannot be read; the parser does not let our errors through."""
     _portion: Portion = field(default_factory=Portion)
     _room: int = SMALL
     """How large the response may become before it has to hold more of the budget."""
     _decoder: EventDecoder | None = None
     _framed: bool = False
-    """Whether the head says where the body ends; else it ends with the connection."""
+    """Whether the head says where the body ends; otherwise it ends with the connection."""
     _tries: int = _TRIES
     _parser: Any = None
 
@@ -97,7 +98,7 @@ class ResponseReader:
         self._framed = False
 
     def let_go(self) -> None:
-        """Hold nothing more of what came: it was taken out."""
+        """Release what came, because the caller has taken it out."""
         self.chunks = []
         self._portion.hold(0)
         self._room = min(self.size + SMALL, self.limit)
@@ -169,7 +170,7 @@ class ResponseReader:
             raise self._fault
 
     def feed_eof(self) -> None:
-        """Take the end of the connection. Raises `ReadError` when a reply was still awaited."""
+        """Take the end of the connection. Raises `ReadError` if a reply was still awaited."""
         if self.state in (states.BODY, states.EVENTS) and not self._framed:
             self.happened(states.LAST)
         elif self.state in states.STARTED:
@@ -180,7 +181,7 @@ class ResponseReader:
 
     @property
     def packed(self) -> str:
-        """Say how the body is packed, where it is."""
+        """Say how the body is packed, if it is."""
         return f", Content-Encoding: {self.encoding}" if self.encoding else ""
 
     @property
@@ -200,7 +201,7 @@ class ResponseReader:
 
     @property
     def last_event(self) -> str:
-        """The id by which an event stream can be resumed; empty where there is none."""
+        """The id by which an event stream can be resumed; empty if there is none."""
         return "" if self._decoder is None else self._decoder.last_id.decode("latin-1")
 
     @property
@@ -211,12 +212,12 @@ class ResponseReader:
 
     @property
     def retry_after_s(self) -> float:
-        """How long the target asks to be left alone; 0 where it does not."""
+        """How long the target asks to be left alone; 0 if it does not."""
         return retry_after_s(self.header(b"retry-after"))
 
     @property
     def is_polled(self) -> bool:
-        """Whether the server said when to resume the stream: its end is then no accident."""
+        """Whether the server said when to resume the stream: then its end is intended."""
         return self._decoder is not None and self._decoder.retry_ms is not None
 
     def header(self, name: bytes) -> bytes:
@@ -227,7 +228,7 @@ class ResponseReader:
         return b""
 
     def redirected(self, request: bytes) -> str:
-        """Say where a request is sent instead; nothing if it is not."""
+        """Say where a request is redirected to; empty if it is not."""
         if self.status not in _REDIRECTS:
             return ""
         asked = request[: request.find(b" HTTP/1.1")].partition(b"?")[0].decode()
@@ -235,7 +236,7 @@ class ResponseReader:
         to = f"to {location}" if location else "without a Location header"
         return f"{asked} is redirected {to}"
 
-    # What httptools calls. Of what nobody asked for, nothing is taken in.
+    # What httptools calls. The head of an unasked message is ignored.
 
     def on_message_begin(self) -> None:
         self.state = states.NEXT[self.state][states.BEGIN]
@@ -290,7 +291,7 @@ class ResponseReader:
             return b""
         try:
             found = self._unpack(data, self.limit - self._unpacked + 1)
-        except Exception as error:  # noqa: BLE001 -- each library has its own
+        except Exception as error:  # noqa: BLE001 -- each library raises other errors
             fault = f"Content-Encoding {self.encoding}: the body cannot be decoded ({error})"
             self._fault = EncodingError(fault)
             return b""
@@ -305,7 +306,7 @@ class ResponseReader:
         return b"" if self._fault is not None else found
 
     def on_message_complete(self) -> None:
-        """Finish the response; an interim one (1xx) is only the overture."""
+        """Finish the response; after an interim one (1xx), another follows."""
         if self.state is states.STRAY:
             return
         if self.status < 200:
@@ -317,7 +318,7 @@ class ResponseReader:
 
 
 def check_header(name: str, value: str) -> None:
-    """Raise ValueError when a header could break out of its line or is not Latin-1."""
+    """Raise ValueError if a header could break out of its line or is not Latin-1."""
     text = name + value
     if not name or "\r" in text or "\n" in text or "\0" in text or ":" in name or " " in name:
         raise ValueError(f"header {name!r} holds a character that HTTP does not allow")
@@ -336,7 +337,7 @@ def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
 def retry_after_s(value: bytes, now_s: Callable[[], float] = time.time) -> float:
     """Return the seconds that Retry-After asks for (RFC 9110, section 10.2.3): a number, or a date.
 
-    A date that has passed, no header and what is neither ask for nothing. `now_s` is the time of
+    A date that has passed, a missing header and anything else count as 0. `now_s` is the time of
     day, because a date is one.
     """
     text = value.decode("latin-1").strip()

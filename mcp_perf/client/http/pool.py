@@ -13,16 +13,16 @@ from mcp_perf.client.http.states import EVENTS
 from mcp_perf.client.reply import ignore
 
 _PATIENCE_S: Final = 0.005
-"""How long the end of a stream is waited for, before the next call begins: most servers send it
-right after the reply. Once that was in vain, it is not waited for any more."""
+"""How long to wait for the end of a stream before the next call begins: most servers send it right
+after the reply. After one wait in vain, there are no more waits."""
 _MOST_LEFT: Final = 64
-"""Connections on which nothing but the end of a stream is awaited; of more, one is closed."""
+"""The most connections that only wait for the end of a stream; beyond that, one is closed."""
 
 
 class Pool:
-    """As many connections as there were exchanges at once; the last one that was used goes first.
+    """As many connections as there were exchanges at once; the last one used goes first.
 
-    No lock: taking and giving back are one step each, for threads as for greenlets.
+    It needs no lock: taking and giving back are one step each, for threads and for greenlets.
     """
 
     __slots__ = ("_another", "_patience_s", "connections", "free")
@@ -50,8 +50,8 @@ class Pool:
     def _other_than(self, last: Connection) -> Connection:
         """Return a connection whose last stream has ended.
 
-        A server may end a stream long after its reply. That belongs to no call: the next one takes
-        another connection, and this one is used again after its end.
+        A server may end a stream long after its reply. No call waits for that: the next one takes
+        another connection, and this one is used again after the stream's end.
         """
         if last.has_ended(self._patience_s):
             return last
@@ -60,7 +60,7 @@ class Pool:
             self.free.insert(0, last)
             try:
                 last = self.free.pop()
-            except IndexError:  # others have taken them meanwhile
+            except IndexError:  # others have taken them
                 return self._add()
             if last.has_ended(0.0):
                 return last

@@ -1,7 +1,7 @@
 """Server-sent events without I/O: bytes in, the data of message events out.
 
-After the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream", as far as MCP uses
-it: comments and unknown fields are skipped; a line ends with CR, LF or CRLF.
+It follows the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream", as far as MCP
+uses it: comments and unknown fields are skipped; a line ends with CR, LF or CRLF.
 """
 
 from collections.abc import Collection
@@ -10,16 +10,16 @@ from typing import Final
 
 MESSAGES: Final[Collection[bytes]] = (b"", b"message")
 _END: Final = b"\r\n0\r\n\r\n"
-"""Of the last chunk with data, and the chunk without any that ends a body."""
+"""The end of the last chunk with data, and the chunk without data that ends a body."""
 _FORMS: Final = ((b"event: message\ndata: ", b"\n\n"), (b"event: message\r\ndata: ", b"\r\n\r\n"))
-"""How servers write an event: TypeScript's SDK and ours, Python's."""
+"""How servers write an event: the TypeScript SDK and our systems, and the Python SDK."""
 
 
 def only_event(body: bytes) -> bytes | None:
     """Return the data of a chunked body (RFC 9112, section 7.1) that is one event in one chunk.
 
-    None if it is anything else, or is written in another way than most servers do: that is
-    decoded piece by piece.
+    None if it is anything else, or is not written as most servers write it: then it is decoded
+    piece by piece.
     """
     size, _, rest = body.partition(b"\r\n")
     event = rest.removesuffix(_END)
@@ -38,7 +38,7 @@ class EventDecoder:
 
     names: Collection[bytes] = MESSAGES
     last_id: bytes = b""
-    """Of the last whole event, where the stream can be resumed."""
+    """The id of the last whole event, from which the stream can be resumed."""
     retry_ms: int | None = None
     """How long to wait before resuming it, if the server said so."""
     _pieces: list[bytes] = field(default_factory=list)
@@ -56,7 +56,7 @@ class EventDecoder:
             if chunk[0] == 0x0A:
                 chunk = chunk[1:]
         if self._started and b"\n" not in chunk and b"\r" not in chunk:
-            # Joined only where a line ends: a long line in many pieces costs its length, once.
+            # Joined only when a line ends: a long line in many pieces is copied once.
             self._pieces.append(chunk)
             return []
         buffer = b"".join((*self._pieces, chunk)) if self._pieces else chunk

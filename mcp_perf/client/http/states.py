@@ -1,7 +1,7 @@
-"""The states of a connection, and what takes it from one to the next. All of it stands here.
+"""The states of a connection, and what takes it from one to the next, all in one place.
 
 A `ResponseReader` has the state, because bytes decide most of it; the `Connection` tells it what
-happens to the socket. Nothing else does, so a request cannot go out where none may.
+happens to the socket. Nothing else changes it, so a request cannot go out when none may.
 """
 
 from typing import Final
