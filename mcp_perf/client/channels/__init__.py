@@ -1,1 +1,1 @@
-"""Transports on which all messages go one way: stdio, HTTP+SSE, in memory."""
+"""Transports that carry all messages on one channel: stdio, HTTP+SSE, in memory."""

@@ -1,7 +1,7 @@
 """Targets within this process: Python functions, and MCP servers through memory streams.
 
-What is measured is the cost of the code itself; it shares a core with the load generator. Whatever
-is asynchronous runs on the one event loop behind a `Bridge`, which is handed in.
+What is measured is the cost of the code itself; it shares a core with the load generator.
+Everything asynchronous runs on the one event loop behind a `Bridge`, which the caller passes in.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from mcp_perf.client.reply import TIMEOUT, TOOL_ERROR, Reply
 
 _STOP_S: Final = 2.0
 _RAISED: Final = (Exception, SystemExit, asyncio.CancelledError)
-"""What a function may end by. We stop a user by other exceptions, and never by these."""
+"""What a function may raise. We stop a user by other exceptions, never by these."""
 
 
 class Bridge(Protocol):
-    """The way into the process's event loop from outside of it."""
+    """The way into the process's event loop from outside it."""
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a coroutine function on the loop; return its result, or raise what it raises."""
@@ -49,7 +49,7 @@ class Code:
 
 
 def find(name: str) -> Any:
-    """Import an object. Raises ConnectError, also with what its module raises."""
+    """Import an object. Raises ConnectError, also if its module raises anything."""
     module, _, path = name.partition(":")
     try:
         found = importlib.import_module(module)
@@ -92,7 +92,7 @@ class PythonClient:
     ) -> Reply:
         """Call a function; what it returns is the body, as JSON. Raising is a `tool_error`.
 
-        What it returns to be awaited is awaited, and cancelled when the time is used up. A plain
+        An awaitable that it returns is awaited, and cancelled when the time is used up. A plain
         function cannot be stopped: one that took too long is a `timeout` when it returns.
         """
         timeout = self.code.timeout_s if timeout_s is None else timeout_s
@@ -121,7 +121,7 @@ class PythonClient:
 
 
 class _OutOfTime(Exception):  # noqa: N818 -- the time is over, nothing erred
-    """A coroutine was cancelled by us; one may raise TimeoutError by itself."""
+    """We cancelled a coroutine; a TimeoutError may also be the coroutine's own."""
 
 
 async def _bounded(awaitable: Awaitable[Any], timeout_s: float) -> Any:
@@ -151,7 +151,7 @@ class MemoryChannel(Channel):
         self._link: _Link | None = None
 
     def open(self, receive: Receive, ended: Ended) -> None:
-        """Start to serve. Raises ConnectError when the object is no MCP server."""
+        """Start to serve. Raises ConnectError if the object is not an MCP server."""
         self.close()
         low_level = low_level_server(self._server)
         if low_level is None:
@@ -172,7 +172,7 @@ class MemoryChannel(Channel):
 
 
 def low_level_server(server: Any) -> Any:
-    """Return the SDK's server inside of an MCPServer or a FastMCP; None where there is none."""
+    """Return the SDK's server inside an MCPServer or a FastMCP; None if there is none."""
     for name in ("_lowlevel_server", "_mcp_server"):
         server = getattr(server, name, server)
     ours = callable(getattr(server, "create_initialization_options", None))
@@ -183,7 +183,7 @@ class _Link:
     """The streams of one session, on the event loop. Their messages are the SDK's objects."""
 
     def __init__(self, server: Any, low_level: Any, receive: Receive, ended: Ended) -> None:
-        # Late: only who uses this transport pays for importing the SDK.
+        # Imported late: only users of this transport pay for the SDK.
         from mcp.shared._context_streams import create_context_streams  # noqa: PLC0415
         from mcp.shared.message import SessionMessage  # noqa: PLC0415
         from mcp_types import jsonrpc_message_adapter  # noqa: PLC0415
@@ -238,20 +238,20 @@ class _Link:
 
 
 def _lifespan(server: Any) -> AbstractAsyncContextManager[Any]:
-    """Return what a FastMCP wants to be within while it serves."""
+    """Return the context that a FastMCP has to be in while it serves."""
     manager = getattr(server, "_lifespan_manager", contextlib.nullcontext)
     entered: AbstractAsyncContextManager[Any] = manager()
     return entered
 
 
 def _as_json(value: Any) -> Any:
-    """Encode what msgspec does not know: a pydantic model by its fields, else by its text."""
+    """Encode what msgspec does not know: a pydantic model as its fields, anything else as text."""
     dump = getattr(value, "model_dump", None)
     return dump(mode="json") if callable(dump) else str(value)
 
 
 def _words(error: BaseException) -> str:
-    """Say an exception in one line; of a group, the first that is in it."""
+    """Describe an exception in one line; for a group, the first one in it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     text = " ".join(str(error).split())[:300]

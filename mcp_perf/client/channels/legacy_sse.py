@@ -33,9 +33,9 @@ _UP: Final = [
 
 
 class SseChannel(Channel):
-    """One stream and one connection for POSTs; both of one user."""
+    """One stream and one connection for POSTs; both belong to one user."""
 
-    probes = False  # 2026-07-28 knows no such transport
+    probes = False  # 2026-07-28 does not have this transport
     starting = ""
 
     def __init__(
@@ -70,7 +70,7 @@ class SseChannel(Channel):
 
     def send(self, message: bytes, timeout_s: float) -> None:
         """POST one message. Raises SendError, RefusedError, SessionGone and CallTimeout."""
-        head = self._head  # of now: what waits here is for this session, not for the next one
+        head = self._head  # read now: what waits here is for this session, not for the next
         with self._posting:
             reply = self._posts.exchange(with_body(head, message), timeout_s)
         if reply.outcome == TIMEOUT:
@@ -125,7 +125,7 @@ class SseChannel(Channel):
         return event
 
     def _post_head(self, event: bytes) -> bytes:
-        """Encode what every POST begins with; it may go to the stream's own origin only."""
+        """Encode the beginning of every POST; it may only go to the stream's own origin."""
         try:
             where = urljoin(self.endpoint.url, event.decode("utf-8", "replace").strip())
             own = self.endpoint.origin.same(where)

@@ -1,8 +1,8 @@
-"""A server's process with all that it starts: one process group, which never outlives us.
+"""A server's process and everything it starts: one process group, which never outlives us.
 
-The group is stopped as the specification has it for stdio: standard input is closed, then SIGTERM,
-then SIGKILL. A guard, one small process beside this one, does the same for every group that is left
-when this process ends in whatever way.
+The group is stopped as the specification says for stdio: standard input is closed, then SIGTERM,
+then SIGKILL. A guard, one small separate process, does the same for every group that is left when
+this process ends, however it ends.
 """
 
 import contextlib
@@ -74,9 +74,9 @@ class ProcessGroup:
         return [_named(pid) for pid in psutil.pids() if self._began(pid)]
 
     def _began(self, pid: int) -> bool:
-        """Tell whether a process lives that the leader began: by its group, session or streams.
+        """Tell whether a process lives that the leader started, by its group, session or streams.
 
-        On Linux, one in another session is found by the streams that it has from the leader.
+        On Linux, a process in another session is found by the streams that it got from the leader.
         """
         with contextlib.suppress(OSError, psutil.Error):
             found = self.pid in (os.getpgid(pid), os.getsid(pid))
@@ -91,15 +91,15 @@ class ProcessGroup:
     def stop(self) -> None:
         """End the group, whose standard input has been closed. Nothing of it is left then.
 
-        Unless we may not signal it (`sudo`): it is left to itself. When this is interrupted, the
-        group is killed at once.
+        A group that we may not signal (`sudo`) is left alone. If this is interrupted, the group is
+        killed at once.
         """
         try:
             self._wait()
             self.left = self.left or self.left_behind()
             if self._signal(signal.SIGTERM) and not self._gone_within(GRACE_S):
                 self._signal(signal.SIGKILL)
-                self._gone_within(GRACE_S)  # at once; it bounds the wait for a kernel in trouble
+                self._gone_within(GRACE_S)  # at once; the limit is for a kernel in trouble
         except BaseException:
             self._signal(signal.SIGKILL)
             raise
@@ -122,7 +122,7 @@ class ProcessGroup:
         return False
 
     def _is_member(self, pid: int) -> bool:
-        """Tell whether a process lives in the group; one that is only not reaped does not.
+        """Tell whether a process lives in the group; one that only was not reaped does not.
 
         In a container nobody may ever reap what the leader left.
         """
@@ -131,7 +131,7 @@ class ProcessGroup:
         return False
 
     def _signal(self, number: int) -> bool:
-        """Signal the group; tell whether there is anybody in it."""
+        """Signal the group; tell whether anybody is in it."""
         self._process.poll()
         try:
             os.killpg(self.pid, number)
@@ -152,7 +152,7 @@ def _named(pid: int) -> str:
 
 
 class _Guard:
-    """Our end of the pipe to the guard; when the last holder of it dies, the guard acts."""
+    """Our end of the pipe to the guard; when its last holder dies, the guard acts."""
 
     def __init__(self) -> None:
         self._pipe = -1

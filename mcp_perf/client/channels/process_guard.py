@@ -1,7 +1,7 @@
-"""The guard of process groups: a program of its own, which the client starts and talks to.
+"""The guard of process groups: a separate program, which the client starts and talks to.
 
-Its standard input says which groups live: `+PGID` or `-PGID`, one a line. It ends when whoever
-holds the other end is gone, and then so do the groups that are left.
+Its standard input says which groups live: `+PGID` or `-PGID`, one a line. When nobody holds the
+other end any more, it ends the groups that are left, and then itself.
 """
 
 import os
@@ -15,8 +15,8 @@ _POLL_S: Final = 0.02
 
 
 def main() -> None:
-    """Keep the list until its end; then end what is on it."""
-    os.setsid()  # what kills its parent's group or terminal shall not kill it
+    """Keep the list until the input ends; then end what is on it."""
+    os.setsid()  # what kills its parent's group or terminal must not kill it
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: set[int] = set()
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def end(groups: set[int]) -> None:
-    """Ask the groups to end, and kill those that have not in time."""
+    """Ask the groups to end, and kill those that have not ended in time."""
     deadline = time.monotonic() + _GRACE_S
     left = {group for group in groups if sent(group, signal.SIGTERM)}
     while left and time.monotonic() < deadline:

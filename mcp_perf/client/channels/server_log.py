@@ -15,14 +15,14 @@ class Log:
     """What the servers of an arm write, in one file of bounded size."""
 
     path: Path | None
-    """Made with the first line; None keeps nothing."""
+    """Created with the first line; None keeps nothing."""
     clean: Callable[[str], str] = str
     """Takes out secrets."""
     left: int = MAX_LOG_BYTES
-    """Of what may be written."""
+    """How many bytes may still be written."""
 
     def write(self, lines: str) -> None:
-        """Append what still fits; a disk that takes nothing does not disturb the load."""
+        """Append what still fits; a disk that fails does not disturb the load."""
         if self.path is None or self.left <= 0:
             return
         kept = self.clean(lines).encode("utf-8", "replace")[: self.left]
@@ -36,7 +36,7 @@ class Log:
 
 @dataclass(eq=False)
 class ErrorLines:
-    """One process's standard error, handed to a log by whole lines: a part may be of a secret."""
+    """One process's standard error, handed to a log in whole lines: a part could cut a secret."""
 
     log: Log
     last: str = ""
@@ -61,7 +61,7 @@ class ErrorLines:
 
 
 def _text(line: bytes) -> str:
-    """Decode a line; a very long one ends at `…`, by which a secret that it cuts is known."""
+    """Decode a line; a very long one ends with `…`, which marks a secret that it cuts."""
     if len(line) <= MAX_LINE_BYTES:
         return line.decode("utf-8", "replace")
     return line[:MAX_LINE_BYTES].decode("utf-8", "ignore") + "…"

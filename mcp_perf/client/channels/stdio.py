@@ -21,7 +21,7 @@ INHERITED: Final = (
     *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ"),
     "USER",
 )
-"""All that a server gets of our environment, so that none of our secrets does."""
+"""All that a server gets from our environment, so it gets none of our secrets."""
 _RECEIVE_BYTES: Final = 65536
 _MOST_NAMED: Final = 3
 _END_S: Final = 1.0
@@ -35,15 +35,15 @@ class Command:
     argv: tuple[str, ...]
     cwd: str = "."
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Beside what is `INHERITED`."""
+    """In addition to what is `INHERITED`."""
     timeout_s: float = DEFAULT_TIMEOUT_S
     start_timeout_s: float = 60.0
     """How long the first answer may take: many servers fetch what they need when they start."""
     log: Log = field(default_factory=lambda: Log(None))
     pids: set[int] = field(default_factory=set, compare=False)
-    """The processes that this process has started by it and not stopped."""
+    """The processes that we have started with it and not stopped."""
     left: list[str] = field(default_factory=list, compare=False)
-    """The first processes that one of these left behind when it ended."""
+    """What the first of them to leave processes behind left when it ended."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -54,8 +54,8 @@ class Command:
 class StdioChannel:
     """One process at a time, and its three streams.
 
-    These are sockets, as with any host on Node: waiting for one is cooperative in a process that
-    gevent has patched, and waiting for a pipe is not.
+    The streams are sockets, as with any host on Node: in a process that gevent has patched, waiting
+    for a socket is cooperative, and waiting for a pipe is not.
     """
 
     probes = True
@@ -86,11 +86,11 @@ class StdioChannel:
                 self._remarks.append(_behind(running.group.left))
 
     def remarks(self) -> list[str]:
-        """Tell what was left behind; one channel of an arm does, of the first that was."""
+        """Report what was left behind; of all channels of an arm, only the first to see it does."""
         return self._remarks
 
     def last_line(self) -> str:
-        """Return the end of what the process that runs wrote to its standard error."""
+        """Return the last line that the running process wrote to its standard error."""
         running = self._running
         said = "" if running is None else running.said.last
         return beginning(said.encode("utf-8", "replace"), 300)
@@ -123,7 +123,7 @@ class _Running:
         pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
             for _ in range(3):
-                pairs.append(socket.socketpair())  # noqa: PERF401 -- those made are closed below
+                pairs.append(socket.socketpair())  # noqa: PERF401 -- pairs made are closed below
             streams = [theirs.fileno() for _, theirs in pairs]
             self.group = ProcessGroup(
                 command.argv, cwd=command.cwd, env=command.environment, streams=streams
@@ -140,7 +140,7 @@ class _Running:
         return [ours for ours, _ in pairs]
 
     def send(self, line: bytes, timeout_s: float) -> None:
-        """Write; a line is never mixed with another one's."""
+        """Write a line; it is never mixed with another caller's."""
         with self._writing:
             try:
                 if self._input.gettimeout() != timeout_s:
@@ -167,7 +167,7 @@ class _Running:
     def _shut(self) -> None:
         for end in (self._output, self._errors):
             with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)  # wakes its reader, who reads what has come before
+                end.shutdown(socket.SHUT_RDWR)  # wakes its reader, which still reads what came
 
     def _hang_up(self) -> None:
         self._shut()
@@ -188,19 +188,19 @@ class _Running:
         except ReadError as error:
             reason = str(error)
         except OSError:
-            pass  # the end, as well
+            pass  # this is the end, too
         finally:
             if self._stopping:
                 reason = "the server was stopped"
             self._ended(reason or self._words(""))
 
     def _watch(self) -> None:
-        """Take the end of the process for that of its output: what it left may hold that open."""
+        """End the output with the process: what the process left behind may hold it open."""
         self.group.wait()
         self._shut()
 
     def _drain(self) -> None:
-        """Keep the standard error flowing: a server that cannot write there stands still."""
+        """Keep the standard error flowing: a server that cannot write there hangs."""
         with contextlib.suppress(OSError):
             while data := self._errors.recv(_RECEIVE_BYTES):
                 self.said.feed(data)
