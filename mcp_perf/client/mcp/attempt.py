@@ -1,7 +1,7 @@
-"""A call from its first byte to its class, with all that belongs to it alone.
+"""A call from its first byte to its class, with everything that belongs to it alone.
 
-A client has no state of a call. So calls can go on at once in one session, and nothing of one can
-be taken for a part of another.
+A client keeps no state of a call. So one session can carry several calls at once, and no part of
+one call can be mistaken for a part of another.
 """
 
 from dataclasses import dataclass, replace
@@ -35,51 +35,51 @@ class Caller(Protocol):
 
 
 class Client(Caller, Protocol):
-    """A client, over whatever transport."""
+    """A client, over any transport."""
 
     def send(self, attempt: Any, timeout_s: float, added: dict[str, Any] = NOTHING) -> Reply:
         """Send a call once, under a new id, with `added` besides its params; judge the reply."""
 
     def begin(self) -> None:
-        """Open a connection, and the session where there is none. Raises TargetError."""
+        """Open a connection, and the session if there is none. Raises TargetError."""
 
     def drop(self) -> None:
-        """Leave the session without a goodbye, where the transport lets it live on."""
+        """Leave the session without a goodbye, if the transport lets it live on."""
 
     def leave(self) -> None:
-        """Close the session. Raises TargetError where the server does not let it go."""
+        """Close the session. Raises TargetError if the server does not let it go."""
 
 
 @dataclass(eq=False, slots=True)
 class CallAttempt:
-    """One call, with all its repetitions: to the one who waits they are one."""
+    """One call with all its repetitions, which are one call to whoever waits for it."""
 
     client: Client
     call: PreparedCall
     arguments: Arguments
     timeout_s: float
     connection: Any = None
-    """Over HTTP, the call's own as long as it lasts; a channel carries all calls."""
+    """Over HTTP, only this call uses it while it lasts; a channel carries all calls."""
     keep: bool = False
     """Whether a reply that does not come in time leaves the connection open."""
     request_id: int = 0
-    """Of the request that was sent last."""
+    """The id of the last request."""
     token: int = 0
-    """What its progress is told by: the id of the request that asked for it."""
+    """The token of its progress: the id of the request that asked for it."""
     heard: Heard | None = None
     task: TaskState | None = None
-    """What the call has become, if the server answered by a task."""
+    """The task that the call has become, if the server answered with one."""
 
     @property
     def answers(self) -> Responder:
         return self.call.answers or self.client.terms.answers
 
     def sent(self) -> Reply:
-        """Send the call, and do what its transport has for a reply that is no answer."""
+        """Send the call, and do what its transport prescribes for a reply that is not an answer."""
         return self.client.send(self, self.timeout_s)
 
     def again(self, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:
-        """Repeat the call within what is left of its time; it has begun with the first reply."""
+        """Repeat the call within what is left of its time, which began with the first reply."""
         left_s = self.client.terms.left_s(first.start_ns, self.timeout_s)
         return joined(first, self.client.send(self, left_s, added))
 
@@ -97,7 +97,7 @@ class CallAttempt:
         return reply
 
     def settle(self, reply: Reply) -> Reply:
-        """Do what a result asks for that is not the last: give input, follow a task to its end."""
+        """Do what a result asks for if it is not the last: give input, follow a task to its end."""
         if jsonrpc.wants_input(reply):
             reply = self.give_input(reply)
         if self.call.task_ttl_ms and tasks.is_task(reply, modern=self.client.terms.modern):
@@ -168,7 +168,7 @@ class CallAttempt:
         self._about(tasks.CANCEL, Reply(terms.clock()))
 
     def await_progress(self, request_id: int) -> None:
-        """Hear the progress that a request asks for from now on, by its id."""
+        """From now on, hear the progress that a request asks for, by its id."""
         in_progress = self.client.terms.in_progress
         in_progress.pop(self.token, None)
         self.token = request_id
@@ -186,7 +186,7 @@ class CallAttempt:
 
 
 def no_session(start_ns: int, error: TargetError, end_ns: int) -> Reply:
-    """Return how a call ends for which no session could be opened."""
+    """Return the reply of a call whose session could not be opened."""
     reply = error.fail(Reply(start_ns), f"{NO_SESSION}: {error}")
     reply.end_ns = end_ns
     return reply

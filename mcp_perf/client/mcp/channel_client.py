@@ -1,7 +1,7 @@
 """The MCP client over a channel that carries all messages: stdio, HTTP+SSE, memory streams.
 
-It has the face of `HttpClient`, for both eras, and may be shared by several users. A failed call is
-a `Reply`; only opening a session raises (`TargetError`).
+It has the interface of `HttpClient`, for both eras, and several users may share it. A failed call
+is a `Reply`; only opening a session raises (`TargetError`).
 """
 
 import contextlib
@@ -38,7 +38,7 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop, ignore
 
 SIGN_S: Final = 5.0
-"""How often is said that a server is still starting."""
+"""How often the client says that a server is still starting."""
 _CANCEL_S: Final = 1.0
 
 
@@ -69,21 +69,21 @@ class SessionClient:
         self.listening = Listening(self, self)
         self._ids = ids
         self._last: CallAttempt | None = None
-        """The call that began last: what a server asks on a channel names none."""
+        """The call that began last: what a server asks on a channel does not name its call."""
         self._conversation = Conversation(self._respond, self.terms.strays)
         self._conversation.end("the session is not open")
         self._subscriptions: list[str] = []
         self._opening = threading.RLock()
-        """Held by who opens the session; other calls wait for it."""
+        """Held while the session is opened; other calls wait for it."""
         self._is_open = False
         self._was_open = False
-        """Once; from then on what has to be opened has been lost."""
+        """Whether it ever was; from then on, a session that has to be opened was lost."""
         self._lost_how = self._ends_how = RESTARTED
-        """How the session before this one was lost; how this one will be, unless more is said."""
+        """How the previous session was lost; how this one will be, unless more is known."""
         self.openings = Openings(clock)
         self._doubt = Doubt()
         self._passing = () if channel.starting else (errors.ConnectError,)
-        """Where nobody listens, asking again costs nothing; a process that is started does."""
+        """If nobody listens, asking again costs nothing; starting a process does."""
         self._start_ns = 0
         self._encoded: dict[PreparedCall, tuple[bytes, int]] = {}
 
@@ -142,8 +142,8 @@ class SessionClient:
     ) -> Reply:
         """Send a request and judge the answer.
 
-        `arguments` (of a `Request`, its params) are for a call without constant ones. A channel
-        that has ended since the last call is opened again before, within the call's own latency; a
+        `arguments` (for a `Request`, its params) are for a call without constant ones. A channel
+        that has ended since the last call is first opened again, within the call's own latency; a
         call is repeated only if the server did nothing with it, or asks for input.
         """
         timeout = self.timeout_s if timeout_s is None else timeout_s
@@ -167,7 +167,7 @@ class SessionClient:
     ) -> tuple[Reply, Stop | None]:
         """Call, and cancel the call by notification if it has not ended in time.
 
-        A call that was cancelled is `ok`, without a body: it has done what it was to do. When the
+        A call that was cancelled is `ok`, without a body: it did what it was meant to do. When the
         server ended it is not known here.
         """
         reply = self.call(call, arguments, after_s)
@@ -181,7 +181,7 @@ class SessionClient:
     def send(
         self, attempt: CallAttempt, timeout_s: float, added: dict[str, Any] = NOTHING
     ) -> Reply:
-        """Send a call once; open the channel before where it has ended, or forgot the session."""
+        """Send a call once; first open the channel if it has ended or the session is forgotten."""
         first, lost = Reply(self.terms.clock()), 0
         for _ in range(2):
             if not self.has_session:
@@ -196,7 +196,7 @@ class SessionClient:
             if attempt.call.progress and attempt.call.task_ttl_ms:  # also between its requests
                 attempt.await_progress(request_id)
             message = versions.encode_message(request_id, self._tail(attempt, added))
-            conversation = self._conversation  # a call beside may open another meanwhile
+            conversation = self._conversation  # another call may open a new one meanwhile
             reply, failure = self._exchange(message, request_id, left_s, attempt.heard)
             attempt.heard = reply.heard or attempt.heard
             if not isinstance(failure, errors.SessionGone):
@@ -209,7 +209,7 @@ class SessionClient:
         return reply
 
     def _enter(self) -> bool:
-        """Open the session if there is none; tell whether it was this caller who did."""
+        """Open the session if there is none; tell whether this caller opened it."""
         with self._opening:
             if self.has_session:
                 return False
@@ -218,7 +218,7 @@ class SessionClient:
             return True
 
     def _respond(self, message: bytes) -> bytes | None:
-        """Answer a request of the server; not in 2026-07-28, where it may not send one."""
+        """Answer a request of the server, which may not send one in 2026-07-28."""
         request = jsonrpc.message_of(message)
         if self.terms.modern:
             method = str(request.get("method"))
@@ -238,7 +238,7 @@ class SessionClient:
             for one in terms.messages_of(message):
                 back = talk.receive(one, terms.clock())
                 if back is not None:
-                    with contextlib.suppress(errors.TargetError):  # its end is told by the reader
+                    with contextlib.suppress(errors.TargetError):  # the reader reports its end
                         channel.send(back, channel.timeout_s)
 
         self._start_ns = terms.clock() if channel.starting else 0
@@ -249,12 +249,12 @@ class SessionClient:
             raise
 
     def _greet(self) -> None:
-        """Open the session: ask for 2026-07-28 where it may be spoken, else initialize."""
+        """Open the session: ask for 2026-07-28 if the server may speak it, otherwise initialize."""
         terms = self.terms
         if self.channel.probes and (terms.version or terms.protocol) in ("auto", versions.MODERN):
             if discover(terms, self._ask):
                 return
-            if self._conversation.ended:  # the server has died of what it does not know
+            if self._conversation.ended:  # the server died of a request that it does not know
                 self._open_channel()
         if agree(terms, self._ask):
             self.channel.send(versions.INITIALIZED, self.timeout_s)
@@ -262,7 +262,7 @@ class SessionClient:
     def _ask(
         self, method: str, params: dict[str, Any], *, modern: bool, timeout_s: float | None = None
     ) -> Reply:
-        """Send a request that is not a call; a server that starts has longer to answer it."""
+        """Send a request that is not a call; a starting server has longer to answer it."""
         request_id, terms = next(self._ids), self.terms
         most_s = self.timeout_s
         if self._start_ns:
@@ -298,7 +298,7 @@ class SessionClient:
     ) -> tuple[Reply, errors.TargetError | None]:
         """Send one request and wait for its answer; return it judged, and what went wrong.
 
-        `cancels` says whether the server is told if nobody waits any longer: of `initialize` it
+        `cancels` says whether the request is cancelled when nobody waits any longer: `initialize`
         must not be.
         """
         conversation, strays = self._conversation, self.terms.strays
@@ -340,7 +340,7 @@ class SessionClient:
         *,
         cancels: bool,
     ) -> None:
-        """Wait no longer, and tell the server so: by notification, as the channel stays open."""
+        """Wait no longer, and notify the server, because the channel stays open."""
         conversation.forget(request_id)
         broken = conversation.ended or isinstance(error, errors.SendError | errors.ReadError)
         if cancels and not broken:

@@ -1,7 +1,7 @@
-"""The stream of a session (handshake era): what a server says without being called.
+"""The stream of a session (handshake era): what a server says unasked.
 
-It is read in a thread of its own, beside the calls: a server may need the answer to a request that
-it sends here before it can answer a call.
+A separate thread reads it alongside the calls: a server may need the answer to a request that it
+sends here before it can answer a call.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ DAY_NS: Final = 24 * 3600 * 10**9
 _CONNECT_S: Final = 10.0
 JOIN_S: Final = 1.0
 _MOST_FAILURES: Final = 2
-"""Connections in a row that break before they bring a stream, after which there is none."""
+"""How many connections in a row may break before they bring a stream; then no more are made."""
 
 
 def may_come_later(status: int) -> bool:
     """Tell whether a server that refuses a stream may give one later.
 
-    409 says that the last one is still open there. 405 and all else is final.
+    409 says that the last one is still open there. 405 and anything else is final.
     """
     return status in (409, 429) or status >= 500
 
@@ -42,16 +42,16 @@ class Listener:
 
     origin: Origin
     request: Callable[[str], bytes]
-    """From the last event's id to the GET request."""
+    """Makes the GET request from the last event's id."""
     take: Callable[[bytes], None]
     clock: Clock
     ended: Callable[[str], None] = ignore
-    """Is told when messages may have been missed: a stream without ids cannot be resumed."""
+    """Hears when messages may have been missed: a stream without ids cannot be resumed."""
     observe: StreamObserver = ignore
     admit: Callable[[Reply, ResponseReader], bool] = lambda _refused, _reader: False
-    """Does something about a refusal, such as getting another token; tells whether."""
+    """Does something about a refusal, such as getting another token; returns whether it did."""
     _reason: str = f"the server closed {_STREAM}"
-    """Why nothing more comes, or came since the stream was opened last."""
+    """Why nothing more comes, or why nothing came after the last opening of the stream."""
     _outcome: str = HTTP_ERROR
     """The class of a step that could not listen for this reason."""
     _came: bool = False
@@ -60,7 +60,7 @@ class Listener:
     _opened_ns: int = 0
     _over: bool = False
     _open: threading.Event = field(default_factory=threading.Event)
-    """Is set while the stream is open, and when it is over."""
+    """Set while the stream is open, and when it is over."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _settled: threading.Event = field(default_factory=threading.Event)
 
@@ -68,14 +68,15 @@ class Listener:
         self._openings = StreamOpenings(self.clock, self.observe)
         self._connection = Connection(self.origin, self.clock)
         self._first = Reply(0)
-        """What came of opening it the first time; the thread's, until it is settled."""
+        """The result of opening it the first time; only the thread writes to it until it is
+        settled."""
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
 
     def start(self, timeout_s: float) -> Reply:
-        """Start reading; return what came of it once the server has opened or refused it."""
+        """Start reading; return the result once the server has opened or refused the stream."""
         first = self._first = Reply(self.clock())
         self._thread.start()
-        if not self._settled.wait(timeout_s):  # a reply of our own: the thread writes on in its
+        if not self._settled.wait(timeout_s):  # another reply: the thread still writes to the first
             late = "the stream was not opened before the timeout"
             first = Reply(first.start_ns).fail(TIMEOUT, late)
         first.end_ns = self.clock()
@@ -92,7 +93,7 @@ class Listener:
         return self._thread.is_alive() and not self._over
 
     def opened_again(self, timeout_s: float) -> Reply:
-        """Wait until the stream is open again, at its own time; return what opening it took."""
+        """Wait until the stream is open again, in its turn; return how long opening took."""
         self._open.wait(timeout_s)
         if not self.reading:
             left_s = self._openings.left_s
@@ -160,7 +161,7 @@ class Listener:
             self._settled.set()
 
     def _read(self, last_event: str) -> int:
-        """Read one stream to its end; return the status of the response that it was, or was not."""
+        """Read one stream to its end; return the status of the response, a stream or not."""
         connection = self._connection
         deadline_ns = self.clock() + DAY_NS
         for _ in range(MOST_ATTEMPTS):
@@ -177,7 +178,7 @@ class Listener:
         if reader.status != 200 or not reader.streaming:
             detail = f"HTTP {reader.status}: the server did not open a stream"
             self._settle(HTTP_ERROR, detail, reader)
-            return 0 if reader.status == 200 else reader.status  # no stream, whatever it is
+            return 0 if reader.status == 200 else reader.status  # not a stream, whatever it is
         self._opened_ns = self._openings.opened()
         self._fail(HTTP_ERROR, f"the server closed {_STREAM}")  # it will, sooner or later
         self._open.set()

@@ -24,14 +24,14 @@ Observer = Callable[[str, Reply], None]
 Sleep = Callable[[float], None]
 
 PROBE_S: Final = 5.0
-"""How long the answer to the era probe is waited for, where the version is not settled."""
+"""How long to wait for the answer to the era probe if the version is not settled."""
 _PROBES: Final = 3
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 5.0
 _LONGEST_NAME: Final = 200
 _VERSION_UNKNOWN: Final = -32022
 _BUSY: Final = (TOO_MANY_REQUESTS, 502, 503, 504)
-"""What says that the server, or what stands before it, answers later."""
+"""Statuses by which the server, or a proxy before it, says that it will answer later."""
 _ABOUT_HOST: Final = re.compile(r"\b(?:http_)?hosts?\b|\borigins?\b|localhost|dns.?rebinding")
 
 
@@ -43,7 +43,8 @@ class Ask(Protocol):
     ) -> Reply:
         """Send it, tell the observer. Raises ConnectError and CallTimeout.
 
-        It is waited for at most `timeout_s`, if that is given, and as long as the client waits.
+        It waits for the reply at most `timeout_s`, if that is given, and never longer than the
+        client.
         """
 
 
@@ -54,20 +55,20 @@ def pause(seconds: float) -> None:
 
 @dataclass(eq=False)
 class Terms:
-    """What a client brings to its session, and what has come of it."""
+    """What a client brings to its session, and what came of it."""
 
     protocol: str
     """The version that is asked for, or `auto`."""
     answers: Responder
-    """What is answered if a call brings no answers of its own."""
+    """The answers for a call that does not have its own."""
     observe: Observer
     clock: Clock
     sleep: Sleep
     strays: Strays
     in_progress: dict[RequestId, Hear] = field(default_factory=dict)
-    """What hears the progress of calls in flight, by its token: the id that they began with."""
+    """What hears the progress of calls in flight, by token: the id that a call began with."""
     inbox: Inbox | None = None
-    """Where the notifications of subscriptions go; None where nobody listens."""
+    """Where the notifications of subscriptions go; None if nobody listens."""
     server: str = ""
     """The name and the version by which the server introduced itself."""
     tools_list_bytes: int = 0
@@ -75,7 +76,7 @@ class Terms:
     tasks: bool = False
     """Whether the server has tasks for tools."""
     hide: Callable[[str], None] = ignore
-    """Is told the id of each session: who knows it can speak in it."""
+    """Gets the id of each session, because anybody who knows it can speak in the session."""
 
     def __post_init__(self) -> None:
         self.version = "" if self.protocol == "auto" else self.protocol
@@ -95,7 +96,7 @@ class Terms:
         return self.version == eras.BATCHING
 
     def messages_of(self, event: bytes) -> list[bytes]:
-        """Return the messages of a batch; what is none, as the only message."""
+        """Return the messages of a batch; anything else is the only message."""
         return (jsonrpc.batch_of(event) if self.batches else []) or [event]
 
     def meet(self, hello: dict[str, Any]) -> None:
@@ -115,20 +116,20 @@ class Terms:
                 self.remarks.append(text)
 
     def miss(self, reason: str) -> None:
-        """Have whoever awaits a notification know that it may never come."""
+        """Let whoever awaits a notification know that it may never come."""
         if self.inbox is not None:
             self.inbox.end(reason)
 
     def left_s(self, since_ns: int, timeout_s: float) -> float:
-        """Return what is left of a call's time; never nothing."""
+        """Return what is left of a call's time, in seconds; never 0."""
         return max(0.001, timeout_s - (self.clock() - since_ns) / 1e9)
 
 
 def discover(terms: Terms, ask: Ask) -> bool:
-    """Probe for 2026-07-28, after the specification's "Era probe"; tell whether it is spoken.
+    """Probe for 2026-07-28 (the specification's "Era probe"); tell whether the server speaks it.
 
-    If the version is not settled, whatever goes wrong says that it is not, so that `initialize` is
-    tried. Raises NegotiationError if nothing else is asked for, or nothing common is spoken.
+    If the version is not settled, any failure means that it does not, and `initialize` is tried.
+    Raises NegotiationError if only this version is asked for, or none is common.
     """
     if terms.protocol == eras.MODERN:
         return _discovered(terms, _probe(terms, ask), ask)
@@ -186,8 +187,8 @@ def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
 def agree(terms: Terms, ask: Ask) -> bool:
     """Send `initialize`, take the version that the server chooses. Raises NegotiationError.
 
-    If the server refuses the version and lists others, the best common one is tried. False: that is
-    2026-07-28, which has no handshake.
+    If the server refuses the version and lists others, the best common one is tried. Returns False
+    if that is 2026-07-28, which has no handshake.
     """
     wanted = terms.protocol if terms.protocol in eras.HANDSHAKE else eras.HANDSHAKE[0]
     reply = _initialized(terms, ask, wanted)
@@ -224,7 +225,7 @@ def _initialized(terms: Terms, ask: Ask, version: str) -> Reply:
 
 
 def _listed(reply: Reply, refused: str) -> set[str]:
-    """Return the versions that a refusal of one lists: in its data, or in its words."""
+    """Return the versions that a refusal lists, in its data or in its words."""
     error = jsonrpc.error_of(reply)
     named = set() if error is None else _supported(error)
     if not named and "version" in reply.detail.lower():

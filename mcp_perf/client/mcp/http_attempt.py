@@ -22,11 +22,11 @@ from mcp_perf.client.reply import (
 )
 
 STOP_S: Final = 1.0
-"""How long a server may take to end a call that was cancelled, before it counts as not told."""
+"""How long a server may take to end a cancelled call before it counts as not ended."""
 _MOST_REPAIRS: Final = 4
 _MOST_RESUMPTIONS: Final = 2
 _LEAST_PAUSE_S: Final = 0.01
-"""Before a stream is taken up again, also if its server asks for none (`retry: 0`)."""
+"""The pause before a stream is resumed, even if its server asks for none (`retry: 0`)."""
 
 
 class HttpCaller(Client, Protocol):
@@ -39,27 +39,27 @@ class HttpCaller(Client, Protocol):
         """Whether the session's stream is open."""
 
     def renew(self, attempt: "HttpAttempt", kind: str) -> int:
-        """Open a session in place of the attempt's; return what a call says of it."""
+        """Open a session in place of the attempt's; return what a call says about it."""
 
 
 @dataclass(eq=False, slots=True)
 class HttpAttempt(CallAttempt):
-    """One call, on a connection that is its own as long as it lasts."""
+    """One call, on a connection that only it uses while it lasts."""
 
     client: HttpCaller
     connection: Connection
     session: Session = UNSENT
-    """The one that the last request was sent in."""
+    """The session of the last request."""
 
     def is_answer(self, event: bytes) -> bool:
-        """Tell whether a stream's message answers the call; take it in where it does not."""
+        """Tell whether a stream's message answers the call; take it in if it does not."""
         return self.client.messenger.is_answer(event, self, self.request_id)
 
     def sent(self) -> Reply:
         return self._repair(self.client.send(self, self.timeout_s))
 
     def mend(self, reply: Reply) -> Reply:
-        """Do what the protocol has for a reply that is not the last word on a call."""
+        """Do what the protocol prescribes for a reply that is not the last word on a call."""
         return self.settle(self._repair(reply))
 
     def _repair(self, reply: Reply) -> Reply:
@@ -122,11 +122,11 @@ class HttpAttempt(CallAttempt):
         except CallTimeout:
             told = False
         except TargetError:
-            pass  # the end of the connection, which is one as well
+            pass  # the connection's end ends the call, too
         return Stop(self.client.terms.clock() - since_ns, told)
 
     def _reconcile(self, reply: Reply) -> bool:
-        """Remove what the server refused the call for. Raises TargetError where that fails."""
+        """Mend what the server refused the call for; tell whether. May raise TargetError."""
         client, messenger = self.client, self.client.messenger
         if messenger.admit(reply, self.connection.reader):
             return True
@@ -146,7 +146,7 @@ class HttpAttempt(CallAttempt):
         return True
 
     def _resume(self, reply: Reply) -> Reply:
-        """Take a stream up again where it ended without the answer (up to 2025-11-25)."""
+        """Resume a stream that ended without the answer (up to 2025-11-25)."""
         if not self.connection.reader.is_polled:
             reply.healed = reply.healed or RESUMED
         terms, connection = self.client.terms, self.connection

@@ -22,7 +22,8 @@ class HttpStreams:
 
     messenger: Messenger
     wanted: bool
-    """Whether the stream is asked for: one that is not offered is then told as a failure."""
+    """Whether the user asked for the stream: then it is a failure if the server does not offer
+    it."""
     take: Callable[[bytes], None]
     observe: StreamObserver
     listener: Listener | None = None
@@ -31,7 +32,7 @@ class HttpStreams:
     def __post_init__(self) -> None:
         self.from_the_start = self.wanted or bool(self.messenger.terms.capabilities)
         self.openings = StreamOpenings(self.messenger.terms.clock, self.observe)
-        """Those of subscriptions; the session's stream has its own."""
+        """The openings of subscriptions; the session's stream has its own."""
 
     @property
     def hears(self) -> bool:
@@ -54,9 +55,9 @@ class HttpStreams:
         return opened
 
     def open_stream(self, timeout_s: float) -> Reply | None:
-        """Open the session's stream; None where it is open.
+        """Open the session's stream; None if it is open.
 
-        One that was open, or may come later, is opened again by its listener, and not before.
+        A stream that was open, or may come later, is opened again by its listener, and not before.
         """
         if self.hears:
             return None
@@ -65,7 +66,7 @@ class HttpStreams:
         self.stop()
         reply = self.listen(timeout_s)
         if reply.outcome == OK:
-            self.from_the_start = True  # a session that is opened again has it as well
+            self.from_the_start = True  # a session that is opened again gets it, too
         elif not self.listener or not self.listener.goes_on:
             self.stop()
         return reply
@@ -82,7 +83,7 @@ class HttpStreams:
     def subscribe(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
         """Send `subscriptions/listen`, wait for its acknowledgement.
 
-        After a stream that the server ended, or refused, the request waits for its time, which is
+        After the server has ended or refused a stream, the request waits until its turn, which is
         not counted.
         """
         messenger, terms = self.messenger, self.messenger.terms
@@ -140,7 +141,7 @@ class ListenStream:
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-listen")
 
     def open(self, request: bytes, request_id: str, wanted: Wanted, timeout_s: float) -> Reply:
-        """Send the request; the reply is the acknowledgement, judged. Then read on beside."""
+        """Send the request; return the acknowledgement, judged. A thread then reads on."""
         self._id = request_id
 
         def is_first(event: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Opening and closing a session: as what is measured, each one call, and again after a failure."""
+"""Opening and closing a session: each measured as one call, and tried again after a failure."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ LONGEST_S: Final = 5.0
 _LEAST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 30.0
 _OF_USE_S: Final = 10.0
-"""A stream that lived so long was of use, even if nothing came: many proxies cut silent ones."""
+"""A stream that lived longer was of use, even if nothing came: many proxies cut silent ones."""
 OPENED: Final = "opened"
 LIVED: Final = "lived"
 GAP: Final = "gap"
@@ -29,9 +29,9 @@ opened again, in ns; or the status by which it was refused."""
 def pause_s(retry_s: float, barren: int) -> float:
     """Return how long to wait before a stream is opened again.
 
-    Never less than the server has asked for (`retry:`, Retry-After), nor than a tenth of a second.
-    `barren` is how many openings in a row brought nothing: from the second on the pause doubles,
-    from a second up to half a minute.
+    Never less than the server asked for (`retry:`, Retry-After), and never less than a tenth of a
+    second. `barren` is how many openings in a row brought nothing: from the second on the pause
+    doubles, from a second up to half a minute.
     """
     backed_off_s = min(_LONGEST_PAUSE_S, 2.0 ** min(barren - 1, 9)) if barren else 0.0
     return max(retry_s, _LEAST_PAUSE_S, backed_off_s)
@@ -53,11 +53,11 @@ class StreamOpenings:
 
     @property
     def left_s(self) -> float:
-        """How long the next one has to wait; nothing if it may be opened now."""
+        """How long the next one has to wait; 0 if it may be opened now."""
         return max(0.0, (self._not_before_ns - self.clock()) / 1e9)
 
     def opened(self) -> int:
-        """Tell of a stream that is open, and of the gap before it. Returns when that was."""
+        """Report a stream that is open, and the gap before it. Returns when it was opened."""
         now_ns = self.clock()
         self.observe(OPENED, 0)
         if self._ended_ns:
@@ -66,7 +66,7 @@ class StreamOpenings:
         return now_ns
 
     def ended(self, opened_ns: int, *, of_use: bool) -> bool:
-        """Tell of a stream that the server ended; tell whether it was of use."""
+        """Report a stream that the server ended; tell whether it was of use."""
         self._ended_ns = self.clock()
         self.observe(LIVED, self._ended_ns - opened_ns)
         return of_use or self._ended_ns - opened_ns > _OF_USE_S * 1e9
@@ -75,7 +75,7 @@ class StreamOpenings:
         self.observe(f"HTTP {status}", 0)
 
     def put_off(self, retry_s: float, *, of_use: bool = False) -> None:
-        """Have the next one wait, at least as long as the server has asked for."""
+        """Make the next one wait, at least as long as the server asked for."""
         self.barren = 0 if of_use else self.barren + 1
         self._not_before_ns = self.clock() + int(pause_s(retry_s, self.barren) * 1e9)
 
@@ -96,7 +96,7 @@ class Openings:
 
     @contextmanager
     def again(self, *passing: type[TargetError]) -> Iterator[None]:
-        """Open a session within; a failure of a `passing` kind is tried again at once.
+        """Open a session within; after a failure of a `passing` kind, the next try need not wait.
 
         Raises TargetError: what happens within, or what happened the last time if it is too early.
         """
@@ -124,9 +124,9 @@ class Openings:
 
 
 def open_session(client: Client) -> Reply:
-    """Open a new session: connection, and handshake where the version has one.
+    """Open a new session: connection, and handshake if the version has one.
 
-    A session that is still open, because what used it broke off, is dropped before.
+    A session that is still open, because what used it broke off, is dropped first.
     """
     client.drop()
     return _timed(client.terms, client.begin, NO_SESSION)

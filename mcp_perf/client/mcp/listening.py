@@ -12,7 +12,7 @@ from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply
 _SUBSCRIBE: Final = Request("resources/subscribe", None)
 _UNSUBSCRIBE: Final = Request("resources/unsubscribe", None)
 _END_S: Final = 1.0
-"""How long each `resources/unsubscribe` may take: nobody waits for what it brings."""
+"""How long each `resources/unsubscribe` may take: nobody needs its result."""
 
 
 class Streams(Protocol):
@@ -23,7 +23,7 @@ class Streams(Protocol):
         """Whether the server reports changes of lists unasked: by the session's stream."""
 
     def open_stream(self, timeout_s: float) -> Reply | None:
-        """Open the stream that a session has for notifications; None where it is open."""
+        """Open the stream that a session has for notifications; None if it is open."""
 
     def subscribe(self, wanted: Wanted, inbox: Inbox, timeout_s: float) -> Reply:
         """Send `subscriptions/listen` (2026-07-28), wait for its acknowledgement."""
@@ -38,17 +38,17 @@ class Listening:
     client: Client
     streams: Streams
     _subscribed: list[str] = field(default_factory=list)
-    """Resources that the session has to be told to forget (up to 2025-11-25)."""
+    """Resources that have to be unsubscribed from (up to 2025-11-25)."""
 
     @property
     def hears(self) -> bool:
         return self.streams.hears
 
     def listen(self, wanted: Wanted, timeout_s: float | None = None) -> Reply | None:
-        """Ask for notifications, until `unlisten`; None where nothing had to be sent for it.
+        """Ask for notifications, until `unlisten`; None if nothing had to be sent for it.
 
         The reply is the server's acknowledgement (2026-07-28); before, its answer to
-        `resources/subscribe`, and the opening of the session's stream where it was not open yet.
+        `resources/subscribe`, and the opening of the session's stream if it was not open yet.
         """
         client, terms = self.client, self.client.terms
         timeout = client.timeout_s if timeout_s is None else timeout_s
@@ -96,7 +96,7 @@ class Listening:
             client.terms.tell(_UNSUBSCRIBE.method, reply)
 
     def forget(self) -> list[str]:
-        """End all subscriptions but those that have to be called off; return these."""
+        """End all subscriptions; return the resources that still have to be unsubscribed from."""
         self.client.terms.inbox = None
         self.streams.end_subscriptions()
         subscribed, self._subscribed = self._subscribed, []

@@ -21,7 +21,7 @@ MAX_LIST_S: Final = 60.0
 
 @dataclass(slots=True)
 class _Paging:
-    """The pages of one list so far: a server may have another one for ever."""
+    """The pages of one list so far: a server may never run out of them."""
 
     method: str
     clock: Clock
@@ -74,9 +74,9 @@ def list_all(client: Caller, method: str, key: str, timeout_s: float | None = No
 
 
 def list_tools(terms: Terms, ask: Ask) -> dict[str, Tool]:
-    """List all tools, and note the size of the list. Raises ReadError when it cannot be had.
+    """List all tools, and note the size of the list. Raises ReadError if it cannot be read.
 
-    What is odd in the list is remarked on, and ends neither the list nor the run.
+    Whatever is odd in the list becomes a remark, and ends neither the list nor the run.
     """
     tools: dict[str, Tool] = {}
     pages = _Paging("tools/list", terms.clock)

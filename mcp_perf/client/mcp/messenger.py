@@ -1,6 +1,6 @@
-"""What goes into the requests of a session over HTTP: where to, with which token, in which session.
+"""What goes into the requests of a session over HTTP: the address, the token, the session.
 
-A `Messenger` sends all that is not a call: for setting up, and beside calls.
+A `Messenger` sends everything that is not a call: during the setup, and alongside calls.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ from mcp_perf.client.protocol.tools import Tool, param_headers
 from mcp_perf.client.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
 
 MOST_ATTEMPTS: Final = 4
-"""Of one request: as it is, redirected, with a token, and with a token of more scope."""
+"""Attempts of one request: as it is, redirected, with a token, and with a token of more scope."""
 
 
 class Credentials(Protocol):
@@ -52,7 +52,7 @@ class Session:
     """
 
     id: str = ""
-    """Empty where the server has no sessions, as in 2026-07-28."""
+    """Empty if the server has no sessions, as in 2026-07-28."""
     is_open: bool = False
     """Whether calls may be sent: not before the handshake has ended."""
     encoded: dict[PreparedCall, tuple[bytes, bytes, int]] = field(default_factory=dict)
@@ -77,14 +77,14 @@ class Messenger:
 
     def __post_init__(self) -> None:
         self.extra = Pool(self.endpoint.origin, self.terms.clock)
-        """For what is said while the connections of calls are busy with streams."""
+        """For messages sent while the connections of calls are busy with streams."""
         self._moved = Redirects(self.endpoint)
         self.elsewhere = AnswersElsewhere(self.terms.strays)
 
     def mismatches(self, reply: Reply, request_id: int, connection: Connection) -> bool:
-        """Tell whether a reply is that to another request, and close its connection then.
+        """Tell whether a reply belongs to another request; if so, close its connection.
 
-        Whatever follows there would be taken for the reply to a later request.
+        Whatever follows there would be mistaken for the reply to a later request.
         """
         if jsonrpc.foreign_id(reply, request_id) is None:
             return False
@@ -93,7 +93,7 @@ class Messenger:
         return True
 
     def use_token(self) -> None:
-        """Take the current token. Raises TargetError when it has expired and none is to be had."""
+        """Take the current token. Raises TargetError if it has expired and there is no other."""
         if self.credentials is not None and self._token != (token := self.credentials.current()):
             self._token = token
             self.session.encoded.clear()
@@ -115,17 +115,17 @@ class Messenger:
     def take(self, event: bytes, attempt: CallAttempt | None = None, *, own: bool = True) -> bool:
         """Take in a request or a notification of the server.
 
-        `attempt` is the call that it is for if it names none; `own` tells whether it came on the
-        call's own stream. Tell whether the call is over by that: in 2026-07-28 a server may not
-        send requests, and who sends one waits for an answer that it does not get. Nor does an
-        answer come from a server that says it has lost the session.
+        `attempt` is the call that it is for if it does not name one; `own` says whether it came on
+        the call's own stream. Tell whether it ends the call: in 2026-07-28 a server may not send
+        requests, and a server that does waits for an answer that it does not get. A server that
+        says it has lost the session does not answer either.
         """
         message = jsonrpc.message_of(event)
         method = message.get("method")
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
             request_id = message.get("id") if "jsonrpc" in message else None
             if own and self.session.id and "error" in message and loss(200, event):
-                return True  # it says that the session is lost, if in a way of its own
+                return True  # it says that the session is lost, in its own words
             if own or not isinstance(request_id, int):
                 self.terms.strays.other(event)
             else:
@@ -157,14 +157,14 @@ class Messenger:
     def is_answer(
         self, event: bytes, attempt: CallAttempt | None = None, request_id: RequestId = ""
     ) -> bool:
-        """Tell whether a stream's message ends a request, which may have no id; else take it in."""
+        """Tell whether a stream's message ends the request, which may lack an id; or take it in."""
         messages = self.terms.messages_of(event)
         if any(jsonrpc.is_reply(one, request_id) for one in messages):
             return True
         return any(self.take(one, attempt) for one in messages if one)
 
     def judge(self, reply: Reply, request_id: int, attempt: CallAttempt | None = None) -> Reply:
-        """Judge a reply; of a batch, what answers. The rest of it is taken in."""
+        """Judge a reply; of a batch, judge the answer and take in the rest."""
         messages = self.terms.messages_of(reply.body)
         if messages != [reply.body]:
             for one in messages:
@@ -202,7 +202,7 @@ class Messenger:
         return reply
 
     def stream_request(self, last_event: str) -> bytes:
-        """Return the request that opens the session's stream, or takes one up."""
+        """Return the request that opens the session's stream, or resumes a stream."""
         headers = versions.stream_headers(self.terms.version, self.session.id, last_event)
         return self.head(headers, "GET") + b"\r\n"
 
@@ -267,7 +267,7 @@ class Messenger:
         return self.endpoint.line(method, self._moved.target) + self.endpoint.fields(headers)
 
     def call_head(self, call: PreparedCall, arguments: Arguments) -> bytes:
-        """Encode the head of a call; `arguments` are all that it has, constant ones as well."""
+        """Encode the head of a call; `arguments` are all that it has, including constant ones."""
         if not self.terms.modern:
             return self.head(self._headers())
         if not isinstance(call, Call):
@@ -280,7 +280,7 @@ class Messenger:
     def encode(
         self, session: Session, call: PreparedCall, arguments: Arguments, added: dict[str, Any]
     ) -> tuple[bytes, bytes, int]:
-        """Encode a call; keep it where it is the same each time, but for a hole."""
+        """Encode a call; keep it if it is the same each time, except for its holes."""
         terms = self.terms
         tail, hole = encode(call, arguments, added, terms.version, terms.capabilities)
         constant = call.arguments if isinstance(call, Call) else None

@@ -1,9 +1,9 @@
-"""OAuth 2.1 as MCP has it, for one identity: one token, shared by all users that have it.
+"""OAuth 2.1 as MCP uses it, for one identity: all users that have it share one token.
 
 The flow itself (metadata of the resource and of its authorization server, registration, PKCE,
-scopes, refresh) is that of the official SDK, driven here step by step: its coroutines only build
-requests and read replies, so they need no event loop, and one lock makes concurrent users wait for
-one renewal.
+scopes, refresh) is the official SDK's, driven here step by step: its coroutines only build requests
+and read replies, so they need no event loop, and one lock makes concurrent users wait for one
+renewal.
 """
 
 import json
@@ -45,22 +45,22 @@ from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Endpoint, Origin, with_body
 from mcp_perf.client.reply import OK, ignore
 
-# It logs every failure with its traceback; who waits for the token is told in a sentence.
+# It logs every failure with its traceback; whoever waits for the token gets one sentence.
 logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL + 1)
 
 Hide = Callable[[Iterable[str]], None]
-"""Is told every secret the moment it is there, before anybody can repeat it."""
+"""Gets every secret the moment it is there, before anybody can repeat it."""
 
 _LONG_AGO_S: Final = 1.0
 _ANSWER_S: Final = 30.0
 _REFUSAL: Final = re.compile(r"[A-Z][a-z ]+(?: \(\d+\)|: \d+)")
-"""How the flow tells of one, before it quotes all that the reply says."""
+"""How the flow reports a refusal, before it quotes everything that the reply says."""
 _FRAMING: Final = ("host", "content-length", "connection", "accept-encoding", "user-agent")
 """Headers that the engine writes itself."""
 _UNFIT: Final = re.compile(r"[^!-~]")
 _CHALLENGE: Final = "S256"
 """The method of PKCE that the flow uses; the specification (2025-11-25, "Authorization code
-protection") has clients refuse a server whose metadata do not list it."""
+protection") makes clients refuse a server whose metadata does not list it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Registration:
     """Empty: the client registers itself, or is known by its metadata document."""
     client_secret: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)
-    """PEM; the client then proves itself by signing (`private_key_jwt`)."""
+    """PEM; the client then proves who it is by signing (`private_key_jwt`)."""
     algorithm: str = "ES256"
     grant: Literal["client_credentials", "authorization_code"] = "client_credentials"
     method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
@@ -79,24 +79,25 @@ class Registration:
     issuer: str = ""
     """The authorization server that the credentials belong to; no other gets them."""
     metadata_url: str = ""
-    """Where the client's metadata document is; used where the server takes such documents."""
+    """Where the client's metadata document is; used if the server takes such documents."""
     redirect_uri: str = "http://127.0.0.1:8976/callback"
-    """Nobody listens there: the code is read off the redirect itself."""
+    """Nobody listens there: the code is read from the redirect itself."""
 
 
 class Exchanges:
-    """Sends what the flow asks for, by the engine that sends everything else."""
+    """Sends what the flow asks for, through the engine that sends everything else."""
 
     def __init__(
         self, endpoint: Callable[[str], Endpoint] = Endpoint.of, target: Origin | None = None
     ) -> None:
-        """`endpoint` reads an address; what is asked of the calls' `target` goes their way."""
+        """`endpoint` reads an address; requests to the calls' `target` go the way of the calls."""
         self._endpoint, self._target = endpoint, target
 
     def send(self, asked: httpx2.Request, *, only_public: bool = False) -> httpx2.Response:
         """Send a request on a new connection; no redirect is followed.
 
-        With `only_public`, addresses of private networks get no connection. Raises OAuthFlowError.
+        With `only_public`, it never connects to addresses of private networks. Raises
+        OAuthFlowError.
         """
         endpoint, target = self._endpoint(str(asked.url)), self._target
         origin = target if target and target.same(endpoint.url) else endpoint.origin
@@ -133,23 +134,23 @@ class OAuthCredentials:
         self._http = http or Exchanges()
         self._named = [Origin.of(one) for one in (url, identity.issuer) if one]
         with warnings.catch_warnings():
-            # That any authorization server gets the credentials where no issuer is given: a
-            # scenario cannot leave it out.
+            # It warns that, without an issuer, any authorization server gets the credentials: a
+            # scenario has to name one.
             warnings.simplefilter("ignore", MCPDeprecationWarning)
             self._provider = _provider(url, identity, self._send, hide)
-        # Ours is held around it, and needs no event loop.
+        # Our own lock is held around it, and needs no event loop.
         self._provider.context.lock = nullcontext()  # type: ignore[assignment]
         self._scopes = " ".join(identity.scopes)
         self._refreshed = ""
         self._answered: set[str] = set()
         self._failures = 0
         self._failure = ""
-        """The last one, for those who have waited for it."""
+        """The last one, for users who waited for the same renewal."""
 
     def current(self) -> str:
-        """Return the token to use now; one that has expired is renewed before. Raises TargetError.
+        """Return the token to use now; an expired one is renewed first. Raises TargetError.
 
-        The time of expiry is what the authorization server said of it.
+        The authorization server said when it expires.
         """
         used = self.token  # before its time is looked at: another user may renew it meanwhile
         expiry_s = self._provider.context.token_expiry_time
@@ -186,11 +187,11 @@ class OAuthCredentials:
                 raise NegotiationError(self._failure) from error
 
     def _send(self, asked: httpx2.Request) -> httpx2.Response:
-        """Send what the metadata ask for: into a private network only where the user named it."""
+        """Send what the metadata asks for; into a private network only if the user named it."""
         return self._http.send(asked, only_public=not self._is_named(asked))
 
     def _ask(self, asked: httpx2.Request) -> httpx2.Response:
-        """Send a request of the flow. Raises OAuthFlowError for metadata of somebody else."""
+        """Send a request of the flow. Raises OAuthFlowError for somebody else's metadata."""
         if asked.method == "GET" and not self._is_named(asked):
             where = f"{asked.url.scheme}://{asked.url.netloc.decode()}"
             raise OAuthFlowError(
@@ -203,9 +204,10 @@ class OAuthCredentials:
         return any(origin.same(str(asked.url)) for origin in self._named)
 
     def _obtain(self, status: int, challenge: str, version: str) -> str:
-        """Walk through the flow: it yields the call itself, and what has to be asked before."""
+        """Walk through the flow: it yields the call itself, and what has to be asked first."""
         if self._scopes and status == 401 and "scope=" not in challenge:
-            # The flow asks for what the server names, and else for what its metadata offers.
+            # The flow asks for the scope that the server names, otherwise for what its metadata
+            # offers.
             challenge = f'{challenge or "Bearer"}, scope="{self._scopes}"'
         call = httpx2.Request("POST", self._url, headers={"MCP-Protocol-Version": version})
         refused = httpx2.Response(status, headers={"WWW-Authenticate": challenge}, request=call)
@@ -236,7 +238,7 @@ class OAuthCredentials:
 
 @dataclass(slots=True)
 class _Memory:
-    """Where the SDK's flow keeps what it got: nowhere but here."""
+    """Where the SDK's flow keeps what it got: only here."""
 
     hide: Hide
     tokens: OAuthToken | None = None
@@ -263,7 +265,7 @@ class _Memory:
 
 @dataclass(slots=True)
 class _Redirect:
-    """Follows the way to the authorization code, where no person has to be asked."""
+    """Follows the way to the authorization code, if no person has to be asked."""
 
     send: Callable[[httpx2.Request], httpx2.Response]
     hide: Hide
@@ -297,7 +299,7 @@ class _Redirect:
 
 
 def _said(error: Exception) -> str:
-    """Say why there is no token, without the reply: one that is malformed may hold a token."""
+    """Say why there is no token, without the reply: a malformed one may contain a token."""
     for cause in (error, error.__cause__, error.__context__):
         if isinstance(cause, ValidationError):
             faults = cause.errors(include_url=False, include_input=False, include_context=False)
@@ -305,7 +307,7 @@ def _said(error: Exception) -> str:
             return f"the reply of the authorization server is invalid: {told.removeprefix(': ')}"
     if not isinstance(error, OAuthTokenError | OAuthRegistrationError):
         return str(error)
-    # Of a refusal, what RFC 6749 (5.2) and RFC 7591 (3.2.2) have it say.
+    # From a refusal, what RFC 6749 (5.2) and RFC 7591 (3.2.2) make it say.
     head = _REFUSAL.match(str(error))
     try:
         body = json.loads(str(error)[str(error).index("{") :])

@@ -75,18 +75,19 @@ class HttpClient:
         self.listening = Listening(self, self.streams)
         self._no_delete = no_delete
         self._opening = threading.RLock()
-        """Held by who opens a session; other calls wait for it."""
+        """Held while a session is opened; other calls wait for it."""
         self._lost = False
-        """Whether the server has forgotten the session, and none could be opened in its place."""
+        """Whether the server has forgotten the session, and no other could be opened in its
+        place."""
         self._lost_how = FORGOT
         self._lost_told = False
         """Whether the call that found out has reported it."""
         self._doubted = Session()
-        """The session that was given up by suspicion, until the next one has shown how it fares."""
+        """The session that was given up on suspicion, until the next one has shown how it fares."""
         self.doubt = Doubt()
         self.openings = Openings(clock)
         self._last: CallAttempt | None = None
-        """The call that began last: for what the server says that names no call."""
+        """The call that began last: for what the server says without naming a call."""
 
     @property
     def has_session(self) -> bool:
@@ -124,7 +125,7 @@ class HttpClient:
         self.pool.ready(self.timeout_s)
 
     def close(self) -> None:
-        """Say goodbye to the session, where there is one, and close the connections."""
+        """Say goodbye to the session, if there is one, and close the connections."""
         self.streams.stop()
         self._say_goodbye()
         self.drop()
@@ -139,7 +140,7 @@ class HttpClient:
         self.messenger.extra.close()
 
     def leave(self) -> None:
-        """Close the session. Raises RefusedError where the server does not let it go.
+        """Close the session. Raises RefusedError if the server does not let it go.
 
         405 is an answer that the protocol allows: this server ends its sessions on its own.
         """
@@ -157,9 +158,9 @@ class HttpClient:
             raise refused.told_by(reply)
 
     def renew(self, attempt: HttpAttempt, kind: str) -> int:
-        """Open a session in place of the attempt's, which is lost in this way. Raises TargetError.
+        """Open a session in place of the attempt's, lost as `kind` says. Raises TargetError.
 
-        Returns what a call says of it: REOPENED, or REJOINED if another call has done it.
+        Returns what a call says about it: REOPENED, or REJOINED if another call has done it.
         """
         with self._opening:
             if self.messenger.session.is_open and self.messenger.session is not attempt.session:
@@ -177,7 +178,7 @@ class HttpClient:
             self.messenger.session = Session(is_open=True)
 
     def _enter(self, connection: Connection) -> bool:
-        """Open the session if there is none; tell whether it was this caller who did."""
+        """Open the session if there is none; tell whether this caller opened it."""
         with self._opening:
             if self.messenger.session.is_open:
                 return False
@@ -191,7 +192,7 @@ class HttpClient:
             return True
 
     def _reopen(self, connection: Connection) -> None:
-        """Open a session; keep the one that was only suspect if opening fails for the same."""
+        """Open a session; keep the one that was only suspect if opening gets the same refusal."""
         try:
             self._initialize(connection)
         except errors.NegotiationError as error:
@@ -241,7 +242,7 @@ class HttpClient:
     ) -> Reply:
         """Send a request and judge the answer.
 
-        `arguments` (of a `Request`, its params) are for a call without constant ones. What the
+        `arguments` (for a `Request`, its params) are for a call without constant ones. What the
         protocol itself wants repeated is repeated within the call's own latency: after a redirect,
         a lost session, a lost stream, or when the server asks for input.
         """
@@ -260,12 +261,12 @@ class HttpClient:
     def cancelled_call(
         self, call: PreparedCall, arguments: Arguments, after_s: float
     ) -> tuple[Reply, Stop | None]:
-        """Call, and cancel the call where it has not ended in time, in the way of the era.
+        """Call, and cancel the call if it has not ended in time, in the way of the era.
 
-        In 2026-07-28 closing the connection cancels; before, a notification does, and the call's
-        stream is read on, beyond the reply's time, to see when the server ends it: that is the
-        second that is returned. None where nothing was cancelled, or nobody would tell. A call
-        that was cancelled is `ok`, without a body: it has done what it was to do.
+        In 2026-07-28 closing the connection cancels. Before, a notification does, and the call's
+        stream is read beyond the reply's time to see when the server ends it: that is the second
+        result. It is None if nothing was cancelled, or the end cannot be seen. A call that was
+        cancelled is `ok`, without a body: it did what it was meant to do.
         """
         with self.pool.one() as connection:
             attempt = HttpAttempt(self, call, arguments, after_s, connection, keep=True)
@@ -294,9 +295,9 @@ class HttpClient:
         return reply.fail(OK, f"cancelled after {after_s:g} s"), stop
 
     def _abandon(self, attempt: HttpAttempt) -> None:
-        """Tell the server of a call that is stopped from outside: its connection is closed by now.
+        """Cancel a call that is stopped from outside; its connection is closed by now.
 
-        In 2026-07-28 that says it already; a task has been cancelled as such.
+        In 2026-07-28 the closed connection already says so; a task has been cancelled as such.
         """
         told = self.terms.modern or attempt.task is not None
         if attempt.request_id and not told and self.messenger.session.is_open:
@@ -325,7 +326,7 @@ class HttpClient:
             if hole & ARGUMENTS_HOLE and isinstance(call, Call) and call.tool.header_params:
                 head = messenger.call_head(call, arguments)
         attempt.request_id = request_id
-        # As `encode_message` and `with_body` do, without two calls more for each call.
+        # As `encode_message` and `with_body` do, but without two more Python calls for each call.
         message = b'{"jsonrpc":"2.0","id":%d%b' % (request_id, tail)
         request = b"%bContent-Length: %d\r\n\r\n%b" % (head, len(message), message)
         reply = attempt.connection.exchange(
@@ -334,7 +335,7 @@ class HttpClient:
         return reply if reply.outcome != OK else jsonrpc.judge(reply, request_id)
 
     def _make(self, attempt: HttpAttempt) -> Reply:
-        """Make a call to its end; open the session before, where there is none."""
+        """Make a call to its end; first open the session if there is none."""
         lost, start_ns = 0, 0
         if not self.messenger.session.is_open or self.messenger.credentials is not None:
             start_ns = self.terms.clock()
@@ -345,7 +346,7 @@ class HttpClient:
             except errors.TargetError as error:
                 return no_session(start_ns, error, self.terms.clock())
             if was_lost and self.messenger.session is not doubted:
-                # To open it again is a part of the call.
+                # Opening it again is a part of the call.
                 lost = REOPENED if opened and not told else REJOINED
                 attempt.timeout_s = self.terms.left_s(start_ns, attempt.timeout_s)
         self._last = attempt
@@ -354,13 +355,13 @@ class HttpClient:
             attempt.tell(reply)
         if lost:
             reply.start_ns = start_ns
-            if reply.outcome == OK or not self._doubted.id:  # else it was not about the session
+            if reply.outcome == OK or not self._doubted.id:  # or it was not about the session
                 reply.session_lost, reply.healed = lost, reply.healed or self._lost_how
             self._doubted = Session()
         return reply
 
     def _mend(self, attempt: HttpAttempt, reply: Reply) -> Reply:
-        """Do what the reply asks for, if it is not the last word, and what a failure means."""
+        """Do what the reply asks for if it is not the last word, and act on a failure."""
         if reply.outcome == OK:
             attempt.session.standing.works = True
             if not attempt.call.task_ttl_ms:
@@ -375,7 +376,7 @@ class HttpClient:
         return reply
 
     def _suspect(self, attempt: HttpAttempt, reply: Reply) -> None:
-        """Give a session up in which every call gets the same refusal, after others were ok."""
+        """Give up a session in which every call gets the same refusal after others were ok."""
         session = attempt.session
         if self.doubt.falls_on(session.standing, reply):
             with self._opening:
