@@ -86,7 +86,7 @@ def test_a_server_in_this_process_is_called_in_both_eras(server, protocol, bridg
 
 
 def test_every_user_has_a_session_of_its_own(server, bridge):
-    """The server object is shared, what is open is not; closing one leaves the other."""
+    """Users share the server object, but not their sessions; closing one leaves the other."""
     code = Code("x:server", server)
     clients = [SessionClient(MemoryChannel(code, bridge), HANDSHAKE) for _ in range(2)]
     for client in clients:
@@ -131,12 +131,12 @@ async def price(item: str) -> dict[str, object]:
 
 @functools.wraps(price)
 def wrapped(item: str):
-    """Return what is to be awaited, as many a decorator does."""
+    """Return an awaitable, as some decorators do."""
     return price(item)
 
 
 class Priceable:
-    """An object that is called as a coroutine function is."""
+    """An object that is called like a coroutine function."""
 
     async def __call__(self, item: str) -> dict[str, object]:
         """Return a coroutine's result."""
@@ -163,7 +163,7 @@ class Priced(BaseModel):
     ],
 )
 def test_what_a_function_returns_is_the_body(function, body, python):
-    """Awaited where it is to be; models by their fields, what JSON does not know by its text."""
+    """Awaitables are awaited; models become their fields, and what JSON does not know its text."""
     reply = python.run(function, {"item": "tea"})
     assert (reply.outcome, reply.json()) == ("ok", body)
     assert reply.bytes_in == len(reply.body)
@@ -192,7 +192,7 @@ async def times_out_by_itself() -> None:
 
 
 def cancelled() -> None:
-    """End as a task does that was cancelled: by what is no Exception."""
+    """End like a cancelled task: with something that is not an Exception."""
     raise asyncio.CancelledError
 
 
@@ -207,21 +207,21 @@ def cancelled() -> None:
     ],
 )
 def test_a_function_that_raises_is_a_tool_error(function, arguments, detail, python):
-    """It failed by its own word, and the word is in the detail."""
+    """The detail has the exception, because the function itself says that it failed."""
     reply = python.run(function, arguments)
     assert (reply.outcome, reply.detail) == ("tool_error", detail)
 
 
 @pytest.mark.parametrize("function", [late, idle, idle_then_late])
 def test_a_function_that_takes_too_long_is_a_timeout(function, python):
-    """A coroutine is stopped; what cannot be stopped is counted when it returns."""
+    """A coroutine is stopped; a plain function is counted when it returns."""
     seconds = 0.02 if function is idle else 60
     reply = python.run(function, {"seconds": seconds}, 0.01)
     assert (reply.outcome, reply.detail) == ("timeout", "no result within 0.01 s")
 
 
 def test_a_result_that_cannot_become_json_is_a_tool_error(python):
-    """It is the function's, not ours."""
+    """It is the function's fault, not ours."""
     endless = []
     endless.append(endless)
     reply = python.run(lambda: endless, {})
@@ -258,7 +258,7 @@ def test_functions_are_found_in_modules_and_objects_and_as_themselves(tmp_path, 
     ],
 )
 def test_code_that_is_not_there_is_named(name, says, tmp_path, monkeypatch):
-    """Also a module that fails by itself, or leaves, is a message, not a traceback."""
+    """A module that fails on import, or exits, also gives a message, not a traceback."""
     (tmp_path / "leaving_of_test.py").write_text("raise SystemExit(0)\n")
     (tmp_path / "broken_of_test.py").write_text("raise ValueError('bad day')\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -275,7 +275,7 @@ def test_the_sdk_is_imported_only_by_who_uses_it():
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_a_server_in_memory_tells_of_changes(bridge, protocol):
-    """By a subscription, or as every session is told; then nothing is listened for any more."""
+    """It does so by a subscription, or in every session; then nobody listens any more."""
 
     async def grow(ctx: Context) -> str:
         await ctx.notify_tools_changed()

@@ -1,4 +1,4 @@
-"""HTTP+SSE against a server that is told what to send, and when."""
+"""HTTP+SSE against a server that sends what a script says, when it says so."""
 
 import json
 import re
@@ -28,7 +28,7 @@ RESULT = {"content": [{"type": "text", "text": "hello"}]}
 
 
 class Peer(NamedTuple):
-    """Whatever takes what is sent."""
+    """Something that takes what is sent."""
 
     sendall: Callable[[bytes], None]
 
@@ -125,7 +125,7 @@ def test_the_endpoint_is_relative_to_the_stream(endpoint, line, connect):
 
 @pytest.mark.parametrize("at", [0, 1], ids=["its stream", "its endpoint"])
 def test_a_redirect_is_not_followed_and_says_where_it_leads(at, stream, connect):
-    """Neither of the stream nor of a message."""
+    """So it is for the stream and for a message."""
     moved = b"HTTP/1.1 307 Moved\r\nLocation: /new\r\nContent-Length: 0\r\n\r\n"
     says = ("GET /mcp", "POST /messages/")[at]
     with pytest.raises(NegotiationError, match=f"{says} is redirected to /new"):
@@ -145,7 +145,7 @@ def test_an_endpoint_elsewhere_is_refused(endpoint, connect):
 
 
 def test_a_stream_that_came_packed_is_remarked_on_when_it_is_closed(stream, connect):
-    """Its events are read; whether a POST's reply was packed is told as well."""
+    """Its events are read; a remark also names a POST's reply that was packed."""
     packer = zlib.compressobj(wbits=31)
 
     def packed(data):
@@ -174,7 +174,7 @@ def test_pings_are_answered_by_a_post_of_their_own(stream, connect):
 
 
 def test_a_message_in_several_lines_and_notifications_are_read(stream, connect):
-    """Events are joined as the standard has it; others than messages are passed over."""
+    """Events are joined as the standard says; events other than messages are skipped."""
     note = b'{"jsonrpc":"2.0",\r\ndata: "method":"notifications/message"}'
     _, client = connect(*stream.greeting, stream.take(RESULT, before=note))
     assert client.call(Call(ECHO, {})).outcome == "ok"
@@ -189,7 +189,7 @@ def test_a_message_in_several_lines_and_notifications_are_read(stream, connect):
     ],
 )
 def test_a_lost_session_is_opened_again_and_the_call_repeated(status, stream, connect):
-    """A POST that is refused so was not worked on."""
+    """A POST that is refused in this way was not worked on."""
     lost = b"HTTP/1.1 " + status
     _, client = connect(
         *stream.greeting, stream.take(status=lost), *stream.greeting, stream.take(RESULT)
@@ -199,7 +199,7 @@ def test_a_lost_session_is_opened_again_and_the_call_repeated(status, stream, co
 
 
 def test_a_refusal_for_the_rate_is_rate_limited(stream, connect):
-    """429 of the POST; the session goes on."""
+    """The POST gets 429, and the session goes on."""
     _, client = connect(*stream.greeting, stream.take(status=BUSY), stream.take(RESULT))
     reply = client.call(Call(ECHO, {}))
     assert (reply.outcome, reply.retry_after_s) == ("rate_limited", 30)
@@ -211,7 +211,7 @@ def test_a_refusal_for_the_rate_is_rate_limited(stream, connect):
 def test_promise_30_a_session_that_is_refused_for_the_rate_is_not_asked_for_again(
     refused, stream, serve
 ):
-    """Before the server wants it, nothing is sent; the calls meanwhile say so."""
+    """Nothing is sent before the server wants it; meanwhile, the calls say so."""
     version = {"protocolVersion": "2024-11-05"}
     greeting = [stream.get, stream.take(version), BUSY]
     at = ["the stream", "initialize", "initialized"].index(refused)
@@ -229,7 +229,7 @@ def test_promise_30_a_session_that_is_refused_for_the_rate_is_not_asked_for_agai
     [(OwnLimit("no port"), "harness_error"), (EncodingError("br"), "http_error")],
 )
 def test_a_post_that_fails_keeps_its_class(error, outcome, stream, connect, monkeypatch):
-    """A limit of ours is no failure of the server's."""
+    """A limit of the load generator is not a failure of the server."""
     _, client = connect(*stream.greeting)
 
     def fail(*_request):
@@ -268,7 +268,7 @@ def test_another_refusal_is_an_http_error(stream, connect):
 
 
 def test_promise_30_a_session_whose_every_message_is_refused_is_given_up(stream, connect):
-    """If calls were ok in it before: a gateway may keep the stream, and forget whose it is."""
+    """That needs earlier calls that were ok: a gateway may keep the stream, but forget its user."""
     broken = b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nsick"
     _, client = connect(
         *(*stream.greeting, stream.take(RESULT), *[stream.take(status=broken)] * 3),
@@ -281,7 +281,7 @@ def test_promise_30_a_session_whose_every_message_is_refused_is_given_up(stream,
 
 
 def test_a_stream_that_ends_in_a_call_is_a_transport_error(stream, connect):
-    """The answer can only come on it; the next call opens a new one."""
+    """The answer can only come on the stream; the next call opens a new one."""
 
     def cut(peer, _request):
         peer.sendall(TAKEN)
@@ -295,7 +295,7 @@ def test_a_stream_that_ends_in_a_call_is_a_transport_error(stream, connect):
 
 
 def test_a_call_without_an_answer_is_a_timeout(stream, connect):
-    """That the POST was taken is no answer."""
+    """A POST that was accepted is not an answer."""
     _, client = connect(*stream.greeting, stream.take(), stream.take())
     reply = client.call(Call(ECHO, {}), timeout_s=0.1)
     assert (reply.outcome, reply.detail) == ("timeout", "no answer in time")
@@ -320,7 +320,7 @@ def test_what_is_no_such_stream_is_refused(answer, error, says, connect):
 
 
 def test_a_stream_may_carry_more_than_one_reply_may_be_large(stream, connect, monkeypatch):
-    """The limit is one of memory, so it holds for each message, not for the session."""
+    """The limit is on memory, so it holds for each message, not for the session."""
     made = ResponseReader.__init__
     monkeypatch.setattr(made, "__defaults__", (5000, *made.__defaults__[1:]))
     big = {"content": [{"type": "text", "text": "x" * 2000}]}
@@ -338,7 +338,7 @@ def test_closing_leaves_no_thread_and_no_connection(stream, connect):
 
 
 def test_a_reader_that_breaks_tells_its_end(stream, serve, monkeypatch):
-    """Whatever went wrong in taking a message, nobody waits for the next one."""
+    """Whatever goes wrong with a message, nobody waits for the next one."""
     failed, ends = [], []
     monkeypatch.setattr(threading, "excepthook", failed.append)
     channel = SseChannel(Endpoint.of(serve(stream.get).url))

@@ -1,4 +1,4 @@
-"""Servers as processes: their streams, their ends, and that nothing of them is left."""
+"""Servers as processes: their streams, their ends, and that nothing is left of them."""
 
 import ctypes
 import errno
@@ -80,7 +80,7 @@ def said(reply):
 
 
 def gone(pid):
-    """Tell whether a process has ended; one that only waits to be collected has."""
+    """Tell whether a process has ended; one that only waits to be reaped has."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -95,7 +95,7 @@ def test_calls_of_any_size_arrive_whole_both_ways(serve):
 
 
 def test_a_server_gets_its_folder_and_little_of_our_environment(serve, monkeypatch, tmp_path):
-    """Our secrets stay here, unless the arm hands one over."""
+    """Our secrets stay here, unless the arm passes one on."""
     monkeypatch.setenv("OUR_SECRET", "x")
     monkeypatch.setenv("LANG", "C.UTF-8")
     code = """
@@ -140,7 +140,7 @@ def test_what_a_process_wrote_last_counts_without_the_end_of_its_line(serve):
 
 
 def test_a_process_that_ends_before_it_answers_is_told_with_its_last_words():
-    """Status and the last line of standard error are what its author needs to see."""
+    """Its author needs to see the status and the last line of standard error."""
     code = "import sys; print('a'); print('no config\\n', file=sys.stderr); sys.exit(3)"
     client = SessionClient(StdioChannel(Command((sys.executable, "-c", code))))
     with pytest.raises(ConnectError, match="the server exited with status 3: no config"):
@@ -189,7 +189,7 @@ def test_what_a_server_prints_to_its_output_is_passed_over(serve):
 
 
 def test_a_server_that_floods_its_output_is_cut_off(serve, monkeypatch):
-    """A line without end does not fill our memory."""
+    """A line without an end does not fill our memory."""
     monkeypatch.setattr("mcp_perf.client.channels.stdio.MAX_REPLY_BYTES", 100_000)
     client = serve("""
     def call(message, arguments):
@@ -202,7 +202,7 @@ def test_a_server_that_floods_its_output_is_cut_off(serve, monkeypatch):
 
 
 def test_standard_error_is_drained_and_kept_up_to_a_limit(serve, tmp_path):
-    """A server that says a lot there goes on; its log does not fill the disk."""
+    """A server that writes a lot there goes on; its log does not fill the disk."""
     path = tmp_path / "logs" / "arm.log"
     client = serve(
         """
@@ -272,7 +272,7 @@ def call(message, arguments):
 
 
 def test_closing_ends_the_whole_group_also_against_its_will(serve):
-    """One that ignores the end of its input and SIGTERM is killed, with what it started."""
+    """A server that ignores the end of its input and SIGTERM is killed with its children."""
     client = serve(STUBBORN)
     server, child = eval(said(call(client)))
     assert client.pids() == [server]
@@ -283,7 +283,7 @@ def test_closing_ends_the_whole_group_also_against_its_will(serve):
 
 
 def test_a_child_that_outlives_its_server_is_ended_with_it(serve):
-    """A server that goes by itself may leave something behind in its group."""
+    """A server that exits alone may leave something behind in its group."""
     client = serve("""
     import subprocess
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -321,7 +321,7 @@ def test_what_a_server_leaves_behind_is_named_by_pid_and_command(serve):
 
 
 def test_what_is_left_when_the_input_is_closed_is_a_remark_of_one_client(serve):
-    """The other clients of the arm do not repeat it; what ends by itself is none."""
+    """The arm's other clients do not repeat it; a process that ends unasked does not count."""
     client = serve(LEAVES)
     child = int(said(call(client)))
     other = SessionClient(StdioChannel(client.channel.command), "2025-11-25")
@@ -334,7 +334,7 @@ def test_what_is_left_when_the_input_is_closed_is_a_remark_of_one_client(serve):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
 def test_who_is_dead_and_not_reaped_is_not_waited_for(serve):
-    """As in a container whose first process reaps nobody; here that is this one."""
+    """So it is in a container whose first process reaps nobody; this process plays it here."""
     prctl, subreaper = ctypes.CDLL(None).prctl, 36  # PR_SET_CHILD_SUBREAPER of linux/prctl.h
     client = serve(LEAVES)
     child = int(said(call(client)))
@@ -350,7 +350,7 @@ def test_who_is_dead_and_not_reaped_is_not_waited_for(serve):
 
 
 def test_what_has_left_the_group_is_named_too(serve):
-    """By the standard error that it has from the server; it is not ours to end."""
+    """It is found by the standard error that it got from the server; we may not end it."""
     client = serve(LEAVES.replace('time.sleep(600)"]', 'time.sleep(600)"], start_new_session=True'))
     child = int(said(call(client)))
     client.close()
@@ -395,7 +395,7 @@ time.sleep(600)
 
 
 def test_a_reader_that_breaks_tells_its_end(monkeypatch):
-    """Whatever went wrong in taking a message, nobody waits for the next one."""
+    """Whatever goes wrong with a message, nobody waits for the next one."""
     monkeypatch.setattr(process_group, "GRACE_S", 0.3)
     failed, ends = [], []
     monkeypatch.setattr(threading, "excepthook", failed.append)
@@ -408,7 +408,7 @@ def test_a_reader_that_breaks_tells_its_end(monkeypatch):
 
 
 def test_a_stop_that_is_interrupted_kills_the_group(serve, monkeypatch):
-    """Nothing of a stubborn one is left, and its process counts as started until it is gone."""
+    """Nothing of a stubborn server is left, and its process counts until it is gone."""
     client = serve(STUBBORN)
     server, child = eval(said(call(client)))
     pids, counted = client.channel.command.pids, []
@@ -426,7 +426,7 @@ def test_a_stop_that_is_interrupted_kills_the_group(serve, monkeypatch):
 
 
 def test_a_group_that_may_not_be_signalled_is_left_to_itself(serve, monkeypatch):
-    """As a server that sudo has started: closing does not wait for it for ever."""
+    """Closing does not wait for ever, for example for a server that sudo has started."""
     client = serve("def call(message, arguments): time.sleep(600)")
     call(client, timeout_s=0.05)
     group = client.channel._running.group
@@ -445,7 +445,7 @@ def test_a_group_that_may_not_be_signalled_is_left_to_itself(serve, monkeypatch)
 
 
 def test_a_start_without_free_descriptors_says_so_and_keeps_none(monkeypatch):
-    """What was opened before the limit was met is closed again."""
+    """What was opened before the limit was reached is closed again."""
     pairs, make = [], socket.socketpair
 
     def scarce():
@@ -472,7 +472,7 @@ def kept(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 5, 7, 65536])
 def test_a_secret_on_standard_error_is_not_kept_in_pieces_of_any_size(kept, size):
-    """What arrives in parts is looked through by whole lines, also the last without an end."""
+    """Pieces are searched in whole lines, even if the last line does not end."""
     lines, read = kept
     data = f"first\nkey {SECRET} used\n\nlast {SECRET}".encode()
     for at in range(0, len(data), size):
@@ -483,7 +483,7 @@ def test_a_secret_on_standard_error_is_not_kept_in_pieces_of_any_size(kept, size
 
 @pytest.mark.parametrize("seen", range(SHORTEST, len(SECRET.encode())))
 def test_a_secret_across_the_cut_of_a_long_line_is_not_kept(kept, seen):
-    """The beginning of one is taken out as well, wherever the line is cut."""
+    """The beginning of a secret is removed as well, wherever the line is cut."""
     lines, read = kept
     before = b"x" * (MAX_LINE_BYTES - seen)
     lines.feed(before + SECRET.encode() + b"y" * 100_000)
@@ -493,7 +493,7 @@ def test_a_secret_across_the_cut_of_a_long_line_is_not_kept(kept, seen):
 
 
 def test_the_last_words_of_a_server_end_at_a_mark_where_they_are_cut():
-    """By it, the redactor knows the beginning of a secret."""
+    """The mark shows the redactor that a secret may begin there."""
     code = "import sys; sys.exit('e' * 1000)"
     client = SessionClient(StdioChannel(Command((sys.executable, "-c", code))))
     with pytest.raises(ConnectError, match=r"status 1: e{300}…$"):

@@ -19,7 +19,7 @@ PUBLIC = ("8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8
 
 @pytest.mark.parametrize("address", NEVER)
 def test_no_connection_is_made_to_link_local_and_metadata_addresses(address):
-    """However they are written; the message says the address and why."""
+    """It does not matter how they are written; the message has the address and the reason."""
     assert never(address).startswith(f"{address} is ")
     assert never(address).endswith(": mcp-perf never connects to it")
 

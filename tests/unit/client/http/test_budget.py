@@ -32,7 +32,7 @@ def reader(budget, length: int, *headers: bytes) -> ResponseReader:
 
 
 def test_replies_share_what_there_is(budget):
-    """One that is too much is a limit of our own; when another one is taken out there is room."""
+    """A reply too many is our limit; there is room once another one is taken out."""
     first, second = reader(budget, 6 * SMALL), reader(budget, 6 * SMALL)
     for _ in range(5):
         first.feed(MIB)
@@ -55,7 +55,7 @@ def test_replies_share_what_there_is(budget):
 
 
 def test_small_replies_are_not_counted(budget):
-    """Most are: a thousand of them take what one large one does."""
+    """Most replies are small: a thousand of them take as much as one large one."""
     small = reader(budget, SMALL // 2)
     small.feed(MIB[: SMALL // 2])
     assert budget.held == 0
@@ -76,7 +76,7 @@ def test_what_is_unpacked_counts(budget):
 
 
 def test_an_endless_stream_holds_its_last_event_alone(budget):
-    """What was taken out of it is counted no more."""
+    """Events that were taken out are no longer counted."""
     stream = ResponseReader()
     stream._portion = Portion(budget)
     stream.happened(states.OPEN)
@@ -91,7 +91,7 @@ def test_an_endless_stream_holds_its_last_event_alone(budget):
 
 
 def test_a_line_of_a_channel_counts_until_it_ends(budget):
-    """So does what a stdio server writes; its calls end in our own class."""
+    """What a stdio server writes counts, too; its calls end in our own class."""
     lines = Lines(64 * SMALL)
     lines._portion = Portion(budget)
     lines.feed(MIB * 3)

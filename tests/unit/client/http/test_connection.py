@@ -62,7 +62,7 @@ def test_a_connection_that_the_server_closed_idle_is_replaced_without_a_failed_c
 
 
 def test_a_request_that_is_answered_by_a_reset_is_not_sent_again(serve) -> None:
-    """The server has read it, and may have done what it says: the call fails, on any connection."""
+    """The server has read it, and may have acted on it: the call fails on any connection."""
 
     def reset(peer: socket.socket, _request: bytes) -> None:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -83,7 +83,7 @@ def test_connection_close_is_honoured(serve) -> None:
 
 
 def test_a_request_that_may_have_been_processed_is_not_sent_twice(serve) -> None:
-    """A server that reads a request and closes has perhaps done the work: the call fails."""
+    """A server that reads a request and closes may have done the work: the call fails."""
     server = serve(OK, None, OK)
     rest = client(server)
     get(rest)
@@ -138,7 +138,7 @@ def test_a_reply_that_drips_is_a_timeout_of_the_whole_call(serve) -> None:
 
 
 def test_a_duplicated_reply_does_not_answer_the_next_call(serve) -> None:
-    """What a server says without being asked is thrown away with its connection."""
+    """What a server sends unasked is thrown away with its connection."""
     server = serve(OK + OK.replace(b"hi", b"no"), OK)
     rest = client(server)
     assert get(rest).body == b"hi"
@@ -161,7 +161,7 @@ def test_nobody_there_is_a_connect_error() -> None:
     ],
 )
 def test_a_limit_of_this_machine_is_not_called_the_servers(monkeypatch, number, words) -> None:
-    """With very many connections it is the generator that has no more, and what of is said."""
+    """With very many connections the generator runs out, and the message says of what."""
 
     class Full(socket.socket):
         def connect(self, _where: object) -> None:
@@ -174,7 +174,7 @@ def test_a_limit_of_this_machine_is_not_called_the_servers(monkeypatch, number, 
 
 
 def test_a_refused_connection_has_nothing_of_the_reply_before_it(serve) -> None:
-    """Status and size are those of this call, which got none."""
+    """Status and size belong to this call, which got no reply."""
     closing = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     server = serve(closing)
     rest = client(server)
@@ -201,7 +201,7 @@ def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     ("url", "letter"), [("http://h/ł", "ł"), ("http://ł.org", "ł"), ("http://h/a b", " ")]
 )
 def test_an_address_that_no_request_could_be_sent_to_is_refused(url: str, letter: str) -> None:
-    """With the letter, and what to write for it."""
+    """The message has the letter, and what to write for it."""
     with pytest.raises(ValueError, match=rf"contains '{letter}', .*: percent-encode it"):
         Origin.of(url)
 
@@ -253,7 +253,7 @@ class Early:
 
 
 def test_a_wait_that_ends_with_nothing_to_read_is_no_broken_connection(serve) -> None:
-    """The rest of the time is waited in the socket's own way."""
+    """The rest of the time is spent in the socket's own wait."""
     server = serve(*[OK] * 3)
     early = Early()
     rest = RestClient(Endpoint.of(server.url, timeout_s=5), waits=lambda _descriptor: early)
@@ -266,7 +266,7 @@ def test_a_wait_that_ends_with_nothing_to_read_is_no_broken_connection(serve) ->
 
 
 def test_a_wait_that_is_overdue_ends_the_call_and_the_connection(serve) -> None:
-    """The reply may come yet, and would be taken for that of the next call."""
+    """The reply may still come, and would be mistaken for the next call's."""
     server = serve(*[OK] * 3)
     early = Early(None)
     rest = RestClient(Endpoint.of(server.url, timeout_s=5), waits=lambda _descriptor: early)
@@ -304,7 +304,7 @@ def test_a_status_of_400_or_more_is_an_http_error(serve) -> None:
 
 
 def test_a_status_of_429_is_rate_limited(serve) -> None:
-    """Also the words of an API that says it by another status."""
+    """So is another status if the API says it in words."""
     told = b"HTTP/1.1 403 No\r\nContent-Length: 19\r\n\r\nrate limit exceeded"
     rest = client(serve(b"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n", told))
     assert get(rest).outcome == "rate_limited"
@@ -343,7 +343,7 @@ def test_opening_a_connection_is_part_of_the_calls_time(serve, monkeypatch) -> N
 
 
 def test_a_connection_that_breaks_at_every_send_is_the_targets_fault(serve, monkeypatch) -> None:
-    """Also the second attempt ends in our own error, never in a foreign one."""
+    """The second attempt, too, ends in our own error, never in a foreign one."""
     rest = client(serve(OK))
     assert get(rest).outcome == "ok"
 

@@ -1,4 +1,4 @@
-"""Where a connection leads: the address in figures is looked at whenever one is opened."""
+"""Where a connection leads: the numeric address is checked whenever one is opened."""
 
 import socket
 
@@ -16,7 +16,7 @@ def resolved(monkeypatch, *figures: str) -> None:
 
 
 def test_a_name_is_looked_at_again_whenever_it_is_connected_to(monkeypatch):
-    """A name that pointed elsewhere when it was checked leads nowhere now."""
+    """A name that pointed elsewhere when it was checked now leads nowhere."""
     resolved(monkeypatch, "169.254.169.254")
     with pytest.raises(ConnectError, match=r"^rebound\.test: 169\.254\.169\.254 is link-local"):
         dialing.dial(Origin.of("http://rebound.test"), 1.0)
@@ -24,13 +24,13 @@ def test_a_name_is_looked_at_again_whenever_it_is_connected_to(monkeypatch):
 
 @pytest.mark.parametrize("written", ["169.254.169.254", "[::ffff:169.254.169.254]", "0", "0x0"])
 def test_no_way_to_write_a_link_local_address_helps(written):
-    """Figures, wrapped figures, and what the C library takes for figures."""
+    """Numbers, wrapped numbers, and what the C library takes for numbers are all recognized."""
     with pytest.raises(ConnectError, match=": mcp-perf never connects to it"):
         dialing.dial(Origin.of(f"http://{written}/latest/meta-data"), 1.0)
 
 
 def test_what_only_a_server_named_leads_into_no_private_network(monkeypatch):
-    """Then not even a name that points there is connected to."""
+    """Even a name that points into one is not connected to."""
     resolved(monkeypatch, "10.0.0.1")
     origin = Origin("http", "inside.test", 80, only_public=True)
     with pytest.raises(ConnectError, match=r"10\.0\.0\.1 is private"):
@@ -38,7 +38,7 @@ def test_what_only_a_server_named_leads_into_no_private_network(monkeypatch):
 
 
 def test_the_addresses_of_a_name_are_tried_in_order(monkeypatch):
-    """Nobody listens at the first; without an address there is an error in words."""
+    """Nobody listens at the first one; without any address there is an error in words."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         places = [(socket.AF_INET, ("127.0.0.1", 1)), (socket.AF_INET, ("127.0.0.1", port))]
@@ -63,7 +63,7 @@ def proxied(proxy: str, host: str = "inside.test", **options) -> Origin:
 
 
 def test_a_proxy_opens_the_way_and_is_alone_to_get_its_login(serve):
-    """RFC 9110, section 9.3.6: after any 2xx the bytes are those of the target."""
+    """By RFC 9110, section 9.3.6, the bytes after any 2xx are the target's."""
     server = serve(b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n", b"hello")
     origin = proxied(server.url, called="mcp.internal", login="Basic abc")
     with dialing.dial(origin, 5.0) as opened:
@@ -91,7 +91,7 @@ def test_a_proxy_opens_the_way_and_is_alone_to_get_its_login(serve):
     ],
 )
 def test_a_proxy_that_opens_no_way_is_named_with_what_it_says(serve, answer, says):
-    """It is no failure of the target."""
+    """The target has not failed."""
     server = serve(answer)
     with pytest.raises(ConnectError, match=says) as refused:
         dialing.dial(proxied(server.url), 0.2)
@@ -100,7 +100,7 @@ def test_a_proxy_that_opens_no_way_is_named_with_what_it_says(serve, answer, say
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "0", "::ffff:169.254.169.254", "cloud.test"])
 def test_no_proxy_is_asked_for_a_link_local_address(serve, monkeypatch, host):
-    """Nor for a name that leads there, as far as it is known here."""
+    """A proxy is not asked for a name that leads there either, if it can be resolved here."""
     known = dialing.look_up
     figures = [(socket.AF_INET, ("169.254.169.254", 80))]
     monkeypatch.setattr(
@@ -115,7 +115,7 @@ def test_no_proxy_is_asked_for_a_link_local_address(serve, monkeypatch, host):
 
 
 def test_a_name_that_only_the_proxy_knows_is_asked_of_it(serve, monkeypatch):
-    """Unless nobody but a server named it: then it has to be known here, and public."""
+    """If only a server named it, it has to be known here, and public."""
     known = dialing.look_up
 
     def look_up(name, port):
@@ -132,7 +132,7 @@ def test_a_name_that_only_the_proxy_knows_is_asked_of_it(serve, monkeypatch):
 
 
 def test_a_proxy_gets_whole_addresses_of_http():
-    """In the absolute form (RFC 9112, section 3.2.2); the login is its own."""
+    """It gets the absolute form (RFC 9112, section 3.2.2), and its own login."""
     login = {"Proxy-Authorization": "Basic abc", "X": "y"}
     endpoint = Endpoint.of("http://a.test:81/mcp?q=1", headers=login, proxy="http://p.test:3128")
     assert endpoint.line("POST", endpoint.target) == (
@@ -148,13 +148,13 @@ def test_a_proxy_gets_whole_addresses_of_http():
 
 @pytest.mark.parametrize("wrong", [{"host": "b"}, {"personal": ["Proxy-Authorization"]}])
 def test_what_a_proxy_would_not_do_is_refused(wrong):
-    """It writes Host anew, by RFC 9110; and what differs from user to user goes to the target."""
+    """By RFC 9110 it writes Host anew; values that differ by user go to the target."""
     with pytest.raises(ValueError, match="a proxy needs the same address and login for all users:"):
         Endpoint.of("http://a.test", proxy="http://p.test:3128", **wrong)
 
 
 def test_a_socket_file_that_is_not_there_is_named():
-    """Not the host that stands for it; a file needs neither a port nor a proxy."""
+    """The message names the file, not its host; a file has neither a port nor a proxy."""
     with pytest.raises(ConnectError, match=r"^/nowhere/mcp\.sock: No such file"):
         dialing.dial(Origin.of("http+unix://%2Fnowhere%2Fmcp.sock/mcp"), 1.0)
     named = Endpoint.of("http+unix://%2Fa/mcp", host="mcp.internal")

@@ -37,20 +37,20 @@ def read(coding: str, body: bytes, kind: str = "application/json", limit: int = 
 
 @pytest.mark.parametrize(("coding", "body"), PACKED.items(), ids=PACKED)
 def test_a_packed_body_is_read_as_if_it_were_not(coding, body):
-    """Piece by piece; the size is that of what came."""
+    """It is unpacked piece by piece; the size counts the bytes that came."""
     reader = read(coding.split(" in ")[0], body)
     assert (reader.body, reader.complete) == (TEXT, True)
     assert len(body) < reader.size < len(body) + 200
 
 
 def test_a_packed_stream_gives_its_events():
-    """They are unpacked before they are cut apart."""
+    """A stream is unpacked before it is cut into events."""
     reader = read("gzip", gzip.compress(b"data: one\n\ndata: two\n\n"), "text/event-stream")
     assert reader.events == [b"one", b"two"]
 
 
 def test_the_next_response_need_not_be_packed():
-    """Each says for itself what it is."""
+    """Each response says for itself how it is packed."""
     reader = read("gzip", PACKED["gzip"])
     reader.happened(states.SEND)
     reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
@@ -65,20 +65,20 @@ def test_the_next_response_need_not_be_packed():
     ],
 )
 def test_what_cannot_be_unpacked_is_named(coding, body, says):
-    """It is a fault of the answer, and no bytes of it are shown."""
+    """The answer is at fault, and the message shows none of its bytes."""
     with pytest.raises(EncodingError, match=says) as found:
         read(coding, body, limit=500)
     assert found.value.outcome == "http_error"
 
 
 def test_a_packed_body_that_is_too_large_is_a_reply_that_is_too_large():
-    """In the class of one that is not packed."""
+    """It ends in the class of a reply that is not packed."""
     with pytest.raises(ReadError, match="larger than 500 bytes, Content-Encoding: gzip"):
         read("gzip", gzip.compress(bytes(1000), mtime=0), limit=500)
 
 
 def test_a_packed_body_that_is_cut_short_is_named():
-    """Such as by a Content-Length that is that of the unpacked one."""
+    """For example, its Content-Length may be that of the unpacked body."""
     reader = read("gzip", PACKED["gzip"])
     reader.happened(states.SEND)
     reader.feed(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 90\r\n\r\n\x1f")
@@ -87,7 +87,7 @@ def test_a_packed_body_that_is_cut_short_is_named():
 
 
 def test_a_gzip_bomb_expands_no_further_than_a_reply_may():
-    """Whatever a piece of it holds, it is unpacked up to the limit and one byte."""
+    """Whatever a piece holds, it is unpacked up to the limit and one more byte."""
     unpack, bomb = unpacker(["gzip"]), gzip.compress(bytes(10_000_000))
     assert len(unpack(bomb, 1001)) == 1001
     inner = gzip.compress(bomb)
@@ -95,14 +95,14 @@ def test_a_gzip_bomb_expands_no_further_than_a_reply_may():
 
 
 def test_codings_that_were_applied_one_after_the_other_are_undone_in_turn():
-    """As a gateway does that packs what its server has packed; identity is no packing."""
+    """A gateway may pack what its server has already packed; identity does not pack."""
     both = gzip.compress(PACKED["deflate"])
     assert read("identity, deflate, gzip", both).body == TEXT
     assert unpacker(["gzip", "compress"]) is None
 
 
 def test_a_stream_without_end_is_limited_by_event():
-    """Also in what it was unpacked to."""
+    """The limit also holds for an event's unpacked size."""
     packer = zlib.compressobj()
     first = packer.compress(b"data: %b\n\n" % TEXT) + packer.flush(zlib.Z_SYNC_FLUSH)
     then = packer.compress(b"data: %b\n\n" % TEXT) + packer.flush(zlib.Z_SYNC_FLUSH)
@@ -117,7 +117,7 @@ def test_a_stream_without_end_is_limited_by_event():
 
 
 def test_a_remark_names_the_encodings_of_a_connection():
-    """All that came, sorted."""
+    """The remark lists every encoding that came, sorted."""
     reader = read("gzip", PACKED["gzip"])
     reader = ResponseReader(encodings=reader.encodings | {"br"})
     [told] = packed(reader.encodings)
@@ -127,7 +127,7 @@ def test_a_remark_names_the_encodings_of_a_connection():
 
 
 class Reversed:
-    """A library whose packing is to turn bytes around: it stands for those not installed here."""
+    """A library that packs by reversing bytes: it plays those that are not installed here."""
 
     def __call__(self):
         """Give a decompressor."""
@@ -148,7 +148,7 @@ class Reversed:
 
 @pytest.mark.parametrize(("coding", "library"), [("br", "brotli"), ("zstd", "zstandard")])
 def test_other_codings_are_read_by_their_libraries(monkeypatch, coding, library):
-    """If these are installed; a bomb is not unpacked to its end."""
+    """That needs the libraries to be installed; a bomb is not unpacked to its end."""
     monkeypatch.setitem(sys.modules, library, Reversed())
     assert unpacker([coding])(b"ab", 100) == b"ba"
     assert len(unpacker([coding])(bytes(1000), 90)) <= 128

@@ -16,7 +16,7 @@ def test_every_request_says_that_it_is_a_load_test():
 
 @pytest.mark.parametrize("name", ["User-Agent", "user-agent"])
 def test_a_user_agent_of_the_scenario_replaces_ours(name):
-    """On the arm, on a step, or of each user."""
+    """The arm, a step or each user may set one."""
     arm = Endpoint.of("http://127.0.0.1", headers={name: "other"})
     assert arm.fields([]) == f"{name}: other\r\n".encode()
     assert Endpoint.of("http://127.0.0.1").fields([(name, "x")]) == f"{name}: x\r\n".encode()
@@ -27,7 +27,7 @@ NAMED = Endpoint.of("http://127.0.0.1:8000/mcp", host="mcp.internal:9")
 
 
 def test_a_server_is_called_by_the_name_that_it_knows():
-    """Whatever the address is; messages about connections name the address."""
+    """The address does not matter; only messages about connections name it."""
     assert NAMED.line("GET", "/x") == b"GET /x HTTP/1.1\r\nHost: mcp.internal:9\r\n"
     assert NAMED.origin.address == "127.0.0.1:8000"
     with pytest.raises(ValueError, match=r"write `host:` for the arm"):
@@ -44,7 +44,7 @@ def test_a_server_is_called_by_the_name_that_it_knows():
     ],
 )
 def test_what_such_a_server_calls_its_own_is_its_own(url, own):
-    """A redirect to it, its endpoint for messages; they stay on the connection that there is."""
+    """A redirect to that name, or an endpoint for messages there, stays on the connection."""
     assert NAMED.origin.same(url) is own
     assert NAMED.url == "http://mcp.internal:9/mcp"
     assert Endpoint.of("https://a").origin.same("https://a:443/b")

@@ -1,4 +1,4 @@
-"""Servers that mean no good: each costs at most the call's own time, and is classed rightly."""
+"""Hostile servers: each costs at most the call's own time, and gets the right class."""
 
 import itertools
 import json
@@ -50,7 +50,7 @@ def for_ever(piece: bytes, pause_s: float = 0.0):
 
 
 def after(first: bytes, then):
-    """Send something, then go on as told."""
+    """Send something, then go on with the given function."""
 
     def say(peer: socket.socket, request: bytes) -> None:
         peer.sendall(first)
@@ -127,7 +127,7 @@ def test_a_hostile_reply_is_classed_and_costs_at_most_the_timeout(serve, says, o
     """Nothing raises, nothing hangs, and none of them is ok."""
     server = serve(says)
     began = time.monotonic()
-    # What is refused is refused long before that; on a busy machine it may take a while to come.
+    # A refusal comes long before that; on a busy machine it may take a while.
     timeout_s = TIMEOUT_S if outcome == TIMEOUT else 20 * TIMEOUT_S
     reply = ask(server, timeout_s)
     assert (reply.outcome, words in reply.detail) == (outcome, True), reply.detail
@@ -135,7 +135,7 @@ def test_a_hostile_reply_is_classed_and_costs_at_most_the_timeout(serve, says, o
 
 
 def test_a_body_of_a_gibibyte_is_cut_off(serve):
-    """The limit is kept by what was read, whatever the length said; memory stays bounded."""
+    """The limit counts what was read, whatever the length said; memory stays bounded."""
     head = HEAD + b"Content-Length: %d\r\n\r\n" % GIB
     reply = ask(serve(after(head, for_ever(BIG))), timeout_s=60)
     assert (reply.outcome, reply.detail) == (
@@ -146,7 +146,7 @@ def test_a_body_of_a_gibibyte_is_cut_off(serve):
 
 
 def test_an_event_of_a_gibibyte_is_cut_off(serve):
-    """A line without an end is no way around the limit."""
+    """A line without an end does not evade the limit."""
     reply = ask(serve(after(STREAM + b"40000000\r\ndata: ", for_ever(BIG))), timeout_s=60)
     assert (reply.outcome, "is larger than" in reply.detail) == (TRANSPORT_ERROR, True)
 
@@ -173,7 +173,7 @@ def test_a_reply_cut_in_any_byte_is_never_ok(serve, kind):
 
 
 def test_a_duplicated_reply_never_answers_another_call(serve):
-    """The second copy is neither taken for the next answer, nor does it break it."""
+    """The second copy is not taken for the next answer, and does not break it."""
 
     def twice(peer: socket.socket, request: bytes) -> None:
         request_id = json.loads(request.partition(b"\r\n\r\n")[2])["id"]
@@ -206,7 +206,7 @@ HTTPISH = st.sampled_from(
 )
 @given(st.lists(st.one_of(HTTPISH, st.binary(max_size=40)), max_size=6))
 def test_no_bytes_in_any_chunking_raise_hang_or_pass(serve, pieces):
-    """Whatever a server writes, a call ends in time in a class, and ok only by its own answer."""
+    """Whatever a server writes, a call ends in time in a class, and only its own answer is ok."""
 
     def say(peer: socket.socket, _request: bytes) -> None:
         for piece in pieces:

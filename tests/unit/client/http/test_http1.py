@@ -43,7 +43,7 @@ def test_a_response_is_read_whole_however_it_is_cut(response: bytes) -> None:
 
 
 def test_a_stream_gives_its_events_as_they_come() -> None:
-    """Of an event stream each event is there once its blank line is."""
+    """Each event of a stream is there as soon as its blank line is."""
     reader = read(STREAM[:-9])
     assert reader.streaming
     assert reader.events[0] == b"one"
@@ -54,7 +54,7 @@ def test_a_stream_gives_its_events_as_they_come() -> None:
 
 
 def test_a_body_without_length_ends_with_the_connection() -> None:
-    """Without Content-Length and chunks the end of the connection is the end of the body."""
+    """Without Content-Length and chunks, the body ends with the connection."""
     reader = read(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>")
     assert not reader.complete
     reader.feed_eof()
@@ -153,7 +153,7 @@ def test_a_header_cannot_break_out_of_its_line(header: tuple[str, str]) -> None:
 
 @pytest.fixture
 def parsed(monkeypatch):
-    """Forget all heads; return how many bytes llhttp is given, time by time."""
+    """Forget all heads; return how many bytes llhttp gets each time."""
     sizes = []
     parse = ResponseReader._parse
     monkeypatch.setattr(http1, "_known", {})
@@ -164,7 +164,7 @@ def parsed(monkeypatch):
 
 
 def told(reader: ResponseReader) -> tuple:
-    """Return all that a reader tells of a response."""
+    """Return everything that a reader reports about a response."""
     header = reader.header(b"content-type")
     kind = header, reader.streaming, reader.last_event, tuple(reader.events)
     return reader.status, reader.body, reader.size, reader.state, *kind
@@ -181,7 +181,7 @@ ONE_EVENT = stream(b'event: message\ndata: {"id": 1}\n\n')
 
 
 def test_a_head_that_was_read_before_is_not_parsed_again(parsed) -> None:
-    """Whatever connection it comes on; what is told of the response is the same."""
+    """The connection does not matter; the reader reports the same about the response."""
     first, second = read(PLAIN), read(PLAIN.replace(b"{}", b"[]"))
     assert parsed == [len(PLAIN)]
     assert told(first)[2:] == told(second)[2:]
@@ -190,7 +190,7 @@ def test_a_head_that_was_read_before_is_not_parsed_again(parsed) -> None:
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_a_stream_of_one_event_that_comes_at_once_is_not_parsed_again(parsed, end) -> None:
-    """As both SDKs write it, on any connection; what is told of it is the same."""
+    """Both SDKs write it so, on any connection; the reader reports the same about it."""
     response = stream(b"event: message\ndata: {1}\n\n".replace(b"\n", end))
     first, second = read(response), read(response.replace(b"{1}", b"{2}"))
     assert parsed == [len(response)]
@@ -226,7 +226,7 @@ def test_a_stream_of_one_event_that_comes_at_once_is_not_parsed_again(parsed, en
     ],
 )
 def test_all_but_a_whole_response_with_a_known_head_is_parsed(parsed, pieces) -> None:
-    """It is told alike, the first time and after any number of others."""
+    """The reader reports the same the first time and after any number of other responses."""
     once = told(read(*pieces))
     read(PLAIN)
     read(ONE_EVENT)
@@ -254,7 +254,7 @@ def test_all_but_a_whole_response_with_a_known_head_is_parsed(parsed, pieces) ->
     )
 )
 def test_responses_on_one_connection_are_read_as_by_a_new_reader(responses) -> None:
-    """Known heads leave llhttp where it has to be for the next response."""
+    """Known heads leave llhttp in the right state for the next response."""
     reader = ResponseReader()
     reader.happened(states.OPEN)
     for response in responses:
@@ -265,7 +265,7 @@ def test_responses_on_one_connection_are_read_as_by_a_new_reader(responses) -> N
 
 @pytest.mark.usefixtures("parsed")
 def test_a_connection_whose_heads_are_all_new_is_not_looked_at_for_ever() -> None:
-    """Where each carries a number, looking them up brings nothing; and memory stays bounded."""
+    """If each head has a number in it, lookups find nothing; and memory stays bounded."""
     reader = ResponseReader()
     reader.happened(states.OPEN)
     for number in range(1000):

@@ -1,4 +1,4 @@
-"""Which connection of a client carries the next call, where streams have not ended."""
+"""Which connection of a client carries the next call if streams have not ended."""
 
 import time
 
@@ -41,7 +41,7 @@ def pool(monkeypatch):
 
 
 def use(pool: Pool, times: int) -> list:
-    """Make so many calls, one after the other; return the connections that they took."""
+    """Make this many calls, one after the other; return the connections that they took."""
     taken = []
     for _ in range(times):
         with pool.one() as connection:
@@ -50,7 +50,7 @@ def use(pool: Pool, times: int) -> list:
 
 
 def test_of_too_many_streams_that_do_not_end_the_oldest_is_given_up(pool, monkeypatch):
-    """At once: no call waits for its end."""
+    """It is given up at once: no call waits for its end."""
     monkeypatch.setattr(module, "_MOST_LEFT", 3)
     first, *others = use(pool, 3)
     taken = pool.take()
@@ -60,7 +60,7 @@ def test_of_too_many_streams_that_do_not_end_the_oldest_is_given_up(pool, monkey
 
 
 def test_a_stream_that_has_ended_is_used_again(pool):
-    """The others keep their places."""
+    """The other connections keep their places."""
     first, second, third = use(pool, 3)
     second.ended = True
     assert use(pool, 2) == [second, second]
@@ -74,7 +74,7 @@ def test_nobody_else_gets_a_connection_that_is_looked_at(pool):
 
 
 def test_a_connection_more_is_opened_where_others_take_the_last_one(pool, monkeypatch):
-    """Also while this one looks for it."""
+    """So it is even if they take it while this call looks for one."""
     first, second = use(pool, 2)
 
     def taken(_within_s: float) -> bool:

@@ -24,5 +24,5 @@ NOW_S = 784_111_777.0
     ],
 )
 def test_both_forms_are_read_and_nothing_else(value, expected_s):
-    """Seconds, or a date: RFC 9110, section 10.2.3."""
+    """The forms are seconds, or a date (RFC 9110, section 10.2.3)."""
     assert retry_after_s(value, lambda: NOW_S) == expected_s

@@ -1,4 +1,4 @@
-"""The states of a connection: what the table allows, and what it says of real connections."""
+"""The states of a connection: what the table allows, and what it says about real connections."""
 
 import pytest
 
@@ -13,7 +13,7 @@ STATES = frozenset(states.NEXT)
 
 
 def test_every_state_can_be_reached_and_left_for_good():
-    """None is a name alone, and from each of them a connection can be closed."""
+    """Every state is in use, and a connection can be closed from each of them."""
     reached, left = {states.CLOSED}, [states.CLOSED]
     while left:
         after = set(states.NEXT[left.pop()].values()) - reached
@@ -28,7 +28,7 @@ def test_every_state_can_be_reached_and_left_for_good():
 
 
 def test_a_request_goes_out_only_where_nothing_is_awaited():
-    """On a new connection, or after a whole response that leaves it open."""
+    """It goes out on a new connection, or after a whole response that leaves it open."""
     assert {state for state, row in states.NEXT.items() if states.SEND in row} == {
         states.OPENED,
         states.IDLE,
@@ -36,12 +36,12 @@ def test_a_request_goes_out_only_where_nothing_is_awaited():
 
 
 def test_a_response_that_is_whole_stays_whole():
-    """Closing the connection does not make it a broken one."""
+    """Closing the connection does not make it a broken response."""
     assert {states.NEXT[state][states.CLOSE] for state in states.COMPLETE} <= states.COMPLETE
 
 
 def test_what_is_under_way_has_begun_unless_it_was_only_sent():
-    """The sets beside the table agree with it."""
+    """The sets next to the table agree with it."""
     assert states.UNDER_WAY | states.COMPLETE | {states.CLOSED, states.OPENED} == STATES
     assert {states.SENT} == states.UNDER_WAY - states.STARTED
     assert not states.COMPLETE & states.UNDER_WAY
@@ -59,7 +59,7 @@ def test_what_is_under_way_has_begun_unless_it_was_only_sent():
     ],
 )
 def test_a_response_takes_a_connection_through_its_states(response, passed):
-    """Byte by byte, each state once for each time that it is entered."""
+    """Fed byte by byte, it passes each state once for each time that it enters it."""
     reader = ResponseReader()
     reader.happened(states.OPEN)
     seen = [reader.state]

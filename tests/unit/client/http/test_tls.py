@@ -74,7 +74,7 @@ def call(endpoint: Endpoint) -> bytes:
 
 
 def test_an_untrusted_certificate_is_refused_by_default(tls_url) -> None:
-    """Without being told otherwise, nothing is sent to a server that cannot prove its name."""
+    """By default, nothing is sent to a server that cannot prove its name."""
     with pytest.raises(ConnectError, match="certificate not trusted"):
         RestClient(Endpoint.of(tls_url)).ready()
 
@@ -105,7 +105,7 @@ def test_the_certificate_has_to_name_the_host_that_is_asked_for(tls_url, certifi
 
 @pytest.mark.parametrize("tls_url", [True], indirect=True)
 def test_a_server_that_wants_a_certificate_gets_ours(tls_url, certificate) -> None:
-    """The key is in its file, or in another; without one, what is missing is said."""
+    """The key is in the certificate's file or in another; without one, the message says so."""
     for files in ({"cert": certificate}, {"cert": f"{certificate}.crt", "key": certificate}):
         tls = partial(secured, ca=certificate, **files)
         assert call(Endpoint.of(tls_url, tls=tls)) == b"hi"
@@ -117,6 +117,6 @@ def test_a_server_that_wants_a_certificate_gets_ours(tls_url, certificate) -> No
 
 
 def test_a_certificate_without_its_key_is_a_configuration_mistake(certificate) -> None:
-    """It is told before anything is sent."""
+    """The mistake is reported before anything is sent."""
     with pytest.raises(ValueError, match=r"crt cannot be used: .*the key must belong"):
         secured(cert=f"{certificate}.crt")

@@ -89,7 +89,7 @@ class Sessions:
 
 @pytest.fixture
 def connect(serve):
-    """Open a client that may make so many calls at once; it is closed with the test."""
+    """Open a client that may make this many calls at once; it is closed with the test."""
     opened: list[HttpClient] = []
 
     def run(server: Sessions, number: int, protocol: str = HANDSHAKE):
@@ -112,7 +112,7 @@ def at_once(client, calls):
 
 
 def calls(number: int) -> list[Call]:
-    """Return calls that can be told apart."""
+    """Return distinguishable calls."""
     return [Call(ECHO, {"n": n}) for n in range(number)]
 
 
@@ -123,7 +123,7 @@ def said(reply) -> int:
 
 @pytest.mark.parametrize("protocol", [HANDSHAKE, MODERN])
 def test_calls_at_once_are_made_in_one_session(connect, protocol):
-    """Each on its own connection, with an id of its own; the server knows them as one client."""
+    """Each has its own connection and its own id; the server sees one client."""
     server = Sessions(3)
     client, scripted = connect(server, 3, protocol)
     assert [connection.opened for connection in client.pool.connections] == [1, 1, 1]
@@ -138,14 +138,14 @@ def test_calls_at_once_are_made_in_one_session(connect, protocol):
 
 
 def test_a_connection_more_is_opened_where_one_is_needed(connect):
-    """A client that makes more calls at once than it was told of makes them all the same."""
+    """A client makes more calls at once than it was set up for."""
     client, scripted = connect(Sessions(3), 1)
     assert [reply.outcome for reply in at_once(client, calls(3))] == ["ok"] * 3
     assert scripted.connections == 3
 
 
 def test_a_lost_session_is_opened_again_once(connect):
-    """Of the calls that find it lost, one opens another and the others go on in that."""
+    """Of the calls that find it lost, one opens another and the others go on in that one."""
     server = Sessions(3)
     client, _ = connect(server, 3)
     server.session = "forgotten"
@@ -158,7 +158,7 @@ def test_a_lost_session_is_opened_again_once(connect):
 
 
 def test_a_call_opens_the_session_where_none_is_open(connect):
-    """Also then it is opened once, and no call has lost one."""
+    """The session is opened once, and no call reports a lost one."""
     server = Sessions(2)
     client, _ = connect(server, 2)
     client.drop()
@@ -167,7 +167,7 @@ def test_a_call_opens_the_session_where_none_is_open(connect):
 
 
 def test_messages_beside_calls_wait_for_each_other_neither(connect):
-    """Each goes on a connection of its own there, too."""
+    """Each of these messages, too, has its own connection."""
     both = threading.Barrier(2)
 
     class Slow(Sessions):
@@ -199,7 +199,7 @@ def test_a_session_that_could_not_be_opened_again_is_opened_by_the_next_call(con
 
 
 def test_of_calls_that_find_the_session_not_opened_again_one_recovers_it(connect):
-    """A loss that outlives its call is told once as well, by the call that found it."""
+    """A loss that outlives its call is reported once as well, by the call that found it."""
     server = Sessions(1)
     client, _ = connect(server, 2)
     server.session, server.refuses = "forgotten", 1
@@ -216,7 +216,7 @@ def test_of_calls_that_find_the_session_not_opened_again_one_recovers_it(connect
 
 
 def test_no_two_clients_have_an_id_in_common():
-    """Each draws blocks of its own, so a reply tells by its id whose it is."""
+    """Each client draws its own blocks, so the id of a reply shows whose it is."""
     first, second = (HttpClient(Endpoint.of("http://127.0.0.1:1/mcp")) for _ in range(2))
     channel = SessionClient(StdioChannel(Command(("x",))))
     ids = [next(ids) for ids in (first.messenger.ids, second.messenger.ids, channel._ids) * 3]
@@ -226,7 +226,7 @@ def test_no_two_clients_have_an_id_in_common():
 
 @pytest.mark.process
 def test_processes_draw_ids_of_their_own():
-    """Also a forked one, which has inherited all that its parent had."""
+    """A forked process does, too, though it has inherited everything from its parent."""
     own = next(RequestIds())
     reading, writing = os.pipe()
     child = os.fork()
@@ -261,7 +261,7 @@ def test_a_reply_that_belongs_to_another_user_is_no_reply(serve):
 
 
 def test_threads_draw_ids_at_once():
-    """None comes twice."""
+    """No id comes twice."""
     ids = RequestIds()
     with ThreadPoolExecutor(4) as pool:
         drawn = list(pool.map(lambda _: [next(ids) for _ in range(5000)], range(4)))

@@ -1,4 +1,4 @@
-"""What the HTTP client makes of subscriptions and cancellations that do not go well."""
+"""How the HTTP client handles subscriptions and cancellations that do not go well."""
 
 import itertools
 import json
@@ -74,7 +74,7 @@ def answers(**message):
 
 
 class Tokens:
-    """Credentials that have one token, and where `more`, another."""
+    """Credentials that have one token, and another if `more`."""
 
     def __init__(self, *more: str) -> None:
         self.token = "old"
@@ -116,7 +116,7 @@ def opened(serve):
 
 
 def test_a_subscription_is_a_request_with_an_id_of_its_own(opened):
-    """A text, on a connection of its own; the reply is its acknowledgement."""
+    """The id is a text, the connection is its own, and the reply is its acknowledgement."""
     client, server = opened(acknowledged(toolsListChanged=True, resourceSubscriptions=["a://b"]))
     reply = client.listening.listen(Wanted(("tools",), "a://b"))
     assert reply.outcome == "ok", reply.detail
@@ -137,7 +137,7 @@ def test_a_subscription_is_a_request_with_an_id_of_its_own(opened):
     ids=["closed", "ended", "broken"],
 )
 def test_who_waits_is_told_how_a_stream_ended(opened, last, reason):
-    """What came before the end is there all the same."""
+    """What came before the end is still there."""
 
     def say(peer: socket.socket, request: bytes) -> None:
         update = note(UPDATED, request, uri="a://b")
@@ -152,7 +152,7 @@ def test_who_waits_is_told_how_a_stream_ended(opened, last, reason):
 
 
 def test_a_subscription_that_is_not_honoured_fails(opened):
-    """The stream is closed again, as nobody would await anything."""
+    """The stream is closed again, because nobody would await anything."""
     client, _ = opened(acknowledged(toolsListChanged=True))
     reply = client.listening.listen(Wanted(("tools",), "a://b"))
     assert (reply.outcome, reply.detail) == (
@@ -162,20 +162,20 @@ def test_a_subscription_that_is_not_honoured_fails(opened):
 
 
 def test_a_server_that_does_not_acknowledge_is_a_timeout(opened):
-    """And so is it where the stream opens and says nothing."""
+    """So is a stream that opens and says nothing."""
     client, _ = opened(OFFERED, timeout_s=0.05)
     assert client.listening.listen(Wanted(("tools",))).outcome == "timeout"
 
 
 def test_nothing_can_be_listened_to_without_a_server(opened):
-    """It fails like any call, by what went wrong."""
+    """It fails like any call, and says what went wrong."""
     client, server = opened()
     server.stop()
     assert client.listening.listen(Wanted(("tools",))).outcome == "transport_error"
 
 
 def test_a_subscription_brings_the_token_and_another_where_that_is_refused(opened):
-    """As any request does, on a connection of its own each time."""
+    """It does so like any request, on a new connection each time."""
     refused = REFUSED.replace(b"405 Method", b"401 Method").replace(
         b"Content", b"WWW-Authenticate: Bearer x\r\nContent"
     )
@@ -189,7 +189,7 @@ def test_a_subscription_brings_the_token_and_another_where_that_is_refused(opene
 
 
 def test_a_subscription_without_a_token_fails_in_words(opened):
-    """By what the server said, and why it could not be asked again."""
+    """The words are what the server said, and why it could not be asked again."""
     refused = REFUSED.replace(b"405 Method", b"401 Method")
     client, server = opened(refused, credentials=Tokens())
     reply = client.listening.listen(Wanted(("tools",)))
@@ -200,7 +200,7 @@ def test_a_subscription_without_a_token_fails_in_words(opened):
 
 
 def test_a_subscription_follows_a_redirect_and_so_do_the_calls_after_it(opened):
-    """Also those that were encoded before."""
+    """So do calls that were encoded before."""
     moved = b"HTTP/1.1 307 Moved\r\nLocation: /mcp/\r\nContent-Length: 0\r\n\r\n"
     done = answers(result={})
     client, server = opened(done, moved, acknowledged(toolsListChanged=True), done)
@@ -215,7 +215,7 @@ def test_a_subscription_follows_a_redirect_and_so_do_the_calls_after_it(opened):
 
 
 def test_a_session_without_a_stream_cannot_be_listened_to(opened):
-    """405 is an answer, and nothing is subscribed to that could not be heard."""
+    """405 is an answer; the client does not subscribe to what it could not hear."""
     client, server = opened(REFUSED, protocol=HANDSHAKE)
     reply = client.listening.listen(Wanted(uri="a://b"))
     assert reply.outcome == "http_error"
@@ -224,7 +224,7 @@ def test_a_session_without_a_stream_cannot_be_listened_to(opened):
 
 
 def test_a_subscription_is_called_off_at_the_end(opened):
-    """With its URI; the stream stays open, so that listening to a list sends nothing more."""
+    """The message has its URI; the stream stays open, so listening again sends nothing."""
     done = answers(result={})
     client, server = opened(OFFERED, done, done, protocol=HANDSHAKE)
     assert client.listening.listen(Wanted(uri="a://b")).outcome == "ok"
@@ -238,7 +238,7 @@ def test_a_subscription_is_called_off_at_the_end(opened):
 
 
 def test_a_stream_that_ends_is_noticed(opened):
-    """What the server says until it is open again, nobody hears."""
+    """Nobody hears what the server says until the stream is open again."""
     client, _ = opened(OFFERED + END, protocol=HANDSHAKE)
     assert client.listening.listen(Wanted(("tools",))).outcome == "ok"
     lost = client.listening.awaited("notifications/tools/list_changed", "", 0, 5)
@@ -250,7 +250,7 @@ def test_a_stream_that_ends_is_noticed(opened):
 
 
 def test_a_call_that_timed_out_is_cancelled(opened):
-    """By its id; the reply is of the call, and ended before."""
+    """Its id cancels it; the reply is the call's, and ended before that."""
     client, server = opened(b"", ACCEPTED, protocol=HANDSHAKE)
     reply = client.call(SLOW, None, 0.05)
     assert reply.outcome == "timeout"
@@ -268,7 +268,7 @@ def test_a_call_that_timed_out_is_not_cancelled_in_words_where_closing_says_it(o
 
 @pytest.mark.parametrize("head", [b"", OFFERED], ids=["silent", "streaming"])
 def test_the_end_of_a_cancelled_call_is_waited_for(opened, head):
-    """By an error, after which the connection serves the next call."""
+    """An error ends it, and then the connection serves the next call."""
     peers = []
 
     def begin(peer: socket.socket, request: bytes) -> None:
@@ -286,12 +286,12 @@ def test_the_end_of_a_cancelled_call_is_waited_for(opened, head):
     assert 0 < stop.ns < 1e9
     assert client.terms.in_progress == {}  # what comes of it from now on is nobody's
     assert client.call(SLOW).outcome == "ok"
-    assert server.connections == 2  # its own, and the one beside
+    assert server.connections == 2  # its own, and the other one
 
 
 @pytest.mark.parametrize("last", [OFFERED + END, b"HTTP/1.1 200 OK\r\n"])
 def test_any_end_of_its_stream_ends_a_cancelled_call(opened, last):
-    """Without an answer, or by the end of the connection."""
+    """The stream may end without an answer, or with its connection."""
     peers = []
 
     def cancel(peer: socket.socket, _request: bytes) -> None:
@@ -306,7 +306,7 @@ def test_any_end_of_its_stream_ends_a_cancelled_call(opened, last):
 
 
 def test_an_end_that_is_not_told_is_no_end(opened):
-    """It has the time that was waited, and the connection is given up."""
+    """The result is the time waited, and the connection is given up."""
     client, server = opened(b"", ACCEPTED, answers(result={}), protocol=HANDSHAKE, timeout_s=0.1)
     reply, stop = client.cancelled_call(SLOW, None, 0.05)
     assert (reply.outcome, stop.told) == ("ok", False)
@@ -316,7 +316,7 @@ def test_an_end_that_is_not_told_is_no_end(opened):
 
 
 def test_a_call_without_a_session_was_not_cancelled(opened):
-    """The session was lost, and none came in its place in time: that is the timeout it is."""
+    """The session was lost, and no other came in time: the call is the timeout that it is."""
     left = threading.Event()
 
     def silent(peer: socket.socket, _request: bytes) -> None:
@@ -333,7 +333,7 @@ def test_a_call_without_a_session_was_not_cancelled(opened):
 
 
 def test_no_call_is_called_off_that_had_no_session(opened):
-    """A server that has refused a call is not told to end it."""
+    """A server that has refused a call is not asked to end it."""
     client, server = opened(LOST, b"", protocol=HANDSHAKE, timeout_s=0.2)
     assert client.call(SLOW, None, 0.05).outcome == "timeout"
     assert [body_of(sent)["method"] for sent in server.requests[2:]] == ["tools/call", "initialize"]
@@ -358,7 +358,7 @@ def failed(monkeypatch):
 
 
 def test_a_reader_of_a_session_s_stream_that_breaks_tells_its_end(serve, failed):
-    """Whatever went wrong in taking a message, nobody waits for the next one."""
+    """Whatever goes wrong with a message, nobody waits for the next one."""
     ends = []
     server = serve(OFFERED + event(method="x"))
     origin = Endpoint.of(server.url).origin
@@ -371,7 +371,7 @@ def test_a_reader_of_a_session_s_stream_that_breaks_tells_its_end(serve, failed)
 
 
 def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, monkeypatch):
-    """The same, in 2026-07-28."""
+    """The same holds in 2026-07-28."""
     client, _ = opened(acknowledged(event(method=UPDATED), resourceSubscriptions=["a://b"]))
     monkeypatch.setattr("mcp_perf.client.protocol.subscriptions.Inbox.add", lambda *_: {}.pop(0))
     assert client.listening.listen(Wanted(uri="a://b")).outcome == "ok"
@@ -398,7 +398,7 @@ def test_a_reader_of_a_subscription_that_breaks_tells_its_end(opened, failed, mo
     ],
 )
 def test_streams_that_bring_nothing_are_opened_ever_more_rarely(retry_s, barren, found):
-    """Never before the server allows it; one that was of use sets the pause back."""
+    """None opens before the server allows it; one that was of use resets the pause."""
     assert lifetime.pause_s(retry_s, barren) == found
 
 
@@ -406,12 +406,12 @@ def test_streams_that_bring_nothing_are_opened_ever_more_rarely(retry_s, barren,
     ("status", "later"), [(409, True), (429, True), (503, True), (405, False), (404, False)]
 )
 def test_a_refusal_is_final_unless_it_speaks_of_now(status, later):
-    """409 says that the stream before is still open there; 405 that there are none."""
+    """409 says that the previous stream is still open there; 405 says that there are none."""
     assert may_come_later(status) is later
 
 
 def test_a_stream_is_opened_again_after_a_conflict_and_all_of_it_is_told(serve, monkeypatch):
-    """Openings, lifetimes, gaps and refusals are an account of their own."""
+    """Openings, lifetimes, gaps and refusals are reported separately."""
     told, pauses = [], []
     monkeypatch.setattr(
         lifetime, "pause_s", lambda retry_s, barren: pauses.append((retry_s, barren)) or 0
@@ -450,7 +450,7 @@ def test_a_stream_that_is_refused_for_the_rate_is_asked_for_when_the_server_want
 
 
 def test_a_stream_that_is_refused_for_its_token_gets_another_one(opened):
-    """As any request does; a redirect is followed as well."""
+    """It does so like any request; a redirect is followed as well."""
     refused = REFUSED.replace(b"405 Method", b"401 Method").replace(
         b"Content", b"WWW-Authenticate: Bearer x\r\nContent"
     )
@@ -462,7 +462,7 @@ def test_a_stream_that_is_refused_for_its_token_gets_another_one(opened):
 
 
 def test_a_step_that_listens_opens_no_stream_before_its_time(opened, monkeypatch):
-    """It waits for the listener, which asks again when the pause is over, and for no longer."""
+    """It waits for the listener, which asks again after the pause, and no longer than that."""
     pauses, over = [], threading.Event()
 
     def paused(*_fared) -> float:
@@ -501,7 +501,7 @@ def test_a_step_that_listens_takes_as_long_as_the_opening_it_waited_for(opened, 
 def test_a_subscription_that_brings_nothing_is_asked_for_ever_more_rarely(
     opened, monkeypatch, of_use, barren, timeout_s
 ):
-    """A 200 and an acknowledgement are no use; the pause is not counted as the server's time."""
+    """A 200 and an acknowledgement do not count; the pause is not the server's time."""
     fared, slept, told = [], [], []
     monkeypatch.setattr(lifetime, "pause_s", lambda _, barren: fared.append(barren) or 60.0)
 
@@ -523,7 +523,7 @@ def test_a_subscription_that_brings_nothing_is_asked_for_ever_more_rarely(
     if timeout_s > 60:
         assert (reply.outcome, len(server.requests)) == ("ok", 3)
         assert reply.end_ns - reply.start_ns < 60e9
-        client.listening.unlisten()  # which ends no stream for the account
+        client.listening.unlisten()  # which does not count as the end of a stream
         told.clear()
         client.streams.openings.opened()
         assert told == ["opened"]
@@ -535,7 +535,7 @@ def test_a_subscription_that_brings_nothing_is_asked_for_ever_more_rarely(
 
 
 def test_a_subscription_that_is_refused_is_told_and_put_off(opened):
-    """Who refuses is not asked in a loop, and not before its Retry-After."""
+    """A server that refuses is not asked in a loop, and not before its Retry-After."""
     slept, told = [], []
     busy = b"HTTP/1.1 503 X\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
     client, server = opened(busy, sleep=slept.append, stream=lambda *t: told.append(t[0]))
@@ -548,7 +548,7 @@ def test_a_subscription_that_is_refused_is_told_and_put_off(opened):
 
 
 def test_a_stream_that_does_not_open_in_time_is_a_timeout(opened):
-    """Also once it was given up, which ends its thread by a broken connection."""
+    """So it stays if a broken connection later ends the thread that was given up."""
     client, _ = opened(b"", protocol=HANDSHAKE)
     reply = client.listening.listen(Wanted(("tools",)), 0.05)
     assert (reply.outcome, reply.detail) == (
@@ -558,7 +558,7 @@ def test_a_stream_that_does_not_open_in_time_is_a_timeout(opened):
 
 
 def test_what_came_of_an_opening_does_not_change_when_the_stream_is_opened_again(serve):
-    """The first reply is handed out, and its status stays what it was."""
+    """The first reply was handed out, so its status stays what it was."""
     origin = Endpoint.of(serve(OFFERED + b"a\r\nretry: 0\n\n\r\n" + END, REFUSED).url).origin
     get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     listener = Listener(origin, lambda _: get, print, time.perf_counter_ns)
@@ -570,7 +570,7 @@ def test_what_came_of_an_opening_does_not_change_when_the_stream_is_opened_again
 
 
 def test_a_listener_that_is_stopped_while_it_connects_asks_for_nothing(serve, monkeypatch):
-    """There is nothing to abort yet: it looks again once it is connected."""
+    """There is nothing to abort yet, so it checks again once it is connected."""
     server = serve()
     connected, go = dialing._connected, threading.Event()
     monkeypatch.setattr(dialing, "_connected", lambda *where: go.wait(5) and connected(*where))

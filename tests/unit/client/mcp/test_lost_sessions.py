@@ -1,4 +1,4 @@
-"""Servers that lose a session, in the spellings in which they say so, and in some of none."""
+"""Servers that lose a session, in the spellings in which they say so, and in others."""
 
 import itertools
 import json
@@ -36,7 +36,7 @@ def plain(status: int, text: str) -> bytes:
 
 
 def rpc(status: int, code: int, message: str) -> bytes:
-    """Refuse with a JSON-RPC error that names no request."""
+    """Refuse with a JSON-RPC error that does not name a request."""
     fault = {"code": code, "message": message}
     return http(status, {"jsonrpc": "2.0", "id": None, "error": fault})
 
@@ -56,7 +56,7 @@ class Server:
         self.opening: bytes | None = None
         """What `initialize` is answered with; None opens a session."""
         self.fails = 0
-        """So many calls more are refused, whatever their session."""
+        """This many further calls are refused, whatever their session."""
         self.opened = itertools.count(1)
         self.handshakes = 0
 
@@ -113,9 +113,9 @@ LISTED = {
     "a success": (rpc(200, -32600, "Unknown session id"), FORGOT),
     "an event": (stream({"jsonrpc": "2.0", "error": {"code": -32001, "message": "no session"}}),
                  FORGOT),
-    "an event of its own": (stream({"error": "Session not found"}), FORGOT),
+    "an event that is not JSON-RPC": (stream({"error": "Session not found"}), FORGOT),
     "a word as a key": (http(400, {"error": "session_not_found"}), FORGOT),
-    "a class of its own": (plain(500, "SessionNotFoundError: 3f2a"), FORGOT),
+    "a class name": (plain(500, "SessionNotFoundError: 3f2a"), FORGOT),
     "a transport": (plain(400, "No transport found for sessionId"), FORGOT),
     "a new server": (rpc(400, -32000, "Bad Request: Server not initialized"), RESTARTED),
     "a new server's event": (rpc(200, -32002, "Received request before initialization"),
@@ -156,7 +156,7 @@ def test_promise_30_a_loss_is_known_by_what_is_said(user, refusal, kind):
 
 @pytest.mark.parametrize("refusal", UNLISTED.values(), ids=UNLISTED)
 def test_promise_30_a_loss_is_known_by_its_repetition(user, refusal):
-    """Worked before, and now each call gets the same: they fail, and the next opens a session."""
+    """The session worked, and now every call gets the same: they fail, and the next opens one."""
     client, server = user(refusal)
     server.known = "lost"
     found = [client.call(ECHO) for _ in range(PATIENCE + 2)]
@@ -178,7 +178,7 @@ INNOCENT = {
 
 @pytest.mark.parametrize("refusal", INNOCENT.values(), ids=INNOCENT)
 def test_a_refusal_of_something_else_is_the_call_s_own(user, refusal):
-    """It fails, and the session goes on."""
+    """The call fails, and the session goes on."""
     client, server = user(refusal)
     server.fails = 1
     failed, after = client.call(ECHO), client.call(ECHO)
@@ -187,7 +187,7 @@ def test_a_refusal_of_something_else_is_the_call_s_own(user, refusal):
 
 
 def test_a_refusal_that_a_session_survives_is_not_about_it(user):
-    """After it came once between answers, no number of it makes the session suspect."""
+    """If it came once between answers, no number of them makes the session suspect."""
     client, server = user(plain(500, "Internal Server Error"))
     outcomes = []
     for server.fails in (1, 1, 2 * PATIENCE):
@@ -197,7 +197,7 @@ def test_a_refusal_that_a_session_survives_is_not_about_it(user):
 
 
 def test_a_refusal_that_goes_on_in_a_new_session_is_not_about_it(user):
-    """It counts as no loss, and no further session is opened for it."""
+    """It does not count as a loss, and no further session is opened for it."""
     client, server = user(plain(500, "Internal Server Error"))
     server.fails = 4 * PATIENCE
     found = [client.call(ECHO) for _ in range(4 * PATIENCE + 1)]
@@ -206,7 +206,7 @@ def test_a_refusal_that_goes_on_in_a_new_session_is_not_about_it(user):
 
 
 def test_a_server_that_refuses_everything_keeps_its_session(user):
-    """Opening another fails for the same reason: so it was not the session."""
+    """Opening another fails for the same reason, so the session was not the cause."""
     client, server = user(plain(503, "Service Unavailable"))
     server.fails, server.opening = PATIENCE + 1, plain(503, "Service Unavailable")
     found = [client.call(ECHO) for _ in range(PATIENCE + 2)]
@@ -216,7 +216,7 @@ def test_a_server_that_refuses_everything_keeps_its_session(user):
 
 
 def test_a_session_that_was_dropped_does_not_come_back(user):
-    """Whoever opens one wants a new one: the one that was suspect is not taken up for it."""
+    """Opening means a new session: the suspect one is not used again."""
     client, server = user(plain(503, "Service Unavailable"))
     server.fails, server.opening = PATIENCE, plain(503, "Service Unavailable")
     assert [client.call(ECHO).outcome for _ in range(PATIENCE)] == ["http_error"] * PATIENCE

@@ -111,7 +111,7 @@ def test_any_other_answer_to_the_probe_leads_to_initialize(serve, first) -> None
 
 
 def test_the_handshake_sends_what_the_specification_wants(serve) -> None:
-    """No session and version headers before, both after, DELETE with both at the end."""
+    """Session and version headers are missing before, present after; DELETE ends with both."""
     server = serve(INITIALIZED, ACCEPTED, RESULT, http(b""))
     mcp = client(server, "2025-11-25")
     mcp.begin()
@@ -168,7 +168,7 @@ def test_missing_credentials_are_hinted_at(serve) -> None:
 
 
 def test_a_silent_server_is_asked_for_either_era_and_no_more(serve) -> None:
-    """A probe without an answer is followed by a handshake, and that by nothing."""
+    """A handshake follows a probe without an answer, and nothing follows that."""
     server = serve(b"", b"")
     with pytest.raises(CallTimeout, match="initialize"):
         client(server, timeout_s=0.2).negotiate()
@@ -200,7 +200,7 @@ BUSY = http({}, "503 Service Unavailable", "Retry-After: 9")
 def test_a_server_that_fails_the_probe_is_asked_again_and_then_initialized(
     serve, script, version, pauses
 ) -> None:
-    """What may be over soon is waited for; anything else says that 2026-07-28 is not spoken."""
+    """The client waits for what may soon be over; anything else means no 2026-07-28."""
     script = [(lambda peer, _request: peer.close()) if one is None else one for one in script]
     slept: list[float] = []
     mcp = client(serve(*script), sleep=slept.append)
@@ -233,7 +233,7 @@ OLDER = answer({"protocolVersion": "2025-06-18"}, "200 OK", "Mcp-Session-Id: s1"
     ids=["data", "words"],
 )
 def test_of_the_versions_that_a_server_lists_the_best_common_one_is_spoken(serve, refusal) -> None:
-    """It is tried once; which it is, and why, is remarked on."""
+    """It is tried once; a remark says which it is, and why."""
     server = serve(error(-32601, "no"), refusal, OLDER, ACCEPTED)
     mcp = client(server)
     assert mcp.negotiate() == "2025-06-18"
@@ -253,14 +253,14 @@ def test_a_server_that_knows_no_handshake_after_all_is_modern(serve) -> None:
 
 
 def test_a_version_that_was_asked_for_is_not_replaced(serve) -> None:
-    """The scenario says which it is; the server's refusal is the reason."""
+    """The scenario asks for it; the server's refusal is the reason."""
     none = refused(-32602, "Unsupported protocol version", supported=["2024-11-05"])
     with pytest.raises(NegotiationError, match="Unsupported"):
         client(serve(none), "2025-11-25").negotiate()
 
 
 def test_a_dead_port_is_a_connect_error() -> None:
-    """Nobody there is told apart from somebody strange."""
+    """A port without a server differs from a strange server."""
     port = free_port()
     with pytest.raises(ConnectError, match="refused"):
         HttpClient(Endpoint.of(f"http://127.0.0.1:{port}/mcp")).negotiate()
@@ -338,7 +338,7 @@ DONE = {"jsonrpc": "2.0", "result": {"content": []}}
 
 
 def test_a_reply_may_come_as_a_stream_and_the_connection_is_used_again(serve) -> None:
-    """Notifications are passed over, the response ends the call, the connection stays."""
+    """Notifications are skipped, the response ends the call, the connection stays."""
     server = serve(stream(PROGRESS, DONE), stream(DONE), RESULT)
     mcp = client(server, "2026-07-28")
     call = Call(ECHO, {})
@@ -356,7 +356,7 @@ def test_a_stream_that_stays_open_costs_its_connection_and_nothing_else(serve) -
 
 
 def test_a_stream_that_ends_without_a_response_is_a_transport_error(serve) -> None:
-    """Progress alone is no answer."""
+    """Progress alone does not answer a call."""
     reply = client(serve(stream(PROGRESS)), "2026-07-28").call(Call(ECHO, {}))
     assert (reply.outcome, reply.detail) == (
         "transport_error",
@@ -365,7 +365,7 @@ def test_a_stream_that_ends_without_a_response_is_a_transport_error(serve) -> No
 
 
 def test_a_cut_stream_is_a_transport_error(serve) -> None:
-    """A stream that breaks off in the middle is told from one that ended."""
+    """A stream that breaks off in the middle differs from one that ended."""
 
     def cut(peer: socket.socket, request: bytes) -> None:
         stream(PROGRESS, end=b"")(peer, request)
@@ -408,7 +408,7 @@ def test_a_lost_session_is_opened_again_and_counted(serve, lost) -> None:
 
 
 def test_another_400_is_not_a_lost_session(serve) -> None:
-    """An rpc error that speaks of something else is the call's own failure."""
+    """An rpc error about something else is the call's own failure."""
     server = serve(INITIALIZED, ACCEPTED, error(-32602, "bad arguments"))
     reply = client(server, "2025-11-25").call(Call(ECHO, {}))
     assert (reply.outcome, reply.session_lost, len(server.requests)) == ("rpc_error", False, 3)
@@ -443,7 +443,7 @@ def test_a_redirect_within_the_origin_is_followed_once_and_remembered(serve) -> 
 
 @pytest.mark.parametrize("location", ["/mcp/", "http://localhost/mcp/"])
 def test_a_server_is_reached_by_a_socket_file(tmp_path, location) -> None:
-    """`http+unix://` and the percent-encoded file; to the server it is localhost."""
+    """The URL is `http+unix://` and the percent-encoded file; the server sees localhost."""
     file, requests = str(tmp_path / "s"), list[bytes]()
     lines = iter((http(b"", "307 Moved", f"Location: {location}"), RESULT))
 
@@ -470,7 +470,7 @@ def test_a_server_is_reached_by_a_socket_file(tmp_path, location) -> None:
 
 
 def test_a_redirect_to_the_name_that_the_server_knows_is_within_it(serve) -> None:
-    """It goes to the address that the scenario has, where the name need not be known."""
+    """It goes to the scenario's address, so the name need not resolve here."""
     moved = http(b"", "307 Temporary Redirect", "Location: http://mcp.internal/mcp/")
     server = serve(moved, RESULT)
     mcp = HttpClient(Endpoint.of(server.url, timeout_s=5, host="mcp.internal"), "2026-07-28")
@@ -499,7 +499,7 @@ def test_a_redirect_elsewhere_is_not_followed(serve, location) -> None:
 
 
 def test_a_redirect_leads_to_no_metadata_address(serve) -> None:
-    """It is shown, and nothing is connected to."""
+    """The address is shown, and nothing connects to it."""
     location = "http://169.254.169.254/latest/meta-data"
     server = serve(http(b"", "307 Temporary Redirect", f"Location: {location}"))
     mcp = client(server, "2026-07-28")
@@ -534,7 +534,7 @@ def test_redirects_in_a_circle_end_and_say_both_places(serve) -> None:
 
 @pytest.mark.parametrize("status", ["304 Not Modified", "300 Multiple Choices"])
 def test_what_is_no_redirect_is_not_told_as_one(serve, status) -> None:
-    """It is an http_error like others."""
+    """It is an http_error like any other."""
     reply = client(serve(http(b"", status)), "2026-07-28").call(Call(ECHO, {}))
     assert (reply.outcome, reply.detail) == ("http_error", f"HTTP {status[:3]}: (no body)")
 
@@ -549,14 +549,14 @@ def listed(*names: str, cursor: str | None = None, schema: dict | None = None):
 
 
 def test_tools_are_listed_over_all_pages(serve) -> None:
-    """NextCursor is followed to the end."""
+    """The client follows nextCursor to the end."""
     server = serve(listed("a", "b", cursor="2"), listed("c"))
     assert list(client(server, "2026-07-28").list_tools()) == ["a", "b", "c"]
     assert body_of(server.requests[1])["params"]["cursor"] == "2"
 
 
 def test_a_tool_with_a_forbidden_annotation_is_left_out_in_the_new_era(serve) -> None:
-    """The specification has clients drop such a tool; in the old era it is just a tool."""
+    """By the specification, clients drop such a tool; in the old era it is just a tool."""
     bad = {"properties": {"x": {"type": "number", "x-mcp-header": "X"}}}
     assert client(serve(listed("t", schema=bad)), "2026-07-28").list_tools() == {}
     server = serve(INITIALIZED, ACCEPTED, listed("t", schema=bad))
@@ -567,13 +567,13 @@ def test_a_tool_with_a_forbidden_annotation_is_left_out_in_the_new_era(serve) ->
 
 @pytest.mark.parametrize("page", [answer({}), answer({"tools": None}), answer({"tools": {}})])
 def test_a_list_that_is_no_list_is_an_error(serve, page) -> None:
-    """A malformed tools/list is named, not taken for an empty one."""
+    """The error names a malformed tools/list, which is not taken for an empty one."""
     with pytest.raises(ReadError, match="tools/list"):
         client(serve(page), "2026-07-28").list_tools()
 
 
 def test_replies_that_came_packed_are_remarked_on_when_the_client_is_closed(serve) -> None:
-    """Also if the connection was opened again after the one that was."""
+    """The connection may have been opened again since then."""
 
     def packed(peer: socket.socket, request: bytes) -> None:
         body = {"jsonrpc": "2.0", "id": id_of(request), "result": {"tools": []}}
@@ -612,7 +612,7 @@ def test_an_odd_tool_is_named_and_costs_the_others_nothing(serve, odd, remark) -
 
 
 def test_a_list_that_does_not_end_is_left(serve, monkeypatch) -> None:
-    """Though each of its cursors is another: the tools seen are used."""
+    """Every cursor is a new one; the tools seen so far are used."""
     monkeypatch.setattr(lists, "MAX_PAGES", 2)
     mcp = client(serve(listed("a", cursor="1"), listed("b", cursor="2")), "2026-07-28")
     assert list(mcp.list_tools()) == ["a", "b"]
@@ -632,7 +632,7 @@ def test_a_server_without_tools_is_one_all_the_same(serve) -> None:
 
 @pytest.mark.parametrize("cursor", ["again", ""])
 def test_a_cursor_that_comes_again_ends_the_list(serve, cursor) -> None:
-    """The tools seen are used, and a remark names it; listing as a call fails by it."""
+    """The tools seen are used, and a remark names the cursor; listing as a call fails."""
     page = answer({"tools": [{"name": "t", "inputSchema": {}}], "nextCursor": cursor})
     server = serve(*[page] * 4)
     mcp = client(server, "2026-07-28")

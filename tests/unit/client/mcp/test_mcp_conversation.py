@@ -129,7 +129,7 @@ def test_a_server_of_a_later_era_is_named(serve) -> None:
 
 
 def test_each_round_has_a_new_id_and_the_servers_state(open_client) -> None:
-    """The call is repeated with the same arguments, the responses and the state as it came."""
+    """The call is repeated with the same arguments, the responses and the unchanged state."""
     state = 'v1."\\u00e9\u20ac'
     asks = {"a": {"method": "roots/list"}}
     first = answers(resultType="input_required", inputRequests=asks, requestState=state)
@@ -150,7 +150,7 @@ def test_each_round_has_a_new_id_and_the_servers_state(open_client) -> None:
 
 
 def test_a_call_with_rendered_arguments_keeps_them_in_its_rounds(open_client) -> None:
-    """Arguments that came with the call are in every round."""
+    """Every round has the arguments that came with the call."""
     first = answers(resultType="input_required", requestState="s")
     client, server = open_client(first, first, RESULT)
     assert client.call(Call(ECHO, None), {"x": "50%"}).outcome == "ok"
@@ -160,7 +160,7 @@ def test_a_call_with_rendered_arguments_keeps_them_in_its_rounds(open_client) ->
 
 
 def test_the_answers_of_a_call_win_over_those_of_its_client(open_client) -> None:
-    """A call that brings its own script is answered by it, and only it."""
+    """If a call has its own script, only that script answers."""
     asks = {"a": {"method": "roots/list"}}
     first = answers(resultType="input_required", inputRequests=asks)
     client, server = open_client(first, RESULT, first, RESULT, answers=ROOTS)
@@ -189,7 +189,7 @@ def test_a_server_that_never_has_enough_is_left(open_client) -> None:
 
 
 def test_a_result_of_an_extension_fails_the_check(open_client) -> None:
-    """A task is no result, and there are no rounds for it."""
+    """A task is not a result, and does not lead to rounds."""
     client, server = open_client(answers(resultType="task", taskId="t"))
     assert client.call(Call(ECHO, {})).outcome == "check_failed"
     assert len(server.requests) == 1
@@ -199,7 +199,7 @@ def test_a_result_of_an_extension_fails_the_check(open_client) -> None:
 
 
 def test_tools_are_listed_again_when_their_headers_have_changed(open_client) -> None:
-    """-32020 leads to one new list, and to the call with the headers that it wants now."""
+    """-32020 leads to one new list, and to the call with the headers that it now wants."""
     schema = {"type": "object", "properties": {"to": {"type": "string", "x-mcp-header": "New"}}}
     listed = answers(tools=[{"name": "echo", "inputSchema": schema}])
     client, server = open_client(refuses(-32020), listed, RESULT, RESULT)
@@ -213,7 +213,7 @@ def test_tools_are_listed_again_when_their_headers_have_changed(open_client) -> 
 
 
 def test_a_list_that_has_not_changed_repeats_nothing(open_client) -> None:
-    """Where the new list is the old one, the refusal stands."""
+    """If the new list is the old one, the refusal stands."""
     listed = answers(tools=[{"name": "echo", "inputSchema": {"type": "object"}}])
     client, server = open_client(refuses(-32020), listed)
     assert client.call(Call(ECHO, {})).outcome == "rpc_error"
@@ -248,14 +248,14 @@ def test_a_server_is_answered_while_its_stream_is_open(open_client) -> None:
 
 
 def test_a_client_that_declares_nothing_opens_no_stream(open_client) -> None:
-    """Without answers there is no GET: the fewest connections that will do."""
+    """Without answers there is no GET, so no unneeded connection."""
     client, server = open_client(RESULT, protocol=HANDSHAKE)
     client.call(Call(ECHO, {}))
     assert [request[:4] for request in server.requests] == [b"POST"] * 3
 
 
 def test_the_sessions_stream_is_read_and_taken_up_again(open_client) -> None:
-    """A request on it is answered; when it ends it is opened again where it stopped."""
+    """A request on it is answered; after it ends, it is opened again where it stopped."""
     ping = 'id: e9\nretry: 1\ndata: {"jsonrpc":"2.0","id":"p","method":"ping"}'
     client, server = open_client(stream(ping), ACCEPTED, REFUSED, protocol=HANDSHAKE, answers=ROOTS)
     client.streams.listener._thread.join(5)
@@ -267,7 +267,7 @@ def test_the_sessions_stream_is_read_and_taken_up_again(open_client) -> None:
 
 
 def test_a_stream_that_is_asked_for_is_told(open_client) -> None:
-    """It is seen open, and its opening is a request of setting up like any other."""
+    """The client reports it as open, and its opening as a request of the setup."""
     seen = []
     client, _ = open_client(
         stream(": hello", ends=False),
@@ -303,7 +303,7 @@ EMPTY = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 
 @pytest.mark.parametrize("taken", [ACCEPTED, EMPTY])
 @pytest.mark.parametrize("first", [True, False])
 def test_an_answer_may_come_on_the_sessions_stream(open_client, taken, first) -> None:
-    """Servers of old SDKs send it there, and end the reply to the request without it."""
+    """Servers with old SDKs send it there, and end the reply to the request without it."""
     held = []
 
     def hold(peer: socket.socket, request: bytes) -> None:
@@ -331,7 +331,7 @@ def test_an_answer_may_come_on_the_sessions_stream(open_client, taken, first) ->
     ],
 )
 def test_who_gets_no_answer_is_told_of_the_sessions_stream(open_client, first, outcome, says):
-    """If it is not open, that is what to try."""
+    """If it is not open, the message suggests opening it."""
     client, _ = open_client(first, ACCEPTED, protocol=HANDSHAKE, listens=True)
     reply = client.call(Call(ECHO, {}), None, 0.1)
     assert reply.outcome == outcome
@@ -387,21 +387,21 @@ def test_no_stream_is_taken_up_earlier_than_its_server_allows(open_client) -> No
 
 
 def test_a_stream_that_may_be_taken_up_at_once_is_waited_for_all_the_same(open_client) -> None:
-    """So that a server that ends each one makes no hot loop."""
+    """So a server that ends each stream does not cause a hot loop."""
     client, _ = open_client(stream("id: a\nretry: 0\ndata:"), stream(DONE), protocol=HANDSHAKE)
     assert client.call(Call(ECHO, {})).outcome == "ok"
     assert client.waits == [0.01]
 
 
 def test_a_stream_that_cannot_be_resumed_is_an_error(open_client) -> None:
-    """Without an id there is nowhere to go on from."""
+    """Without an id there is no place to go on from."""
     client, server = open_client(stream("data:"), protocol=HANDSHAKE)
     assert client.call(Call(ECHO, {})).outcome == "transport_error"
     assert len(server.requests) == 3
 
 
 def test_resuming_is_given_up(open_client) -> None:
-    """A server that brings nothing new twice is not asked a third time."""
+    """A server that sends nothing new twice is not asked a third time."""
     client, server = open_client(*[stream("id: a\ndata:")] * 9, protocol=HANDSHAKE)
     assert client.call(Call(ECHO, {})).outcome == "transport_error"
     assert len(server.requests) == 2 + 1 + 3
@@ -448,7 +448,7 @@ def test_a_cancellation_that_is_refused_is_an_error(open_client) -> None:
 
 
 def test_a_resource_is_named_in_the_headers(open_client) -> None:
-    """Mcp-Name has the URI, encoded where it has to be, whether it is constant or not."""
+    """Mcp-Name has the URI, encoded if necessary, whether it is constant or not."""
     client, server = open_client(RESULT, RESULT, RESULT)
     request = Request("resources/read", None)
     client.call(request, {"uri": "res://a"})
@@ -464,7 +464,7 @@ def test_a_resource_is_named_in_the_headers(open_client) -> None:
 
 
 def test_a_list_is_all_of_its_pages(open_client) -> None:
-    """The pages are asked for one after the other; the reply is as one page would be."""
+    """The pages are asked for one after the other; the reply looks like a single page."""
     client, server = open_client(
         answers(prompts=[{"name": "a"}], nextCursor="2", ttlMs=1), answers(prompts=[{"name": "b"}])
     )
@@ -483,6 +483,6 @@ def test_a_list_that_is_none_fails_the_check(open_client) -> None:
 
 
 def test_a_list_that_fails_on_its_second_page_has_failed(open_client) -> None:
-    """Half a list is no list."""
+    """Half a list does not count as a list."""
     client, _ = open_client(answers(prompts=[], nextCursor="2"), refuses(-32602))
     assert list_all(client, "prompts/list", "prompts").outcome == "rpc_error"

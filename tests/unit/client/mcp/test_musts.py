@@ -1,4 +1,4 @@
-"""What the specification has a client do or refuse, by what goes over the wire."""
+"""What the specification makes a client do or refuse, by what goes over the wire."""
 
 import json
 
@@ -75,7 +75,7 @@ def test_what_was_not_declared_ends_a_call_of_2026(open_client, method, params, 
 
 @pytest.mark.parametrize("method", ["initialize", "server/discover"])
 def test_a_start_that_times_out_is_not_cancelled(method):
-    """A server must never be told to cancel `initialize`; nor the probe, which it may not know."""
+    """The client never cancels `initialize`, nor the probe, which the server may not know."""
     peer = Peer(**{"initialize": SILENT, "server/discover": SILENT})
     peer.timeout_s = peer.start_timeout_s = 0.01
     client = SessionClient(peer, HANDSHAKE if method == "initialize" else MODERN)
@@ -96,7 +96,7 @@ def test_an_initialize_over_http_that_times_out_is_not_cancelled(serve):
 
 
 def test_a_request_of_a_server_of_2026_is_its_fault_and_gets_no_answer():
-    """Over stdio: the call ends at once with what was asked, and the next one is not harmed."""
+    """Over stdio, the call ends at once and says what was asked; the next one is unharmed."""
     peer = modern()
 
     def ask():
@@ -113,7 +113,7 @@ def test_a_request_of_a_server_of_2026_is_its_fault_and_gets_no_answer():
 
 
 def test_a_request_of_a_server_of_2026_between_calls_ends_none():
-    """Nobody waits for it, and it gets no answer either."""
+    """Nobody waits for it, and it does not get an answer either."""
     peer = modern()
     strays = []
     client = opened(peer, stray=lambda kind, _: strays.append(kind))
@@ -158,7 +158,7 @@ def opening(version: str) -> tuple:
 
 
 def test_a_batch_is_received(open_client):
-    """Its notifications are heard, its requests answered, and the answer is the call's."""
+    """Its notifications are heard, its requests are answered, and its answer is the call's."""
     client, server = open_client(
         batch(NOTE, PING), ACCEPTED, protocol=BATCHING, opening=opening(BATCHING)
     )
@@ -169,7 +169,7 @@ def test_a_batch_is_received(open_client):
 
 
 def test_batches_are_received_on_a_stream(open_client):
-    """One without the answer does not end the call; one that has it does."""
+    """A batch without the answer does not end the call; a batch with it does."""
     first = f"data: {json.dumps([NOTE, NOTE])}"
     last = f"data: [{json.dumps(NOTE)}, {DONE.removeprefix('data: ')}]"
     client, _ = open_client(stream(first, last), protocol=BATCHING, opening=opening(BATCHING))
@@ -179,7 +179,7 @@ def test_batches_are_received_on_a_stream(open_client):
 
 
 def test_a_list_may_come_in_a_batch(open_client):
-    """What is no call is taken out of it as well."""
+    """Messages that are not about a call are taken out of it as well."""
     listed = batch(NOTE)
     client, _ = open_client(listed, listed, protocol=BATCHING, opening=opening(BATCHING))
     reply = list_all(client, "tools/list", "content")
@@ -190,7 +190,7 @@ def test_a_list_may_come_in_a_batch(open_client):
     ("version", "outcome"), [(BATCHING, "ok"), ("2025-06-18", "timeout")], ids=str
 )
 def test_a_line_may_be_a_batch(version, outcome):
-    """Over stdio, in the version that has them; in others it answers nothing."""
+    """So it is over stdio in the version with batches; in others, it does not answer anything."""
     peer = Peer(initialize={"result": {"protocolVersion": version}})
     client = opened(peer, version)
     answer = {"jsonrpc": "2.0", "id": 2, "result": {"content": []}}
@@ -202,7 +202,7 @@ def test_a_line_may_be_a_batch(version, outcome):
 
 @pytest.mark.parametrize("body", ["[]", "[1]", "[", '[{"jsonrpc":"2.0","id":9,"result":{}}]'])
 def test_a_batch_without_the_answer_is_an_error(open_client, body):
-    """As any other body that is no answer."""
+    """So is any other body that does not answer."""
 
     def say(peer, _request):
         data = body.encode()
@@ -214,7 +214,7 @@ def test_a_batch_without_the_answer_is_an_error(open_client, body):
 
 
 def test_promise_29_what_a_batch_holds_beside_the_answer_is_told(open_client):
-    """An answer to another is nobody's, as it is outside of a batch."""
+    """An answer to another request is a stray, inside a batch and outside."""
     strays = []
     foreign = {"jsonrpc": "2.0", "id": 9, "result": {}}
     client, _ = open_client(

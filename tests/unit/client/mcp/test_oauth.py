@@ -188,7 +188,7 @@ def at_once(clients: list[HttpClient]) -> list[str]:
     ids=["absent", "empty", "plain"],
 )
 def test_metadata_without_pkce_are_refused(guarded, users, challenges) -> None:
-    """No code is asked for; client credentials have none, and need no PKCE."""
+    """No code is asked for; client credentials use no code, and need no PKCE."""
     guarded.challenges = challenges
     _, (client,) = users(Registration(grant="authorization_code", scopes=("read",)))
     with pytest.raises(NegotiationError, match="code_challenge_methods_supported"):
@@ -210,7 +210,7 @@ def test_client_credentials_get_a_token_and_keep_it(guarded, users) -> None:
 
 
 def test_the_flow_takes_the_way_of_the_calls(serve) -> None:
-    """Through the arm's proxy, and to the target by the name that it knows."""
+    """It goes through the arm's proxy, and to the target by the target's own name."""
     server = serve(*[b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"] * 2)
     named = Endpoint.of(server.url, host="mcp.internal").origin
     http = Exchanges(lambda url: Endpoint.of(url, proxy=server.url), named)
@@ -223,7 +223,7 @@ def test_the_flow_takes_the_way_of_the_calls(serve) -> None:
 
 
 def test_a_code_is_read_off_the_redirect(guarded, users) -> None:
-    """Without credentials the client registers itself, and proves by PKCE that the code is its."""
+    """Without credentials the client registers itself, and proves by PKCE that it owns the code."""
     _, (client,) = users(Registration(grant="authorization_code", scopes=("read",)))
     client.negotiate()
     (form,) = guarded.forms
@@ -243,7 +243,7 @@ def test_users_at_once_get_one_token(guarded, users) -> None:
 
 
 def test_an_expired_token_is_renewed_before_it_is_used(guarded, users) -> None:
-    """Nobody is sent away for a token whose time is known to be over."""
+    """No call is refused because of a token that is known to have expired."""
     now = [0.0]
     guarded.lifetime_s = 60
     oauth, (client,) = users(clock=lambda: now[0])
@@ -258,7 +258,7 @@ def test_an_expired_token_is_renewed_before_it_is_used(guarded, users) -> None:
 
 
 def test_a_refresh_token_is_used_first(guarded, users) -> None:
-    """A token that is refused is refreshed where that is possible."""
+    """A token that is refused is refreshed if that is possible."""
     guarded.refreshes = True
     oauth, (client,) = users(Registration(grant="authorization_code", scopes=("read",)))
     client.negotiate()
@@ -270,7 +270,7 @@ def test_a_refresh_token_is_used_first(guarded, users) -> None:
 
 
 def test_fifty_users_refresh_a_token_once_each_time_it_is_over(guarded, users) -> None:
-    """Whoever comes first renews it by the refresh token, again and again; nobody is sent away."""
+    """The first user renews it by the refresh token, each time; no call is refused."""
     guarded.refreshes = True
     oauth, clients = users(Registration(grant="authorization_code", scopes=("read",)), 50)
     for client in clients:
@@ -286,7 +286,7 @@ def test_fifty_users_refresh_a_token_once_each_time_it_is_over(guarded, users) -
 
 
 def test_every_secret_is_told_as_it_comes(guarded, users) -> None:
-    """Codes, tokens and what renews them, also those that come in the middle of a run."""
+    """Codes, tokens and refresh tokens are reported, also those that come during a run."""
     guarded.refreshes = True
     told: list[str] = []
     identity = Registration(grant="authorization_code", scopes=("read",))
@@ -342,7 +342,7 @@ def test_no_token_is_told_in_a_sentence(guarded, users, caplog, identity, switch
     ],
 )
 def test_a_reply_that_is_no_token_is_not_told_as_it_is(guarded, users, status, reply, said) -> None:
-    """It may be malformed, and hold a token all the same."""
+    """It may be malformed, and still contain a token."""
     guarded.issues, guarded.refusal = False, (status, reply)
     _, (client,) = users(ME)
     with pytest.raises(NegotiationError, match=said) as failed:
@@ -378,7 +378,7 @@ def test_metadata_are_fetched_from_the_target_and_the_issuer_only(guarded, users
     ],
 )
 def test_metadata_lead_into_no_private_network(guarded, users, identity, endpoint):
-    """What they name is asked if it is public, or has the address of the target or the issuer."""
+    """An address in it is asked if it is public, the target's or the issuer's."""
     guarded.challenges[endpoint] = f"http://localhost:{guarded.server_port}/inside"
     _, (client,) = users(identity)
     with pytest.raises(
@@ -449,7 +449,7 @@ class Down:
 
 
 def test_users_that_wait_for_a_token_wait_for_one_failure(guarded) -> None:
-    """They have all waited for it; only who comes later tries again."""
+    """All of them waited for it; only users who come later try again."""
     down = Down(threading.Lock(), 5)
     oauth = OAuthCredentials(guarded.url, ME, http=down)
     oauth._lock = down
@@ -492,7 +492,7 @@ def test_a_run_gets_its_token_by_itself(
     assert ended.code in (0, 90), ended.output
     arm = report(out)["arms"]["mcp"]
     assert arm["classes"]["ok"] == arm["calls"] > 0
-    # One for each second, give or take those that the machine was busy.
+    # One for each second, give or take the seconds in which the machine was busy.
     assert 2 <= guarded.asked["/token"] <= 20
     written = "".join(file.read_text("utf-8", "replace") for file in out.iterdir())
     assert "s3cret" not in written

@@ -1,6 +1,6 @@
-"""What real servers and gateways do to their clients, row by row: what comes of it for a user.
+"""What real servers and gateways do to their clients, row by row, and what a user gets.
 
-Each row is a server that does all right but for one thing, and what a few calls are told.
+Each row is a server that does everything right except one thing, and what a few calls report.
 """
 
 import gzip
@@ -121,7 +121,7 @@ KNOWN = {
 
 @pytest.mark.parametrize("row", KNOWN.values(), ids=KNOWN)
 def test_promise_30_a_lost_session_is_known_by_its_spelling_and_costs_no_call(odd, row):
-    """One call opens another session, and tells what became of the one before."""
+    """One call opens another session, and says what became of the previous one."""
     server, client = odd
     *server.lost, kind = row
     replies = [client.call(ECHO) for _ in range(9)]
@@ -144,7 +144,7 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("row", UNKNOWN.values(), ids=UNKNOWN)
 def test_promise_30_a_lost_session_in_no_known_spelling_costs_as_many_calls_as_it_takes(odd, row):
-    """Every call gets the same refusal, where others were ok before: another one is opened."""
+    """Every call gets the same refusal after others were ok, so another session is opened."""
     server, client = odd
     *server.lost, cls = row
     replies = [client.call(ECHO) for _ in range(9)]
@@ -172,7 +172,7 @@ def twice(body: bytes) -> bytes:
 
 
 def in_two(body: bytes) -> bytes:
-    """Pack the halves each by itself."""
+    """Pack each half separately."""
     return gzip.compress(body[:20]) + gzip.compress(body[20:])
 
 
@@ -188,7 +188,7 @@ PACKED = {
 
 @pytest.mark.parametrize("row", PACKED.values(), ids=PACKED)
 def test_replies_that_are_packed_unasked_are_read_and_remarked_on(odd, row):
-    """Once, by the name of the encoding; what packs nothing is none."""
+    """One remark names the encoding; an encoding that does not pack is not named."""
     server, client = odd
     server.packed, named = row
     assert [client.call(ECHO).outcome for _ in "123"] == ["ok"] * 3
@@ -216,7 +216,7 @@ UNREAD = {
 
 @pytest.mark.parametrize("row", UNREAD.values(), ids=UNREAD)
 def test_replies_that_cannot_be_unpacked_say_why(odd, row):
-    """By the name of the encoding, and without a byte of what came."""
+    """They name the encoding, and show no byte of what came."""
     server, client = odd
     server.packed, cls, said = row
     reply = client.call(ECHO)
@@ -261,7 +261,7 @@ PROGRESS = {
 @pytest.mark.process
 @pytest.mark.parametrize("row", LINES.values(), ids=LINES)
 def test_promise_29_what_is_printed_beside_the_answers_fails_no_call(row):
-    """It is counted by its kind, and no progress is credited."""
+    """It is counted by its kind, and never as progress."""
     kind, count, printed = row
     code = NOISY % (PROGRESS, INFO, printed)
     strays = Counter()

@@ -31,7 +31,7 @@ PROGRESS = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progr
 
 
 class Peer:
-    """The other end: answers by method, and remembers all. A channel of its own."""
+    """The other end: it answers by method, and remembers everything. It is its own channel."""
 
     probes = True
     starting = "start process"
@@ -121,7 +121,7 @@ def test_a_modern_server_is_discovered_and_called_with_the_envelope():
 
 
 def test_another_server_is_initialized_on_the_same_channel():
-    """What does not know server/discover is asked to initialize, without a second start."""
+    """A server without server/discover is initialized without a second start."""
     peer = Peer()
     client = opened(peer)
     assert client.terms.version == HANDSHAKE
@@ -140,7 +140,7 @@ def test_a_channel_of_the_old_era_is_not_probed():
 
 
 def test_a_server_that_never_answers_the_probe_is_initialized():
-    """Some say nothing before `initialize`; a pinned version is still an error."""
+    """Some servers are silent before `initialize`; a pinned version is still an error."""
     peer = Peer(**{"server/discover": SILENT})
     peer.timeout_s = peer.start_timeout_s = 0.01
     assert opened(peer).terms.version == HANDSHAKE
@@ -149,7 +149,7 @@ def test_a_server_that_never_answers_the_probe_is_initialized():
 
 
 def test_a_server_that_dies_of_the_probe_is_started_again_for_the_handshake():
-    """Once; what was odd is remarked on."""
+    """That happens once, with a remark about what was odd."""
     peer = Peer(**{"server/discover": lambda: peer.ended("the server exited with status 1")})
     client = opened(peer)
     assert (client.terms.version, peer.opened) == (HANDSHAKE, 2)
@@ -159,7 +159,7 @@ def test_a_server_that_dies_of_the_probe_is_started_again_for_the_handshake():
 
 
 def test_a_server_that_starts_has_longer_than_a_call_and_says_how_far_it_is(monkeypatch):
-    """Its first answer has the start timeout; meanwhile somebody is told of its last line."""
+    """Its first answer has the start timeout; meanwhile, its last line is reported."""
     monkeypatch.setattr(channel_client, "SIGN_S", 0.01)
     told = []
     peer = Peer(initialize=SILENT)
@@ -189,7 +189,7 @@ def test_a_server_that_starts_has_longer_than_a_call_and_says_how_far_it_is(monk
     ],
 )
 def test_a_session_that_does_not_come_about_is_an_error(peer, protocol, says):
-    """The version that was asked for is spoken, or none."""
+    """The client speaks the version that was asked for, or none."""
     with pytest.raises(NegotiationError, match=says):
         opened(peer, protocol)
 
@@ -206,7 +206,7 @@ def test_a_known_version_is_not_negotiated_again():
 
 
 def test_setting_up_is_told_and_the_start_is_timed_to_the_first_answer():
-    """The start is one more entry among the requests of setting up, once per start."""
+    """The start is one more request of the setup, once per start."""
     ticks = iter(range(10, 10_000, 10))
     seen = []
     client = opened(
@@ -224,7 +224,7 @@ def test_setting_up_is_told_and_the_start_is_timed_to_the_first_answer():
 
 
 def test_tools_are_listed_page_by_page():
-    """Every page is asked for by the cursor of the last."""
+    """The cursor of each page asks for the next."""
     pages = [
         {"result": {"tools": [{"name": "a", "inputSchema": {}}], "nextCursor": "x"}},
         {"result": {"tools": [{"name": "b", "inputSchema": {}}]}},
@@ -246,7 +246,7 @@ def test_tools_are_listed_page_by_page():
     ],
 )
 def test_a_list_that_never_ends_is_given_up_by_pages_bytes_or_time(page, step_ns, limit):
-    """Each page has another cursor; what was listed before is used, and the limit is named."""
+    """Each page has another cursor; the tools so far are used, and a remark names the limit."""
     numbers, ticks = itertools.count(), itertools.count(0, step_ns)
     client = opened(
         Peer(**{"tools/list": lambda: {"result": {**page, "nextCursor": f"c{next(numbers)}"}}}),
@@ -275,7 +275,7 @@ def test_a_list_that_never_ends_is_given_up_by_pages_bytes_or_time(page, step_ns
     ],
 )
 def test_a_call_is_judged_by_its_content(answer, outcome, detail):
-    """The classes are those of every other transport, though there is no HTTP status."""
+    """The classes are the same as over any transport, although there is no HTTP status."""
     reply = opened(modern(**{"tools/call": answer})).call(Call(ECHO, {}))
     assert reply.outcome == outcome
     assert detail in reply.detail
@@ -284,7 +284,7 @@ def test_a_call_is_judged_by_its_content(answer, outcome, detail):
 
 
 def test_a_broken_answer_is_an_rpc_error_that_shows_it():
-    """An answer that is cut short is no reason to wait for the timeout."""
+    """A cut answer ends its call without waiting for the timeout."""
     peer = modern()
     peer.answers["tools/call"] = lambda: peer.receive(b'{"jsonrpc":"2.0","id":2,"resu')
     reply = opened(peer).call(Call(ECHO, {}))
@@ -294,7 +294,7 @@ def test_a_broken_answer_is_an_rpc_error_that_shows_it():
 
 @pytest.mark.parametrize("bad", [b'"\xff"', b"1e999"])
 def test_a_request_of_the_server_that_cannot_be_read_is_passed_over(bad):
-    """A bad byte or number in it ends nothing, and is not answered."""
+    """A bad byte or number in it does not end anything, and gets no answer."""
     peer = modern()
     client = opened(peer)
     sent = len(peer.sent)
@@ -316,7 +316,7 @@ def test_a_handshake_that_cannot_be_read_is_no_session(bad):
 
 
 def test_a_timeout_shows_what_came_instead_and_cancels_the_call():
-    """The server is told by notification, and its late answer ends no other call."""
+    """The server gets a notification, and its late answer does not end another call."""
     peer = modern()
     peer.answers["tools/call"] = [SILENT, lambda: peer.receive(b"oops"), {"result": {}}]
     client = opened(peer)
@@ -331,7 +331,7 @@ def test_a_timeout_shows_what_came_instead_and_cancels_the_call():
 
 
 def test_a_caller_that_is_stopped_cancels_its_call():
-    """Also what throws the caller out leaves nothing waiting behind."""
+    """Whatever interrupts the caller, nothing is left waiting."""
 
     def stop():
         raise KeyboardInterrupt
@@ -345,7 +345,7 @@ def test_a_caller_that_is_stopped_cancels_its_call():
 
 
 def test_a_server_that_dies_in_a_call_is_started_again_by_the_next():
-    """The call in flight is lost, never repeated; the next pays for the start, and says so."""
+    """The call in flight is lost, never repeated; the next includes the start, and says so."""
     peer = modern()
     peer.answers["tools/call"] = [lambda: peer.ended("it died"), {"result": {}}, {"result": {}}]
     client = opened(peer)
@@ -361,7 +361,7 @@ def test_a_server_that_dies_in_a_call_is_started_again_by_the_next():
 
 
 def test_a_server_that_cannot_be_started_again_costs_one_try_per_call():
-    """Every call says why, and the server gets its next chance: at once, then after a pause."""
+    """Every call says why; the server gets its next chance at once, then after a pause."""
     peer = modern()
     client = opened(peer)
     peer.ended("gone")
@@ -396,7 +396,7 @@ def test_a_server_that_keeps_dying_is_started_once_per_call():
 
 
 def test_a_session_that_the_server_forgot_is_opened_again_and_the_call_repeated_once():
-    """The server did nothing with it, so it is no second call; a second refusal is the end."""
+    """The server did not act on it, so the call is made once; a second refusal ends it."""
     gone = SessionGone("HTTP 404: no session")
     peer = Peer(**{"tools/call": [gone, {"result": {}}, gone, gone]})
     client = opened(peer)
@@ -416,7 +416,7 @@ def test_a_session_that_the_server_forgot_is_opened_again_and_the_call_repeated_
     ],
 )
 def test_what_cannot_be_sent_is_never_sent_again(error, outcome):
-    """It may have arrived all the same."""
+    """It may still have arrived."""
     peer = Peer(**{"tools/call": [error, {"result": {}}]})
     reply = opened(peer).call(Call(ECHO, {}))
     assert (reply.outcome, reply.detail) == (outcome, str(error))
@@ -453,7 +453,7 @@ def test_a_result_that_asks_for_input_is_answered_round_by_round():
 
 
 def test_input_that_has_no_answer_fails_the_check():
-    """What is asked for is in the detail; nothing is sent again."""
+    """The detail names what was asked for; nothing is sent again."""
     peer = modern(**{"tools/call": {"result": {**ASKED, "inputRequests": FORM}}})
     reply = opened(peer).call(Call(ECHO, {}))
     assert reply.outcome == "check_failed"
@@ -462,7 +462,7 @@ def test_input_that_has_no_answer_fails_the_check():
 
 
 def test_a_request_of_the_server_is_answered_by_the_script_of_the_call():
-    """A call's own answers win over the client's, and say nothing new of what is declared."""
+    """A call's own answers win over the client's, and do not change what is declared."""
     peer = Peer()
     roots = Responder(roots=[{"uri": "file:///own"}])
     client = opened(peer, answers=Responder(roots=[{"uri": "file:///all"}]))
@@ -480,7 +480,7 @@ def test_a_request_of_the_server_is_answered_by_the_script_of_the_call():
 
 
 def test_notifications_are_told_with_the_call_they_came_in():
-    """How many, and when the first did."""
+    """The reply says how many came, and when the first did."""
     peer = modern()
 
     def progress():
@@ -519,7 +519,7 @@ def test_other_requests_than_calls_are_sent_with_their_params():
 
 
 def test_all_of_a_kind_is_listed_as_one_call():
-    """The pages are one body, and one call in time and bytes."""
+    """The pages become one body, and one call in time and bytes."""
     pages = [
         {"result": {"prompts": [{"name": "a"}], "nextCursor": "x"}},
         {"result": {"prompts": [{"name": "b"}]}},
@@ -532,7 +532,7 @@ def test_all_of_a_kind_is_listed_as_one_call():
 
 
 def test_a_call_that_is_to_be_cancelled_is_cancelled_by_notification():
-    """It has then done what it was to do; one that ends before is what it is."""
+    """Then it is ok; a call that ends before that keeps its own end."""
     peer = modern(**{"tools/call": [SILENT, {"result": {}}, lambda: peer.ended("it died")]})
     client = opened(peer)
     first, stop = client.cancelled_call(Call(ECHO, {}), None, 0.01)
@@ -581,7 +581,7 @@ def test_pings_are_answered_while_a_call_waits():
 
 
 def test_a_pause_is_the_sleep_of_the_moment(monkeypatch):
-    """A client that slept as it did before gevent came would hold up all other users."""
+    """A client that kept the sleep from before gevent would hold up all other users."""
     waits = []
     monkeypatch.setattr("time.sleep", waits.append)
     opened(modern()).terms.sleep(0.2)
@@ -589,7 +589,7 @@ def test_a_pause_is_the_sleep_of_the_moment(monkeypatch):
 
 
 def test_closing_ends_the_channel_and_the_pids_are_the_channels():
-    """The session has no processes of its own."""
+    """The session itself has no processes."""
     client = opened(modern())
     assert client.pids() == [7]
     client.close()

@@ -1,4 +1,4 @@
-"""Opening and closing a session as what is measured: what is sent, and how it ends."""
+"""Opening and closing a session as a measured call: what is sent, and how it ends."""
 
 import itertools
 import re
@@ -44,7 +44,7 @@ def status(line: str) -> bytes:
 
 @pytest.fixture
 def client(serve):
-    """Return a client of a scripted server, and what the observer was told."""
+    """Return a client of a scripted server, and what the observer heard."""
     made: list[HttpClient] = []
 
     def run(*script, protocol=HANDSHAKE, **options):
@@ -70,7 +70,7 @@ def verbs(server) -> list[str]:
 
 
 def test_opening_is_connection_and_handshake(client):
-    """One call holds both requests, with their bytes; they are told one by one as well."""
+    """One call includes both requests, with their bytes; each is also reported alone."""
     mcp, server, told = client(initialized, ACCEPTED)
     reply = open_session(mcp)
     assert (reply.outcome, reply.detail) == (OK, "")
@@ -82,7 +82,7 @@ def test_opening_is_connection_and_handshake(client):
 
 
 def test_in_the_stateless_era_opening_is_a_connection(client):
-    """Nothing is asked: there is no session, and closing sends no goodbye."""
+    """Nothing is sent: there is no session, and closing does not say goodbye."""
     mcp, server, told = client(protocol=MODERN)
     assert open_session(mcp).outcome == OK
     assert mcp.pool.connections[0].opened == 1
@@ -102,7 +102,7 @@ def test_in_the_stateless_era_opening_is_a_connection(client):
     ],
 )
 def test_closing_says_goodbye_and_hears_what_the_server_says(client, answer, outcome):
-    """DELETE names the session; 405 says that the server ends its sessions by itself."""
+    """DELETE names the session; 405 says that the server ends its sessions on its own."""
     mcp, server, told = client(initialized, ACCEPTED, answer)
     open_session(mcp)
     reply = close_session(mcp)
@@ -125,7 +125,7 @@ def test_without_delete_there_is_no_goodbye_and_the_next_session_is_new(client):
 
 
 def test_a_session_left_open_is_dropped_before_the_next_one_is_timed(client):
-    """What broke off before its close leaves a session; opening is then not a second use of it."""
+    """A journey that broke off leaves a session; opening then does not use it a second time."""
     mcp, server, _ = client(initialized, ACCEPTED, initialized, ACCEPTED)
     open_session(mcp)
     open_session(mcp)
@@ -142,7 +142,7 @@ def test_a_session_that_does_not_open_is_a_failed_call(client):
 
 
 def test_a_session_that_is_refused_for_the_rate_is_rate_limited(client):
-    """In the handshake, in its second half, and in the list of tools, as in any call."""
+    """So are the handshake, its second half and the list of tools, like any call."""
     limited = status("429 Too Many Requests")
     mcp, _, _ = client(limited, initialized, limited, initialized, ACCEPTED, limited)
     assert open_session(mcp).outcome == "rate_limited"
@@ -157,7 +157,7 @@ BUSY = status("429 Too Many Requests\r\nRetry-After: 30")
 
 
 def test_how_long_a_server_wants_to_be_left_alone_is_told_by_whatever_it_refused(client):
-    """The handshake, its second half, the list of tools, the goodbye: as by any call."""
+    """It may refuse the handshake, its second half, the list of tools or the goodbye."""
     mcp, _, _ = client(BUSY, initialized, BUSY, initialized, ACCEPTED, BUSY, BUSY)
     assert open_session(mcp).retry_after_s == 30
     assert open_session(mcp).retry_after_s == 30
@@ -180,7 +180,7 @@ def test_a_session_that_is_lost_and_refused_for_the_rate_tells_how_long_to_wait(
 def test_a_limit_of_our_own_is_no_failure_of_the_server_that_was_not_reached(
     client, monkeypatch, closes
 ):
-    """No port is free for a handshake, or for a goodbye: whatever the reason why, it is ours."""
+    """If no port is free for a handshake or a goodbye, the fault is ours."""
 
     def refuse(*_where):
         raise OwnLimit("no local port is free")
@@ -226,7 +226,7 @@ class Streams:
 
 
 def test_a_channel_is_opened_and_closed_as_a_call():
-    """Its end is the goodbye; a session left open is closed before."""
+    """Its end is the goodbye; a session left open is closed first."""
     channel = Streams()
     session = SessionClient(channel, ids=RequestIds(itertools.count(1, 5000)))
     assert open_session(session).outcome == "transport_error"
@@ -264,14 +264,14 @@ class Opener:
 
 
 def test_promise_30_a_session_that_does_not_open_is_tried_again_with_a_back_off():
-    """At once, then after twice as long each time, up to 5 s: never in a hot loop."""
+    """Tries come at once, then after twice as long each time, up to 5 s: never in a hot loop."""
     tried = Opener().keep_trying(NegotiationError("full"), 120)
     assert tried[:6] == [0.0, 0.1, 0.4, 0.9, 1.9, 3.9]
     assert max(b - a for a, b in itertools.pairwise(tried)) == pytest.approx(LONGEST_S, abs=0.11)
 
 
 def test_promise_30_nobody_asks_again_before_the_server_wants_it():
-    """Retry-After counts, if it is longer; the calls meanwhile say how long that is."""
+    """Retry-After counts if it is longer; meanwhile, the calls say how long it is."""
     opener = Opener()
     refusal = Reply(0)
     refusal.status, refusal.retry_after_s = 429, 3.0
@@ -286,7 +286,7 @@ def test_promise_30_nobody_asks_again_before_the_server_wants_it():
 
 
 def test_nobody_waits_to_be_refused_a_connection_again():
-    """An address where nobody listens is tried by every call."""
+    """Every call tries an address where nobody listens."""
     opener = Opener()
     assert [opener.open(ConnectError("refused"), ConnectError) for _ in range(4)] == ["refused"] * 4
     assert len(opener.tried) == 4

@@ -1,4 +1,4 @@
-"""Promise 29 over streamable HTTP: what belongs to no call answers none, and is told."""
+"""Promise 29 over streamable HTTP: what belongs to no call answers none, and is reported."""
 
 import json
 import socket
@@ -40,7 +40,7 @@ def done(request_id) -> bytes:
 
 @pytest.fixture
 def connect(serve):
-    """Return a function that scripts a server; it gives a client of it, and the strays it tells."""
+    """Return a function that scripts a server, and returns a client of it and its strays."""
     clients = []
 
     def connect(*script):
@@ -60,7 +60,7 @@ def connect(serve):
 
 
 def test_promise_29_a_stream_is_read_on_to_the_reply_with_the_calls_id(connect):
-    """Whatever stands before it: lines of a log, tokens of nobody, answers to others."""
+    """Log lines, unknown tokens and answers to others may come before it."""
     foreign = next(RequestIds())
 
     def say(peer: socket.socket, request: bytes) -> None:
@@ -86,7 +86,7 @@ def test_promise_29_a_stream_is_read_on_to_the_reply_with_the_calls_id(connect):
 
 
 def test_promise_29_progress_that_was_not_asked_for_is_no_calls(connect):
-    """A server that makes up tokens makes no first event."""
+    """A server that makes up tokens does not produce a first event."""
 
     def say(peer: socket.socket, request: bytes) -> None:
         own = body_of(request)["id"]
@@ -98,7 +98,7 @@ def test_promise_29_progress_that_was_not_asked_for_is_no_calls(connect):
 
 
 def test_promise_29_each_call_has_a_token_of_its_own(connect):
-    """Also with arguments that come with the call; so late progress is not taken for another's."""
+    """So late progress is not another call's, even if arguments come with the call."""
     sent = []
 
     def say(peer: socket.socket, request: bytes) -> None:
@@ -117,7 +117,7 @@ def test_promise_29_each_call_has_a_token_of_its_own(connect):
 
 @pytest.mark.parametrize("kind", ["result", "error"])
 def test_promise_29_the_first_mismatch_closes_the_connection(connect, kind):
-    """One reply too many costs one call, and not all that follow on the connection."""
+    """One reply too many costs one call, not all that follow on the connection."""
     ids = []
 
     def once(peer: socket.socket, request: bytes) -> None:
@@ -136,7 +136,7 @@ def test_promise_29_the_first_mismatch_closes_the_connection(connect, kind):
 
 @pytest.mark.parametrize("streams", [True, False])
 def test_promise_29_a_reply_that_comes_twice_at_once_is_told_and_spoils_nothing(connect, streams):
-    """What follows the reply is nobody's, in a stream as on the connection."""
+    """What follows the reply is a stray, in a stream and on the connection."""
 
     def twice(peer: socket.socket, request: bytes) -> None:
         reply = done(body_of(request)["id"])
@@ -153,7 +153,7 @@ def test_promise_29_a_reply_that_comes_twice_at_once_is_told_and_spoils_nothing(
 
 
 def test_the_end_of_a_stream_belongs_to_no_call(connect):
-    """While one is awaited, calls go out on another connection; after it, on this one again."""
+    """Until it comes, calls use another connection; after it, this one again."""
     release, ended = threading.Event(), threading.Event()
 
     def late(peer: socket.socket, request: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Calls that become tasks: one call to the one who waits, by whatever transport and in both eras.
+"""Calls that become tasks: to the caller, each is one call, over any transport and in both eras.
 
 The specification of 2025-11-25, utilities, "Tasks", and the extension of 2026-07-28 (SEP-2663).
 """
@@ -78,7 +78,7 @@ def test_a_call_of_2025_asks_for_a_task_and_fetches_its_result(open_client) -> N
 
 
 def test_a_call_of_2026_may_become_a_task(open_client) -> None:
-    """The extension is declared with each request, and the poll brings the result along."""
+    """Each request declares the extension, and the poll includes the result."""
     client, server = open_client(
         CREATED_NEW, answers(**new()), answers(**new("completed", result=WORKED))
     )
@@ -117,7 +117,7 @@ def test_a_result_that_is_none_of_a_task_is_the_calls(open_client, protocol) -> 
     ids=["failed", "cancelled", "isError", "no task"],
 )
 def test_a_task_of_2026_ends_as_its_result_says(open_client, states, outcome, detail) -> None:
-    """The class of the call is that of what the task has come to."""
+    """The result of the task decides the class of the call."""
     client, _ = open_client(CREATED_NEW, *(answers(**state) for state in states))
     reply = client.call(CALL)
     assert reply.outcome == outcome
@@ -147,7 +147,7 @@ def test_a_poll_that_is_refused_ends_the_call(open_client) -> None:
 def test_a_task_that_does_not_end_in_time_is_cancelled(
     open_client, protocol, created, working
 ) -> None:
-    """By `tasks/cancel`, not by the notification; the timeout says how the task stood."""
+    """`tasks/cancel` cancels it, not the notification; the timeout has the task's status."""
     client, server = open_client(created, *[answers(**working)] * 50, protocol=protocol)
     client.terms.sleep = time.sleep
     reply = client.call(CALL, None, 0.3)
@@ -159,7 +159,7 @@ def test_a_task_that_does_not_end_in_time_is_cancelled(
 
 
 def test_a_step_that_cancels_cancels_the_task(open_client) -> None:
-    """It has done what it was to do."""
+    """Then the step is ok."""
     client, server = open_client(CREATED_NEW, *[answers(**new())] * 50)
     client.terms.sleep = time.sleep
     reply, stop = client.cancelled_call(CALL, None, 0.3)
@@ -168,7 +168,7 @@ def test_a_step_that_cancels_cancels_the_task(open_client) -> None:
 
 
 def test_a_call_that_is_stopped_from_outside_cancels_its_task(open_client) -> None:
-    """A user who is sent home while the task works tells the server."""
+    """A user who is stopped while the task works cancels it on the server."""
     client, server = open_client(CREATED_OLD, answers(), protocol=HANDSHAKE)
 
     def leave(_seconds):
@@ -181,7 +181,7 @@ def test_a_call_that_is_stopped_from_outside_cancels_its_task(open_client) -> No
 
 
 def test_a_task_of_2026_that_asks_is_answered_once(open_client) -> None:
-    """By `tasks/update`; a request that is still listed at the next poll is not answered again."""
+    """`tasks/update` answers; a request that is listed again is not answered again."""
     asking = new("input_required", inputRequests={"a": {"method": "roots/list"}})
     client, server = open_client(
         CREATED_NEW,
@@ -198,7 +198,7 @@ def test_a_task_of_2026_that_asks_is_answered_once(open_client) -> None:
 
 
 def test_a_task_that_asks_for_what_has_no_answer_is_cancelled(open_client) -> None:
-    """The call ends as one whose server asked for what the script does not have."""
+    """The call ends like any call whose server asks for what the script does not have."""
     asking = new("input_required", inputRequests={"a": {"method": "roots/list"}})
     client, server = open_client(CREATED_NEW, answers(**asking), answers())
     reply = client.call(CALL)
@@ -208,7 +208,7 @@ def test_a_task_that_asks_for_what_has_no_answer_is_cancelled(open_client) -> No
 
 
 def test_an_update_that_is_refused_ends_the_call(open_client) -> None:
-    """The server will not go on."""
+    """The server cannot continue the task."""
     asking = new("input_required", inputRequests={"a": {"method": "roots/list"}})
     client, _ = open_client(
         CREATED_NEW, answers(**asking), refuses(-32602), answers=Responder(roots=[])
@@ -217,7 +217,7 @@ def test_an_update_that_is_refused_ends_the_call(open_client) -> None:
 
 
 def test_a_task_of_2025_asks_on_the_stream_of_its_result(open_client) -> None:
-    """Its result is fetched at once then, and what is asked before it is answered."""
+    """The result is fetched at once, and questions before it are answered."""
     ask = json.dumps({"jsonrpc": "2.0", "id": "s-1", "method": "roots/list"})
     done = json.dumps(WORKED)
     accepted = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
@@ -240,7 +240,7 @@ def test_a_task_of_2025_asks_on_the_stream_of_its_result(open_client) -> None:
 
 
 def test_a_stream_that_ends_before_a_tasks_result_is_taken_up_again(open_client) -> None:
-    """What the transport has for a call, it has for the requests about its task."""
+    """Requests about a task get the same repairs as a call."""
     broken = stream("id: e-1\nretry: 0\ndata:")
     done = json.dumps({"jsonrpc": "2.0", "id": "ID", "result": WORKED})
 
@@ -262,7 +262,7 @@ def test_a_stream_that_ends_before_a_tasks_result_is_taken_up_again(open_client)
 
 @pytest.mark.parametrize("protocol", [HANDSHAKE, MODERN])
 def test_a_task_over_one_channel(protocol) -> None:
-    """The same, in either era."""
+    """It works the same in both eras."""
     state = old if protocol == HANDSHAKE else new
     made = {"task": old()} if protocol == HANDSHAKE else {"resultType": "task", **new()}
     peer = (Peer if protocol == HANDSHAKE else modern_peer)(
@@ -282,7 +282,7 @@ def test_a_task_over_one_channel(protocol) -> None:
 
 
 def test_a_poll_over_one_channel_that_is_not_answered_ends_in_a_timeout() -> None:
-    """The task is cancelled, beside the notification for the poll."""
+    """The task is cancelled, besides the notification for the poll."""
     peer = modern_peer(
         **{
             "tools/call": {"result": {"resultType": "task", **new()}},
@@ -296,7 +296,7 @@ def test_a_poll_over_one_channel_that_is_not_answered_ends_in_a_timeout() -> Non
 
 
 def test_a_server_that_has_tasks_says_so_when_it_is_met(open_client) -> None:
-    """Its tools then know that they may become tasks; without that, those that must are refused."""
+    """Then its tools may become tasks; otherwise, tools that must are refused."""
     required = {"name": "slow", "inputSchema": {}, "execution": {"taskSupport": "required"}}
     capable = {"tasks": {"requests": {"tools": {"call": {}}}}}
     result = {"protocolVersion": HANDSHAKE, "capabilities": capable}
@@ -322,7 +322,7 @@ def progress(token: object) -> dict:
 
 
 def test_promise_29_progress_with_the_token_of_a_task_is_its_calls(open_client) -> None:
-    """On the streams of its polls as well."""
+    """It may come on the streams of the polls as well."""
 
     def poll(*states: str):
         def say(peer, request):
@@ -352,7 +352,7 @@ def test_promise_29_progress_with_the_token_of_a_task_is_its_calls(open_client) 
 
 
 def test_promise_29_progress_of_a_task_is_heard_over_one_channel_between_polls() -> None:
-    """While no request is in flight; after its end it is nobody's."""
+    """It is heard while no request is in flight; after the task's end, it is a stray."""
     peer = Peer(
         **{
             "tools/call": {"result": {"task": old()}},

@@ -54,7 +54,7 @@ def test_defaults_fill_what_the_script_leaves_open() -> None:
 
 @pytest.mark.parametrize("schema", [None, [], {"properties": [1]}, {"properties": {"a": 3}}])
 def test_a_schema_without_defaults_adds_nothing(schema) -> None:
-    """What the form says of itself may be odd; the script's own content is sent."""
+    """The form may describe itself oddly; the script's own content is sent."""
     asked = {"mode": "form", "requestedSchema": schema}
     result = Responder(elicitation={"content": {"x": 1}}).to("elicitation/create", asked)
     assert result == {"action": "accept", "content": {"x": 1}}
@@ -62,13 +62,13 @@ def test_a_schema_without_defaults_adds_nothing(schema) -> None:
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 def test_a_refusal_has_no_content(action) -> None:
-    """What is not accepted carries nothing."""
+    """An answer other than accept carries nothing."""
     result = Responder(elicitation={"action": action}).to(ELICIT["method"], ELICIT["params"])
     assert result == {"action": action}
 
 
 def test_an_accepted_address_has_no_content() -> None:
-    """A question by URL is answered by its action alone."""
+    """The action alone answers a question by URL."""
     asked = {"mode": "url", "url": "http://127.0.0.1/pay", "message": "Pay"}
     assert Responder(elicitation={}).to("elicitation/create", asked) == {"action": "accept"}
 
@@ -100,14 +100,14 @@ def test_what_is_not_scripted_is_refused_by_its_method(request_) -> None:
     ],
 )
 def test_what_was_not_declared_is_refused_as_wrong_params(request_, named) -> None:
-    """Tools for the model are never declared, and of the modes of a form only two are."""
+    """Tools for the model are never declared, and only two of the modes of a form are."""
     response = respond({"id": 1, **request_}, Responder(elicitation={}, sampling=WORDS))
     assert response["error"]["code"] == -32602
     assert named in response["error"]["message"]
 
 
 def test_a_ping_is_answered_without_any_script() -> None:
-    """An empty result, so that the server keeps the session."""
+    """The result is empty, so the server keeps the session."""
     pong = respond({"jsonrpc": "2.0", "id": 0, "method": "ping"}, SILENT)
     assert pong == {"jsonrpc": "2.0", "id": 0, "result": {}}
 
@@ -120,7 +120,7 @@ def test_an_answer_has_the_result_and_nothing_else() -> None:
 
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.text(), st.lists, max_leaves=5)))
 def test_no_request_of_a_server_breaks_the_answering(request_) -> None:
-    """Whatever arrives, there is a response that can be sent."""
+    """Whatever arrives, the response can be sent."""
     json.dumps(respond(request_, Responder(elicitation={}, sampling={}, roots=[])))
 
 
@@ -153,7 +153,7 @@ def test_no_state_is_sent_where_none_was_given() -> None:
 
 
 def test_a_state_alone_is_waited_with() -> None:
-    """50 ms, doubling to 250 ms, and no responses."""
+    """The wait is 50 ms, doubling to 250 ms, and there are no responses."""
     rounds = Rounds(SILENT)
     steps = [rounds.following(asking("s")) for _ in range(5)]
     assert [pause_s for _, pause_s in steps] == [0.05, 0.1, 0.2, 0.25, 0.25]

@@ -23,13 +23,13 @@ def asked():
 
 @pytest.fixture
 def strays():
-    """Return what came for nobody: kinds and messages."""
+    """Return the strays: their kinds and messages."""
     return []
 
 
 @pytest.fixture
 def conversation(asked, strays):
-    """Return a conversation that keeps what it is asked, and what is nobody's."""
+    """Return a conversation that keeps the server's requests, and the strays."""
     told = Strays(RequestIds(), lambda *stray: strays.append(stray))
     return Conversation(lambda message: asked.append(message) or b"back", told)
 
@@ -51,7 +51,7 @@ def test_answers_find_their_requests_in_any_order(conversation):
 
 
 def test_promise_29_progress_is_counted_for_the_call_that_has_its_token(conversation, strays):
-    """The token is the call's id. Anything else is nobody's, also if only one call is in flight."""
+    """The token is the call's id. Anything else is a stray, even with only one call in flight."""
     first, second = conversation.expect(1), conversation.expect(2)
     for now_ns, token in ((3, 2), (5, 1), (9, 2), (9, "1"), (9, "tool-call-7"), (9, None)):
         assert conversation.receive(progress(token), now_ns) is None
@@ -66,7 +66,7 @@ def test_promise_29_progress_is_counted_for_the_call_that_has_its_token(conversa
 
 
 def test_promise_29_a_log_message_is_no_calls(conversation, strays):
-    """On a channel it names none, and it is no stray either: servers may log."""
+    """On a channel it does not name a call, and it is not a stray either: servers may log."""
     only = conversation.expect(1)
     conversation.receive(encode(method="notifications/message", params={"data": "x"}), 5)
     assert only.heard is None
@@ -74,7 +74,7 @@ def test_promise_29_a_log_message_is_no_calls(conversation, strays):
 
 
 def test_notifications_of_an_earlier_round_are_kept(conversation):
-    """All rounds of a call are one call to the one who waits."""
+    """To the caller, all rounds are one call."""
     first = conversation.expect(1)
     conversation.receive(progress(1), 5)
     conversation.receive(encode(id=1, result={}), 6)
@@ -85,7 +85,7 @@ def test_notifications_of_an_earlier_round_are_kept(conversation):
 
 @pytest.mark.parametrize("request_id", [1, "1", "ü"])
 def test_a_request_of_the_server_is_handed_on_and_is_no_answer(conversation, asked, request_id):
-    """The server's ids are its own: a request with the id of ours does not end our call."""
+    """Servers choose their own ids: a request with the id of our call does not end it."""
     pending = conversation.expect(1)
     message = encode(id=request_id, method="ping")
     assert conversation.receive(message, 1) == b"back"
@@ -94,7 +94,7 @@ def test_a_request_of_the_server_is_handed_on_and_is_no_answer(conversation, ask
 
 
 def test_promise_29_a_request_that_is_printed_back_ends_no_call(conversation, asked, strays):
-    """As a server does that logs what it reads: it is not answered either."""
+    """A server that logs its input does this: the request is not answered either."""
     pending = conversation.expect(7)
     message = encode(id=7, method="tools/call")
     assert conversation.receive(message, 1) is None
@@ -103,7 +103,7 @@ def test_promise_29_a_request_that_is_printed_back_ends_no_call(conversation, as
 
 
 def test_promise_29_an_answer_that_comes_too_late_is_skipped(conversation, strays):
-    """A call that was given up takes nothing away from the next one."""
+    """A call that was given up does not take anything from the next one."""
     conversation.expect(1)
     conversation.forget(1)
     second = conversation.expect(2)
@@ -133,7 +133,7 @@ PRETTY = b'{\n  "level": 30,\n  "msg": "call"\n}'.split(b"\n")
     ],
 )
 def test_promise_29_lines_beside_the_protocol_end_no_call(conversation, strays, lines):
-    """Not even the only one in flight: its answer comes, and is its own."""
+    """Even the only call in flight goes on: its own answer comes."""
     pending = conversation.expect(1)
     for line in lines:
         assert conversation.receive(line, 1) is None
@@ -144,7 +144,7 @@ def test_promise_29_lines_beside_the_protocol_end_no_call(conversation, strays, 
 
 
 def test_promise_29_an_answer_is_given_once(conversation, strays):
-    """The second one is nobody's, and spoils no later call."""
+    """The second one is a stray, and does not spoil a later call."""
     first = conversation.expect(1)
     for now_ns in (1, 2):
         conversation.receive(encode(id=1, result={}), now_ns)
@@ -154,7 +154,7 @@ def test_promise_29_an_answer_is_given_once(conversation, strays):
 
 
 def test_promise_29_answers_to_another_user_are_told_as_such(conversation, strays):
-    """A gateway that sends each answer to all sessions is found by their ids."""
+    """A gateway that sends each answer to all sessions is found by the ids."""
     pending = conversation.expect(1)
     conversation.receive(encode(id=next(RequestIds()), result={}), 1)
     assert not pending.wait(0)
@@ -162,7 +162,7 @@ def test_promise_29_answers_to_another_user_are_told_as_such(conversation, stray
 
 
 def test_an_id_as_a_text_ends_its_call_as_a_fault(conversation, strays):
-    """It is the call's own, so that there is no reason to wait for the timeout."""
+    """It is the call's own id, so waiting for the timeout makes no sense."""
     pending = conversation.expect(1)
     conversation.receive(encode(id="x", result={}), 1)
     conversation.receive(wrong := encode(id="1", result={}), 2)
@@ -172,7 +172,7 @@ def test_an_id_as_a_text_ends_its_call_as_a_fault(conversation, strays):
 
 
 def test_the_last_answer_of_a_subscription_that_was_called_off_is_skipped(conversation, strays):
-    """It is no stray: it was awaited once."""
+    """It is not a stray, because it was awaited once."""
     conversation.expect("listen-1")
     meta = {"io.modelcontextprotocol/subscriptionId": "listen-1"}
     begun = "notifications/subscriptions/acknowledged"
@@ -191,7 +191,7 @@ def test_the_last_answer_of_a_subscription_that_was_called_off_is_skipped(conver
     ],
 )
 def test_a_broken_answer_that_tells_its_id_ends_its_call_at_once(conversation, strays, line):
-    """So that the call need not wait for its timeout; others go on."""
+    """So the call need not wait for its timeout; other calls go on."""
     pending, other = conversation.expect(1), conversation.expect(2)
     conversation.receive(line, 5)
     assert pending.wait(0)
@@ -200,7 +200,7 @@ def test_a_broken_answer_that_tells_its_id_ends_its_call_at_once(conversation, s
 
 
 def test_the_end_fails_all_calls_and_the_next(conversation):
-    """Every waiter is told why, and nobody waits for a channel that is gone."""
+    """Every waiter gets the reason, and nobody waits for a channel that is gone."""
     both = [conversation.expect(1), conversation.expect(2)]
     conversation.end("the server died")
     conversation.end("something else")
@@ -212,7 +212,7 @@ def test_the_end_fails_all_calls_and_the_next(conversation):
 
 
 def test_an_answer_on_the_sessions_stream_is_matched_by_its_id(strays):
-    """Before its call asks for it, if that is known to be in flight, or while it waits."""
+    """It may come while its call waits, or before, if the call is known to be in flight."""
     found = AnswersElsewhere(Strays(RequestIds(), lambda kind, _: strays.append(kind)))
     found.take(1, b"one", 5, in_flight=True)
     early = found.wait(1, 0)
@@ -225,7 +225,7 @@ def test_an_answer_on_the_sessions_stream_is_matched_by_its_id(strays):
 
 
 def test_an_answer_on_the_sessions_stream_that_nobody_asks_for_is_a_stray(strays):
-    """Such as one that came in the reply to its request as well."""
+    """For example, the reply to its request may have had it as well."""
     found = AnswersElsewhere(Strays(RequestIds(), lambda kind, _: strays.append(kind)))
     for request_id in (1, 2):
         found.take(request_id, encode(id=request_id, result={}), 5, in_flight=True)
@@ -234,7 +234,7 @@ def test_an_answer_on_the_sessions_stream_that_nobody_asks_for_is_a_stray(strays
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_lines_are_the_same_in_pieces_of_any_size(size):
-    """A line is whole when its end has come; empty ones are none."""
+    """A line is whole once its end has come; empty lines are skipped."""
     data = "eins\n\n \r\nzwei ü\r\ndrei\nrest".encode()
     lines = Lines(100)
     found = [line for at in range(0, len(data), size) for line in lines.feed(data[at : at + size])]
@@ -250,7 +250,7 @@ def test_a_line_without_end_is_refused():
 
 
 def test_a_forbidden_request_is_told_where_no_call_can_be_blamed(conversation, strays):
-    """Of several calls none ends; each that waits in vain says what came instead."""
+    """With several calls, none ends; each that waits in vain says what came instead."""
     first, second = conversation.expect(1), conversation.expect(2)
     conversation.accuse("ping", b"{}", 5)
     assert not first.wait(0)

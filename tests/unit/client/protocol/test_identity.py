@@ -1,4 +1,4 @@
-"""Promise 29: nothing is credited without identity, and what is nobody's has a kind."""
+"""Promise 29: nothing is credited without identity, and every stray has a kind."""
 
 import json
 
@@ -16,7 +16,7 @@ def encode(**message) -> bytes:
 
 
 def test_promise_29_ids_are_drawn_in_blocks_and_their_client_knows_them():
-    """Blocks of other clients lie between its own."""
+    """Blocks of other clients lie between a client's own."""
     mine, theirs = (RequestIds(iter([first, first + 10_000])) for first in BLOCKS)
     drawn = list(mine)
     assert drawn[:2] == [BLOCKS[0], BLOCKS[0] + 1]
@@ -28,14 +28,14 @@ def test_promise_29_ids_are_drawn_in_blocks_and_their_client_knows_them():
 
 
 def test_promise_29_clients_draw_blocks_of_their_own():
-    """All their ids are such as only mcp-perf has."""
+    """Only mcp-perf has ids like theirs."""
     first, second = (next(RequestIds()) for _ in range(2))
     assert first >> 12 != second >> 12
     assert all(one >> 52 == 1 for one in (first, second))
 
 
 def told(message: bytes) -> list[str]:
-    """Return the kinds under which a message is told to a client that has drawn one id."""
+    """Return the kinds under which a client that has drawn one id reports a message."""
     kinds: list[str] = []
     ids = RequestIds(iter(BLOCKS[:1]))
     next(ids)
@@ -63,7 +63,7 @@ def told(message: bytes) -> list[str]:
     ],
 )
 def test_promise_29_what_is_nobodys_is_told_by_its_kind(message, kind):
-    """An id that only another client of ours can have drawn is told from one that a server made.
+    """An id that only another mcp-perf client can have drawn differs from one of the server's.
 
     A clock of microseconds is far below all of them.
     """
@@ -73,15 +73,12 @@ def test_promise_29_what_is_nobodys_is_told_by_its_kind(message, kind):
 
 @pytest.mark.parametrize("method", ["notifications/message", "notifications/tools/list_changed"])
 def test_a_notification_that_names_no_call_is_no_stray(method):
-    """Servers log, and tell of changes, whenever they like."""
+    """Servers log, and announce changes, whenever they like."""
     assert told(encode(method=method)) == []
 
 
 def test_who_waited_in_vain_is_shown_what_came_instead():
-    """But not progress, or an answer that was given up: these were not for him.
-
-    Nor what came before he asked.
-    """
+    """Progress, an answer that was given up, and anything from before the request are not shown."""
     strays = Strays(RequestIds())
     assert strays.since(0) == ""
     strays.late(encode(id=1, result={}))
@@ -93,7 +90,7 @@ def test_who_waited_in_vain_is_shown_what_came_instead():
 
 
 def test_promise_29_a_forbidden_request_of_nobody_is_told():
-    """And who waits in vain is shown what was said of it."""
+    """A call that waits in vain says so, too."""
     kinds = []
     strays = Strays(RequestIds(), lambda kind, _message: kinds.append(kind))
     strays.request("the server asked back", b"{}")
@@ -115,5 +112,5 @@ def test_promise_29_a_forbidden_request_of_nobody_is_told():
     ],
 )
 def test_the_token_of_progress_is_a_number_or_a_text(params, token):
-    """Anything else is none."""
+    """Anything else is not a token."""
     assert token_of(encode(method="notifications/progress", params=params)) == token

@@ -1,4 +1,4 @@
-"""What a reply is, told by its content."""
+"""What a reply is, according to its content."""
 
 import json
 
@@ -44,7 +44,7 @@ PARTS = {
 @pytest.mark.parametrize(("text", "fault"), PARTS.values(), ids=PARTS)
 @pytest.mark.parametrize("part", ["resultType", "structuredContent", "_meta"])
 def test_what_is_no_text_fails_a_reply_in_whatever_part_it_is(part, text, fault):
-    """Also if nobody reads that part: a strict client would have no answer at all."""
+    """That includes parts that nobody reads: a strict client would not get an answer at all."""
     complete = b'"resultType":"complete",' if part != "resultType" else b""
     body = b'{"jsonrpc":"2.0","id":7,"result":{%b"%b":"%b"}}' % (complete, part.encode(), text)
     reply = judged(body)
@@ -70,8 +70,8 @@ TABLE = [
     ("neither result nor error", {"jsonrpc": "2.0", "id": 7}, 200, "rpc_error", "neither"),
     ("not version 2.0", {"id": 7, "result": {}}, 200, "rpc_error", "jsonrpc"),
     ("a batch", [RESULT], 200, "rpc_error", "not a JSON-RPC response"),
-    ("a result that is no object", {**RESULT, "result": 5}, 200, "rpc_error", "JSON-RPC"),
-    ("isError that is no boolean", {**RESULT, "result": {"isError": "no"}}, 200, "rpc_error", ""),
+    ("a result that is not an object", {**RESULT, "result": 5}, 200, "rpc_error", "JSON-RPC"),
+    ("isError that is a text", {**RESULT, "result": {"isError": "no"}}, 200, "rpc_error", ""),
     ("a page instead of JSON", b"<!doctype html><p>Sign in", 200, "http_error", "Sign in"),
     ("an error page", b"<h1>Bad gateway</h1>", 502, "http_error", "HTTP 502: <h1>Bad gateway"),
     ("a plain 404", b"", 404, "http_error", "HTTP 404: (no body)"),
@@ -120,7 +120,7 @@ TABLE = [
     ("too many, by a page", b"<p>Slow down", 429, "rate_limited", "Slow down"),
     ("too many, by a status over an error", ERROR, 429, "rate_limited", "bad params"),
     ("too many, by a status over a result", RESULT, 429, "rate_limited", "HTTP 429"),
-    ("too many, by JSON that is no JSON-RPC", {"detail": "x"}, 429, "rate_limited", "x"),
+    ("too many, in JSON that is not JSON-RPC", {"detail": "x"}, 429, "rate_limited", "x"),
     ("too many, by code", {**ERROR, "error": {"code": -32029}}, 200, "rate_limited", "-32029"),
     ("too many, by HTTP's code", {**ERROR, "error": {"code": 429}}, 200, "rate_limited", "429"),
     (
@@ -167,7 +167,7 @@ def test_a_reply_is_classed_by_its_content(body, status, outcome, words) -> None
     ],
 )
 def test_a_tool_that_passes_on_a_rate_limit_is_known_by_its_words(text, limited) -> None:
-    """APIs behind tools say it in many ways; a text that only speaks of limits is none."""
+    """APIs behind tools say it in many ways; a text that only mentions limits does not."""
     result = {"isError": True, "content": [{"type": "text", "text": text}]}
     reply = judged({**RESULT, "result": result})
     assert reply.outcome == ("rate_limited" if limited else "tool_error")
@@ -184,7 +184,7 @@ def test_a_tool_that_passes_on_a_rate_limit_is_known_by_its_words(text, limited)
     ],
 )
 def test_a_failure_that_is_one_of_the_era_says_which_version_may_help(text, helps) -> None:
-    """In the words of a tool as in those of the protocol."""
+    """It may be in a tool's words or in the protocol's."""
     failed = {"isError": True, "content": [{"type": "text", "text": text}]}
     fault = {"code": -32000, "message": text}
     for said in ({**RESULT, "result": failed}, {"jsonrpc": "2.0", "id": 7, "error": fault}):
@@ -225,7 +225,7 @@ MESSAGES = objects(INNER).map(lambda text: text.replace(b"{", b'{"jsonrpc":"2.0"
 
 @given(MESSAGES)
 def test_no_message_makes_the_protocol_core_fail(message) -> None:
-    """Whatever stands in it, also where it is skipped at first, every question has an answer."""
+    """Whatever a message holds, even in parts first skipped, every question gets an answer."""
     message = message.replace(b",}", b"}")
     reply = judged(message)
     assert reply.outcome
@@ -266,7 +266,7 @@ def test_no_message_makes_the_protocol_core_fail(message) -> None:
     ],
 )
 def test_promise_29_only_a_reply_with_its_id_ends_a_call(message, ends) -> None:
-    """In its own stream, too. A broken reply that tells its id is judged; an error needs none."""
+    """The same holds on its own stream. A broken reply that shows its id is judged."""
     message = message if isinstance(message, bytes) else json.dumps(message).encode()
     assert is_reply(message, 7) is ends
 
@@ -283,5 +283,5 @@ def test_promise_29_only_a_reply_with_its_id_ends_a_call(message, ends) -> None:
     ],
 )
 def test_promise_29_a_reply_to_another_request_is_told_by_its_number(body, status, found) -> None:
-    """After it nothing on the connection can be trusted."""
+    """After it, nothing on the connection can be trusted."""
     assert foreign_id(judged(body, status), 7) == found

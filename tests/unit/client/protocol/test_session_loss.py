@@ -1,4 +1,4 @@
-"""What a refusal says of the session: the table of spellings, and what is told by repetition."""
+"""What a refusal says about the session: the table of spellings, and repetition."""
 
 import pytest
 
@@ -50,7 +50,7 @@ SAID = [
 
 @pytest.mark.parametrize(("status", "body", "code", "kind"), SAID)
 def test_promise_30_status_code_and_wording_say_what_became_of_a_session(status, body, code, kind):
-    """The first spelling of the table that fits decides; what fits none says nothing."""
+    """The first spelling in the table that fits decides; if none fits, nothing is known."""
     assert loss(status, body, code) == kind
 
 
@@ -65,7 +65,7 @@ def test_only_refusals_say_that_a_session_is_lost():
 
 
 def test_words_are_read_however_they_are_joined():
-    """As a key, as a name of a class, over several lines."""
+    """They may be a key, the name of a class, or on several lines."""
     assert plain("SessionNotFound\n session_not-found") == "session not found session not found"
 
 
@@ -84,7 +84,7 @@ def test_words_are_read_however_they_are_joined():
     ],
 )
 def test_a_server_that_has_as_many_sessions_as_it_takes_says_so(text, full):
-    """In any of these words."""
+    """Any of these words say it."""
     assert is_full(text) is full
 
 
@@ -94,7 +94,7 @@ def refusal(detail, outcome=HTTP_ERROR):
 
 
 def fallen(doubt, standing, *details):
-    """Tell for each refusal whether the session is given up; "" is an answer that was ok."""
+    """Tell for each refusal whether the session is given up; "" means an answer that was ok."""
     found = []
     for detail in details:
         if detail:
@@ -105,7 +105,7 @@ def fallen(doubt, standing, *details):
 
 
 def test_promise_30_the_same_refusal_of_every_call_gives_a_session_up():
-    """If calls were ok in it before; ids and times in the refusal make no difference."""
+    """Calls must have been ok in it before; ids and times in the refusal do not matter."""
     assert fallen(Doubt(), Standing(), "", "E 1", "E 22", "E 3f9") == [False, False, True]
     assert fallen(Doubt(), Standing(), *["E 1"] * 9) == [False] * 9
     assert fallen(Doubt(), Standing(), "", *["E", "F"] * 9) == [False] * 18
@@ -113,7 +113,7 @@ def test_promise_30_the_same_refusal_of_every_call_gives_a_session_up():
 
 
 def test_a_refusal_that_a_session_survived_or_that_the_next_one_has_too_is_acquitted():
-    """It is not about sessions, and gives none up again."""
+    """It is not about sessions, and never makes another one suspect."""
     doubt = Doubt()
     assert not any(fallen(doubt, Standing(), "", "E", "", *["E"] * PATIENCE))
     assert doubt.acquitted == {"e"}
@@ -123,7 +123,7 @@ def test_a_refusal_that_a_session_survived_or_that_the_next_one_has_too_is_acqui
 
 
 def test_what_also_keeps_a_session_from_opening_is_not_about_the_session():
-    """The message is looked for in the failure of the opening."""
+    """The failure of the opening is searched for the message."""
     doubt = Doubt()
     assert not doubt.acquits("initialize failed: HTTP 500")
     fallen(doubt, Standing(), "", *["HTTP 500"] * PATIENCE)
@@ -133,7 +133,7 @@ def test_what_also_keeps_a_session_from_opening_is_not_about_the_session():
 
 
 def test_calls_that_were_not_refused_raise_no_doubt():
-    """Silence and cut connections are no refusals."""
+    """Silence and cut connections do not count as refusals."""
     doubt, standing = Doubt(), Standing(works=True)
     for outcome in ("timeout", "transport_error"):
         assert not any(doubt.falls_on(standing, refusal("x", outcome)) for _ in range(9))
@@ -141,7 +141,7 @@ def test_calls_that_were_not_refused_raise_no_doubt():
 
 
 def test_promise_30_a_response_without_an_answer_is_a_refusal_too():
-    """Such as 200 and nothing in it."""
+    """An example is 200 with an empty body."""
     doubt, standing = Doubt(), Standing(works=True)
     empty = refusal("the reply is empty", "transport_error")
     empty.status = 200

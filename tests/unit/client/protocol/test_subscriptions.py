@@ -1,4 +1,4 @@
-"""What is listened for: kept from its arrival until it is awaited, and never taken for a call's."""
+"""Notifications: they are kept from arrival until awaited, and never taken for a call's."""
 
 import json
 
@@ -42,7 +42,7 @@ def conversation(inbox):
 
 
 def test_a_notification_waits_until_it_is_awaited(inbox):
-    """With the time of its arrival; it is taken once."""
+    """It keeps the time of its arrival, and is taken once."""
     inbox.add(UPDATED, updated("a://b"), 7)
     notice = inbox.wait(UPDATED, "a://b", 0, 0)
     assert (notice.at_ns, notice.size) == (7, len(updated("a://b")))
@@ -51,7 +51,7 @@ def test_a_notification_waits_until_it_is_awaited(inbox):
 
 
 def test_other_notifications_are_left_where_they_are(inbox):
-    """Of another kind, or of another resource: somebody may await them yet."""
+    """Somebody may still await notifications of another kind or resource."""
     inbox.add(TOOLS, note(TOOLS), 1)
     inbox.add(UPDATED, updated("a://one"), 2)
     inbox.add(UPDATED, updated("a://two"), 3)
@@ -61,7 +61,7 @@ def test_other_notifications_are_left_where_they_are(inbox):
 
 
 def test_what_came_before_the_change_does_not_tell_of_it(inbox):
-    """It is passed over, and what came since is taken."""
+    """An earlier notification is skipped, and a later one is taken."""
     for now_ns in (3, 4, 9):
         inbox.add(UPDATED, updated("a://b"), now_ns)
     assert inbox.wait(UPDATED, "", 5, 0).at_ns == 9
@@ -70,7 +70,7 @@ def test_what_came_before_the_change_does_not_tell_of_it(inbox):
 
 
 def test_what_has_arrived_is_there_after_the_end_too(inbox):
-    """Then waiting fails at once, by the first reason."""
+    """After that, waiting fails at once with the first reason."""
     inbox.add(TOOLS, note(TOOLS), 1)
     inbox.end("the stream broke")
     inbox.end("something else")
@@ -81,7 +81,7 @@ def test_what_has_arrived_is_there_after_the_end_too(inbox):
 
 @pytest.mark.parametrize("params", [None, [], "x", {"uri": 7}])
 def test_a_notification_without_a_uri_is_of_no_resource(inbox, params):
-    """Whatever a server sends, nobody who waits for a resource takes it."""
+    """Whatever a server sends, a wait for a resource does not take it."""
     inbox.add(UPDATED, json.dumps({"method": UPDATED, "params": params}).encode(), 1)
     with pytest.raises(CallTimeout):
         inbox.wait(UPDATED, "7", 0, 0)
@@ -92,7 +92,7 @@ def test_a_notification_without_a_uri_is_of_no_resource(inbox, params):
 
 
 def test_the_request_names_what_is_wanted():
-    """In the words of `subscriptions/listen`."""
+    """It uses the words of `subscriptions/listen`."""
     asked = Wanted(("tools", "resources"), "a://b").notifications()
     assert asked == {
         "toolsListChanged": True,
@@ -113,7 +113,7 @@ def test_the_request_names_what_is_wanted():
     ],
 )
 def test_all_that_was_asked_for_has_to_be_honoured(honoured, left):
-    """Else the call fails, with what will not be told."""
+    """Otherwise, the call fails and says which notifications will not come."""
     reply = Reply(0)
     reply.body = note(ACKNOWLEDGED, "listen-1", notifications=honoured)
     acknowledge(reply, Wanted(("tools",), "a://b"), "listen-1")
@@ -129,7 +129,7 @@ def test_all_that_was_asked_for_has_to_be_honoured(honoured, left):
     ],
 )
 def test_an_answer_instead_of_an_acknowledgement_is_no_subscription(answer, outcome, detail):
-    """An error, or a result, which ends a subscription."""
+    """It may be an error, or a result, which ends a subscription."""
     reply = Reply(0)
     reply.status = 200
     reply.body = json.dumps({"jsonrpc": "2.0", "id": "listen-1", **answer}).encode()
@@ -139,7 +139,7 @@ def test_an_answer_instead_of_an_acknowledgement_is_no_subscription(answer, outc
 
 @pytest.mark.parametrize("meta", [None, [], {}, {"io.modelcontextprotocol/subscriptionId": []}])
 def test_a_subscription_is_known_by_a_text_or_a_number(meta):
-    """Anything else is none."""
+    """Anything else does not identify one."""
     message = json.dumps({"method": UPDATED, "params": {"_meta": meta}}).encode()
     assert subscription_of(message) is None
 
@@ -163,7 +163,7 @@ def test_an_acknowledgement_answers_its_own_request(conversation):
 
 
 def test_frames_of_a_subscription_go_to_whoever_listens(conversation, inbox):
-    """And not to the call in flight, whose first notification they are not."""
+    """The call in flight does not take them as its first notification."""
     listened(conversation)
     call = conversation.expect(1)
     conversation.receive(updated("a://b", "listen-1"), 8)
@@ -173,7 +173,7 @@ def test_frames_of_a_subscription_go_to_whoever_listens(conversation, inbox):
 
 
 def test_frames_of_no_open_subscription_are_passed_over(conversation, inbox):
-    """They are late: of one that was ended."""
+    """They come late, for a subscription that was ended."""
     listened(conversation)
     conversation.forget("listen-1")
     call = conversation.expect(1)
@@ -184,13 +184,13 @@ def test_frames_of_no_open_subscription_are_passed_over(conversation, inbox):
 
 
 def test_frames_without_a_subscription_are_the_sessions(conversation, inbox):
-    """Up to 2025-11-25 notifications name none."""
+    """Up to 2025-11-25 notifications do not name a subscription."""
     conversation.receive(updated("a://b"), 8)
     assert inbox.wait(UPDATED, "a://b", 0, 0).at_ns == 8
 
 
 def test_the_answer_to_a_subscription_ends_it(conversation, inbox):
-    """It is a farewell, and no answer to the call in flight."""
+    """It says farewell, and does not answer the call in flight."""
     listened(conversation)
     call = conversation.expect(1)
     conversation.receive(json.dumps({"jsonrpc": "2.0", "id": "listen-1", "result": {}}).encode(), 6)
@@ -200,7 +200,7 @@ def test_the_answer_to_a_subscription_ends_it(conversation, inbox):
 
 
 def test_the_end_of_the_channel_is_the_end_of_all_subscriptions(conversation, inbox):
-    """Whoever waits is told why."""
+    """Everybody who waits gets the reason."""
     listened(conversation)
     conversation.end("the process ended")
     with pytest.raises(ReadError, match="the process ended"):

@@ -1,4 +1,4 @@
-"""What a server says of a task, and what follows from it."""
+"""What a server says about a task, and what follows from it."""
 
 import json
 
@@ -36,7 +36,7 @@ def reply(result: object, outcome: str = "ok") -> Reply:
     ],
 )
 def test_a_server_says_that_it_has_tasks_for_tools(capabilities, modern, offered) -> None:
-    """In 2025-11-25 by a capability, in 2026-07-28 by an extension."""
+    """It uses a capability in 2025-11-25, and an extension in 2026-07-28."""
     assert tasks.offered(capabilities, modern=modern) is offered
 
 
@@ -52,14 +52,14 @@ def test_a_server_says_that_it_has_tasks_for_tools(capabilities, modern, offered
     ],
 )
 def test_a_tool_becomes_a_task_only_if_it_has_to(raw, modern, has_tasks, may_be) -> None:
-    """Up to 2025-11-25 that is up to us; in 2026-07-28 the server decides at each call."""
+    """Up to 2025-11-25 the client decides; in 2026-07-28 the server decides at each call."""
     tools: dict[str, Tool] = {}
     assert read_tools([raw], tools, modern=modern, tasks=has_tasks) == []
     assert [tool.may_be_task for tool in tools.values()] == [may_be]
 
 
 def test_a_tool_that_can_only_be_a_task_is_left_out_if_its_server_has_no_tasks() -> None:
-    """No step can call it, which is said before the load."""
+    """No step can call it, and a remark says so before the load."""
     tools: dict[str, Tool] = {}
     [odd] = read_tools([REQUIRED, {**PLAIN, "name": "fast"}], tools, modern=False, tasks=False)
     assert odd.startswith("tools/list: the tool 'slow' cannot be called: it can only be called as")
@@ -68,7 +68,7 @@ def test_a_tool_that_can_only_be_a_task_is_left_out_if_its_server_has_no_tasks()
 
 
 def test_the_handle_of_a_task_is_told_from_a_result() -> None:
-    """A result may have any members of its own; only a handle is polled."""
+    """A result may have any members; only a handle is polled."""
     assert tasks.is_task(reply({"task": {"taskId": "t"}}), modern=False)
     assert not tasks.is_task(reply({"content": []}), modern=False)
     assert not tasks.is_task(reply({"task": "t"}), modern=False)
@@ -90,7 +90,7 @@ def test_the_handle_of_a_task_is_told_from_a_result() -> None:
     ],
 )
 def test_the_server_says_how_often_it_is_polled(named, pause_s) -> None:
-    """Once a second if it does not, and never in a hot loop."""
+    """The default is once a second, and a hot loop is impossible."""
     task = tasks.task_of(reply({"taskId": "t", "status": "working", **named}))
     assert task.pause_s == pause_s
     assert not task.is_over
@@ -98,7 +98,7 @@ def test_the_server_says_how_often_it_is_polled(named, pause_s) -> None:
 
 @pytest.mark.parametrize("result", [None, [], {}, {"taskId": 3, "status": "working"}, {"task": {}}])
 def test_what_is_no_task_is_none(result) -> None:
-    """The call then ends as an error of the protocol."""
+    """Then the call ends as an error of the protocol."""
     assert tasks.task_of(reply(result)) is None
 
 
@@ -118,14 +118,14 @@ def test_what_is_no_task_is_none(result) -> None:
     ],
 )
 def test_a_task_of_2026_brings_what_it_has_come_to(state, outcome) -> None:
-    """Its result, its error, or the words in which it ended."""
+    """It has its result, its error, or the words in which it ended."""
     task = tasks.task_of(reply({"taskId": "t", **state}))
     assert task.is_over
     assert task.outcome() == outcome
 
 
 def test_only_a_task_that_asks_wants_to_know_something() -> None:
-    """Requests that are left from before are none."""
+    """Requests that remain from before do not count."""
     asked = {"a": {"method": "roots/list"}}
     working = reply({"taskId": "t", "status": "working", "inputRequests": asked})
     asking = reply({"taskId": "t", "status": "input_required", "inputRequests": asked})

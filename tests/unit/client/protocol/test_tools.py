@@ -87,13 +87,13 @@ def test_every_value_survives_its_header(value) -> None:
     ("value", "depth"), [(1, 0), ("a", 0), ({}, 0), ([1], 1), ({"a": [1, {"b": 2}], "c": 3}, 3)]
 )
 def test_depth_is_counted_by_what_is_in_what(value, depth):
-    """An object or list without anything in it is no deeper than a number."""
+    """An empty object or list is as deep as a number."""
     assert not is_deeper(value, depth)
     assert not depth or is_deeper(value, depth - 1)
 
 
 def test_an_entry_that_is_nested_beyond_all_sense_is_left_out() -> None:
-    """It would take more levels than Python walks, and costs the other tools nothing."""
+    """It has more levels than Python can walk, and does not harm the other tools."""
     schema: dict = {}
     for _ in range(900):
         schema = {"properties": {"a": schema}}
@@ -117,7 +117,7 @@ _JSON = st.recursive(
 
 @given(st.lists(_JSON | st.fixed_dictionaries({"name": st.text(), "inputSchema": _JSON})))
 def test_whatever_a_server_lists_is_read_or_left_out_in_words(listed) -> None:
-    """Each entry is a tool, or told as odd; none breaks the list."""
+    """Each entry is a tool, or reported as odd; none breaks the list."""
     known: dict = {}
     odd = read_tools(listed, known, modern=True)
     assert len(known) + len(odd) >= len(listed)

@@ -1,4 +1,4 @@
-"""A second look at what the decoder refused: what it says all the same, and why it was refused."""
+"""A second look at what the decoder refused: what can still be read, and why it was refused."""
 
 import pytest
 
@@ -21,7 +21,7 @@ BOM = b"\xef\xbb\xbf"
     ],
 )
 def test_what_other_readers_take_is_read_and_its_fault_is_named(body, fault):
-    """By the path of the value, so that the tool's author finds it."""
+    """The message has the path of the value, so the tool's author finds it."""
     found = read(body)
     assert (found.fault, found.whole) == (fault, True)
     assert (found.message["jsonrpc"], found.message["id"]) == ("2.0", 7)
@@ -45,7 +45,7 @@ def test_the_first_three_faults_are_named():
 )
 @pytest.mark.parametrize("mark", [b"", BOM])
 def test_what_breaks_off_still_tells_its_id_if_that_came_first(body, fault, mark):
-    """So its call ends at once. What comes after the fault is not known."""
+    """So its call ends at once. What follows the fault is unknown."""
     found = read(mark + body)
     assert found.message == {"jsonrpc": "2.0", "id": 7}
     assert not found.whole
@@ -65,7 +65,7 @@ def test_what_breaks_off_still_tells_its_id_if_that_came_first(body, fault, mark
     ],
 )
 def test_no_id_is_read_from_what_need_not_be_an_answer(body):
-    """A line of a log may quote a message, and a number may go on where it was cut."""
+    """A log line may quote a message, and a number may continue after the cut."""
     assert read(body).message == {}
 
 
@@ -76,5 +76,5 @@ def test_an_id_may_come_before_the_version():
 
 @pytest.mark.parametrize("body", [b"[1]", b"7", b'"x"', b"null"])
 def test_what_is_no_object_is_no_message(body):
-    """It is JSON all the same."""
+    """It is still JSON."""
     assert read(body) == ({}, "", True)

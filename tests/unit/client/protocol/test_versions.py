@@ -17,5 +17,5 @@ INFO = {"name": "shop", "version": "1.2.0"}
     ],
 )
 def test_a_server_introduces_itself_in_either_era(hello, info):
-    """By `serverInfo` up to 2025-11-25, in `_meta` in 2026-07-28; the rest is ignored."""
+    """It does so in `serverInfo` up to 2025-11-25, in `_meta` in 2026-07-28."""
     assert server_info(hello) == info
