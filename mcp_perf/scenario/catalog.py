@@ -28,7 +28,7 @@ def own() -> list[Path]:
 
 
 def names() -> list[str]:
-    """Return the names that can be asked for: shipped ones, and those of ./scenarios."""
+    """Return the names that can be asked for: of shipped scenarios, and of files in ./scenarios."""
     return sorted({_name(path.name) for path in [*shipped(), *own()]})
 
 
@@ -53,7 +53,7 @@ def find(name_or_path: str, folders: Sequence[Path] | None = None) -> Path:
 
 
 def _unfound(typed: str, path: Path, names: Iterable[str]) -> tuple[str, str]:
-    """Say what is wrong with what is no scenario, and what to write instead."""
+    """Say why this is not a scenario, and what to write instead."""
     if "://" in typed:
         return "is an address, not a scenario", f"write mcp-perf init {typed} -o my.yaml"
     if os.path.isdir(path) and typed:  # noqa: PTH112

@@ -62,7 +62,7 @@ def told(
 
 
 def insecure(scenario: Scenario, lines: Mapping[str, str]) -> Iterator[str]:
-    """Yield what a reader of the report should know of how its secrets travelled."""
+    """Yield what a reader of the report should know about how its secrets travelled."""
     for name, line in lines.items():
         arm, url = scenario.arms[name], split_target(line)[1]
         if not arm.tls.verify:
@@ -94,7 +94,7 @@ def _is_here(host: str) -> bool:
 
 
 def _readers(scenario: Scenario, lines: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return who gets which variable of the environment; nobody may."""
+    """Return each variable of the environment, and who gets it, which may be nobody."""
     found: dict[str, list[str]] = {name: [] for name in scenario.env}
     of_all = [scenario.vars, [journey.with_ for journey in scenario.journeys.values()]]
     for arm, line in lines.items():

@@ -1,4 +1,4 @@
-"""The JSON Schema of scenario files, by which editors complete and check them as they are typed."""
+"""The JSON Schema of scenario files, with which editors complete and check them during typing."""
 
 import ast
 import inspect
@@ -16,14 +16,14 @@ from mcp_perf.scenario.model.kinds import KINDS
 from mcp_perf.scenario.model.scenario import Scenario
 
 FILE: Final = "mcp-perf.schema.json"
-"""Beside the scenarios: an editor finds it without a network, and it moves with them."""
+"""It is next to the scenarios: an editor finds it without a network, and it moves with them."""
 FIRST_LINE: Final = f"# yaml-language-server: $schema={FILE}\n"
 _ID: Final = "mcp-perf/scenario/1"
 _MODE: JsonSchemaMode = "validation"
 
 
 class _Schema(GenerateJsonSchema):
-    """Leaves out titles that repeat the keys, and defaults, which are not as a file has them."""
+    """Leaves out titles that repeat the keys, and defaults, which differ from what a file says."""
 
     def field_title_should_be_set(self, _schema: Any) -> bool:
         return False
@@ -39,8 +39,8 @@ class _Schema(GenerateJsonSchema):
 def meanings(part: type[Part]) -> dict[str, str]:
     """Return the keys of a part -> what they mean: their descriptions, or the docstrings below.
 
-    By pydantic's `use_attributedocstrings` every start of a command would read all its models'
-    source, which takes as long as to import Locust.
+    With pydantic's `use_attribute_docstrings`, every start of a command would read the source of
+    all models, which takes as long as importing Locust.
     """
     fields, written = part.model_fields, dict[str, str]()
     for base in reversed(part.__mro__):
@@ -70,7 +70,7 @@ def _parts(base: type[Part] = Part) -> Iterator[type[Part]]:
 
 
 def scenario_schema() -> dict[str, Any]:
-    """Return the schema; what only the parts of a file can tell together, `validate` checks."""
+    """Return the schema; `validate` checks what depends on several parts of a file."""
     models: list[type[Part]] = [Scenario, *KINDS.values()]
     found, schema = models_json_schema([(one, _MODE) for one in models], schema_generator=_Schema)
     definitions = schema["$defs"]
@@ -95,7 +95,7 @@ def as_text(schema: dict[str, Any]) -> str:
 
 
 def keep(folder: Path) -> None:
-    """Write the schema into a folder; what is not ours stays. Raises OSError."""
+    """Write the schema into a folder; a file that is not ours stays. Raises OSError."""
     path = folder / FILE
     if not path.exists() or f'"$id": "{_ID}"' in path.read_text("utf-8", "replace"):
         path.write_text(f"{as_text(scenario_schema())}\n", "utf-8")

@@ -18,7 +18,7 @@ _REQUEST: Final = ("identities", "provision")
 
 
 def check_identities(draft: Draft) -> Iterator[Mistake]:
-    """Yield all that is wrong with the identities, and with the lookups that ask for them."""
+    """Yield what is wrong with the identities, and with the lookups that ask for them."""
     identities = draft.scenario.identities
     if identities is None:
         return
@@ -46,7 +46,7 @@ def check_identities(draft: Draft) -> Iterator[Mistake]:
 
 
 def _blanks(rows: Rows | None, needed: set[str]) -> Iterator[Mistake]:
-    """Find rows without a value that is asked for: a blank token would be sent as one."""
+    """Find rows that lack a value that is asked for: a blank token would be sent as it is."""
     for column in [] if rows is None else rows.columns:
         if rows is not None and column in needed and (lines := rows.blank(column)):
             message = f"line {lines[0]} of {quote(rows.file)} has no value for {column}"
@@ -54,7 +54,7 @@ def _blanks(rows: Rows | None, needed: set[str]) -> Iterator[Mistake]:
 
 
 def _provision(draft: Draft, provision: Provision, columns: list[str]) -> Iterator[Mistake]:
-    """Check the request: what is taken from its reply is not known in it."""
+    """Check the request, which cannot use what is taken from its reply."""
     for item in lookups(texts_of(provision, _REQUEST), draft.env):
         if isinstance(item, Mistake):
             yield item

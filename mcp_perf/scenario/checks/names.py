@@ -21,7 +21,7 @@ Located = tuple[Path, Step]
 
 @dataclass(frozen=True)
 class Draft:
-    """What of a file is right, and what is around it."""
+    """The valid parts of a file, and what is around them."""
 
     scenario: Scenario
     env: Mapping[str, str]
@@ -29,7 +29,7 @@ class Draft:
     base: FilePath
 
     def names(self, arm: str, provided: Iterable[str] = ()) -> set[str]:
-        """Return what every journey of an arm knows; `provided` is what its target brings."""
+        """Return the names that every journey of an arm knows; its target brings `provided`."""
         scenario = self.scenario
         own = {IDENTITY} if scenario.identities is not None else set()
         return {*BUILTINS, *own, *scenario.vars, *scenario.arms[arm].vars, *provided}
@@ -41,13 +41,13 @@ class Draft:
 
 
 def within(burst: Located) -> list[Located]:
-    """Return the steps of a burst, and their paths; of any other step, none."""
+    """Return the steps of a burst, and their paths; none for any other step."""
     path, step = burst
     return [((*path, "parallel", index), inner) for index, inner in enumerate(step.inner)]
 
 
 def saves(step: Step) -> set[str]:
-    """Return the names that a step saves; of a burst, none."""
+    """Return the names that a step saves; none for a burst."""
     return set(getattr(step, "save", None) or ())
 
 

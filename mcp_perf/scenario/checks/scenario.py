@@ -23,7 +23,7 @@ _INSTEAD: Final = {"mcp": "call: TOOL", "python": "run: FUNCTION", "http": _HTTP
 
 
 def check(draft: names.Draft) -> Iterator[Mistake]:
-    """Yield all that is wrong between the parts; each value by itself is the model's affair."""
+    """Yield everything that is wrong between the parts; the model checks each value alone."""
     scenario = draft.scenario
     yield from _constants(draft, names.texts(scenario.vars, ("vars",)))
     yield from check_identities(draft)
@@ -43,7 +43,7 @@ def check(draft: names.Draft) -> Iterator[Mistake]:
 
 
 def _keys(draft: names.Draft, name: str, journey: Journey) -> Iterator[Mistake]:
-    """Check that each arm has steps, and that no list is nobody's."""
+    """Check that each arm has steps, and that each list belongs to an arm."""
     path: Path = ("journeys", name)
     arms = list(draft.scenario.arms)
     unknown_keys = [key for key in journey.own if key not in arms] if arms else []
@@ -74,12 +74,12 @@ def _steps(draft: names.Draft, journey: str, name: str) -> Iterator[Mistake]:
 
 
 def _is_plain(arm: Arm) -> bool:
-    """Tell whether the target brings no names of its own, as a system may, once it runs."""
+    """Tell whether the target adds no names; a system may add some once it runs."""
     return arm.is_clear and split_target(arm.address)[0] != "system"
 
 
 def _constants(draft: names.Draft, found: Iterable[tuple[Path, Any]]) -> Iterator[Mistake]:
-    """Check what is made once, before any journey: the environment is known there."""
+    """Check what is made once, before any journey, when only the environment is known."""
     has_identities = draft.scenario.identities is not None
     for item in names.lookups(found, draft.env):
         if isinstance(item, Mistake):
@@ -154,7 +154,7 @@ def _gates(draft: names.Draft) -> Iterator[Mistake]:
     arms = draft.scenario.arms
     for index, gate in enumerate(draft.scenario.gates):
         if not isinstance(gate, Gate):
-            continue  # a draft's, as it is written
+            continue  # of a draft, still as written
         path = ("gates", index)
         for side in gate.sides:
             if side.arm not in arms:

@@ -1,4 +1,4 @@
-"""What steps do in which order: sessions, listening, and bursts (`parallel:`) of calls at once."""
+"""The order of steps: sessions, listening, and bursts (`parallel:`) of calls at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -13,10 +13,10 @@ MOST_AT_ONCE: Final = 100
 
 
 def check_sessions(name: str, arm: Arm, journeys: Iterable[LocatedSteps]) -> Iterator[Mistake]:
-    """Yield what is wrong with an arm's `open` and `close`; without any of them, nothing is.
+    """Yield what is wrong with an arm's `open` and `close` steps; without any, nothing is.
 
-    Every journey opens before it calls and closes after, so that no call ever pays for a session
-    that opens unasked, and none is left open unseen.
+    Every journey opens before it calls and closes after. So no call ever pays for a session that
+    opens unasked, and no session stays open unseen.
     """
     journeys = list(journeys)
     used = [one for steps in journeys for one in steps if one[1].action in ("open", "close")]
@@ -56,7 +56,7 @@ def _journey(name: str, steps: LocatedSteps) -> Iterator[Mistake]:
 
 
 def check_listening(steps: LocatedSteps) -> Iterator[Mistake]:
-    """Yield each `await` of a journey for what no step before it has asked for."""
+    """Yield each `await` for something that no earlier step of the journey has asked for."""
     told: set[str] = set()
     for path, step in steps:
         if step.action == "listen":

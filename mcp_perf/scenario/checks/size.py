@@ -14,7 +14,7 @@ MOST_LOOKUPS: Final = 2000
 
 
 def oversize(tree: Any, text: str) -> Mistake | None:
-    """Return what there is too much of in a file, before anything else is looked at."""
+    """Return what a file has too much of, before anything else is checked."""
     journeys = _mapping(tree, "journeys")
     gates = tree.get("gates") if isinstance(tree, dict) else None
     steps = [step for name in journeys for step in _steps(_mapping(journeys, name).values())]

@@ -20,8 +20,8 @@ class Mistake:
     message: str
     hint: str = ""
     line: int = 0
-    """Set where the path does not tell the line, as for the second of two equal keys."""
+    """Set if the path does not show the line, as for the second of two equal keys."""
     source: str = ""
-    """Set where something else than the file is to blame."""
+    """Set if something other than the file is to blame."""
     damaged: bool = False
-    """True if the value there is lost, so that what else is said about it means nothing."""
+    """True if the value there is lost: then other mistakes about it mean nothing."""

@@ -18,7 +18,7 @@ def nearest(word: str, names: Collection[str]) -> str:
 
 
 def suggest(word: str, names: Collection[str]) -> str:
-    """Write the hint for an unknown name: the nearest one, else all of them."""
+    """Write the hint for an unknown name: the nearest one, or all of them."""
     if match := nearest(word, names):
         return f"did you mean {match!r}?"
     shown = sorted(names)

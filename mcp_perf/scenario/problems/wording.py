@@ -6,7 +6,7 @@ _LONGEST = 60
 
 
 class InputError(ValueError):
-    """Something a person wrote that cannot be meant: what is wrong, and what to write instead."""
+    """Something a person wrote that cannot be right: what is wrong, and what to write instead."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""From mistakes to problems: which line is to blame, and which mistakes are worth telling."""
+"""From mistakes to problems: which line is to blame, and which mistakes are worth reporting."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ class Blame:
     """What was set by an override: path -> the override."""
 
     def problem(self, mistake: Mistake) -> Problem:
-        """Name the override or the line that a mistake is about, else its path."""
+        """Name the override or the line that a mistake is about, or else its path."""
         problem = self._found(mistake)
         # Keys and names come from the file, and may be as long as the file.
         return replace(problem, message=_cut(problem.message), hint=_cut(problem.hint))
@@ -62,6 +62,6 @@ def _cut(text: str) -> str:
 
 
 def _blamed(mistake: Mistake, lost: Mapping[Path, Mistake]) -> Mistake:
-    """Return the mistake about the outermost value around this one that is lost, else itself."""
+    """Return the mistake about the outermost lost value around this one, or the mistake itself."""
     around = (mistake.path[:length] for length in range(len(mistake.path) + 1))
     return next((lost[path] for path in around if path in lost), mistake)

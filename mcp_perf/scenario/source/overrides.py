@@ -16,7 +16,7 @@ _NAMED: Final = (
 )
 """Mappings whose keys the file's author chose. A name that is not there is a misspelling."""
 _OF_USERS: Final = {"users", "think", "spawn_rate", "stages"}
-"""What a file says of users, or of levels, and a search for a rate has no use for."""
+"""What a file says about users or levels, which a search for a rate cannot use."""
 
 
 def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Mistake]]:
@@ -40,7 +40,7 @@ def override(tree: Any, texts: Sequence[str]) -> tuple[dict[Path, str], list[Mis
 
 
 def make_way(tree: Any, owners: Mapping[Path, str]) -> None:
-    """Let a load's shape from the command line bring its own numbers, where no override sets them.
+    """Let a load's shape from the command line bring its own numbers, unless overrides set them.
 
     A file's ten rounds are meant for the file's shape, and its users for a load that has users.
     """

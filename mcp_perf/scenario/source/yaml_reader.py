@@ -39,7 +39,7 @@ _SYNTAX_HINTS: Final = (
 
 
 class UnreadableError(InputError):
-    """The text is no YAML, or more than a scenario can be: reading stopped at `line`, from 1."""
+    """The text is not YAML, or more than a scenario can be: reading stopped at `line`, from 1."""
 
     def __init__(self, line: int, message: str, hint: str) -> None:
         super().__init__(message, hint)
@@ -82,7 +82,8 @@ def _events(text: str) -> Iterator[Any]:
         yield from yaml.parse(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         context, said = error.context or "", error.problem or "it cannot be read"
-        # A quote that is never closed is found at the file's end; what helps is where it opens.
+        # A quote that is never closed is found at the file's end, but it helps to see where it
+        # opens.
         mark = error.context_mark if "quoted" in context else error.problem_mark
         hints = [hint for part, hint in _SYNTAX_HINTS if part in f"{context} {said}"]
         hint = hints[0] if hints else "check the indentation, brackets and quotes above this line"
@@ -91,7 +92,7 @@ def _events(text: str) -> Iterator[Any]:
 
 
 class _TooManyError(Exception):
-    """Nobody reads more problems than these, so the rest of the text is not read either."""
+    """Nobody reads more problems than this, so the rest of the text is not read either."""
 
 
 def _line(event: Any) -> int:

@@ -18,7 +18,7 @@ _OTHER_BOOLEANS: Final = dict.fromkeys(("y", "yes", "on"), "true") | dict.fromke
     ("n", "no", "off"), "false"
 )
 _SWITCHES: Final = frozenset((("load", "abort"),))
-"""What is switched off by the word: to other readers of YAML it is false, as here."""
+"""What the word `off` switches off: to other readers of YAML it is false, as here."""
 _INT = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 _FLOAT = re.compile(r"-?(0|[1-9]\d*)\.\d+", re.ASCII)
 
@@ -51,8 +51,8 @@ _NUMERIC: Final = frozenset("+-.0123456789")
 def plain(text: str, path: Path = ()) -> Any:
     """Return what a plain word means: None, a bool, an int, a float or the text itself.
 
-    Raises InputError for words that readers of YAML disagree about; but what stands at this
-    `path` may be one that means the same to all of them.
+    Raises InputError for words that readers of YAML disagree about, unless all of them agree on
+    what the word means at this `path`.
     """
     if text == "off" and path in _SWITCHES:
         return False

@@ -1,7 +1,7 @@
 """Value generators: what `with:` draws anew for every journey.
 
-Draws are seeded per virtual user, so a run can be repeated; `seq` is the one value that is unique
-over all users, because it comes from the counter that they share.
+Draws are seeded per virtual user, so a run can be repeated; `seq` is the only value that is unique
+across all users, because it comes from a counter that they share.
 """
 
 import random
@@ -20,7 +20,7 @@ from mcp_perf.scenario.values.units import is_number
 
 BUILTINS: Final = frozenset(("seq", "user", "arm", "run"))
 IDENTITY: Final = "identity"
-"""Known where the scenario has `identities`."""
+"""Known if the scenario has `identities`."""
 
 Draw = Callable[[dict[str, Any]], Any]
 Make = Callable[[int, random.Random], Draw]
@@ -77,7 +77,7 @@ class Generators:
 class Filler:
     """Fills a dict of values for one user's next journey: `user`, `seq`, then the generators.
 
-    `arm`, variables of the arm and the like are in the dict before, if a template reads them.
+    `arm`, variables of the arm and the like are already in the dict if a template reads them.
     """
 
     user: int

@@ -1,7 +1,7 @@
-"""Regular expressions that cannot hang: of Rust's engine, whose time is linear in the text.
+"""Regular expressions that cannot hang: Rust's engine takes a time that is linear in the text.
 
-So they have neither back-references nor lookaround. What is left to bound is the size of a pattern,
-and that of the text.
+So they have neither back-references nor lookaround. Only the size of a pattern and the size of the
+text still have to be bounded.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,13 @@ import jsonschema_rs
 from mcp_perf.scenario.problems.wording import InputError, quote
 
 MOST_MATCHED: Final = 65_536
-"""Characters of a text that is matched: by the worst pattern, a quarter of a second."""
+"""How many characters of a text are matched: the worst pattern takes a quarter of a second."""
 _LONGEST: Final = 1024
 _OPTIONS: Final = jsonschema_rs.RegexOptions(size_limit=1 << 16, dfa_size_limit=1 << 20)
 
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
-    """Return what tells whether a pattern is found in a text. Raises InputError."""
+    """Return a function that tells whether a pattern is found in a text. Raises InputError."""
     if "${" in pattern:
         hint = "write contains instead, which may; for a literal ${ write \\$\\{"
         raise InputError(f"{quote(pattern)}: a pattern cannot contain ${{…}}", hint)

@@ -1,7 +1,7 @@
 """Recordings: the calls that agents made, one a line, and when their sessions began.
 
 `mcp-perf agent record` writes them. A line that begins with `schema` is the head of one recorder's
-lines; all others are calls. Times of a head are the time of day, those of its calls run from it.
+lines; all others are calls. A head has the time of day; the times of its calls run from it.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ STEPS: Final = {
 _EXPECTED: Final = (TOOL_ERROR, RPC_ERROR)
 _PAGE: Final = "a further page"
 _OURS: Final = ("initialize", "server/discover", "ping", _PAGE)
-"""What the load generator does by itself."""
+"""What the load generator does anyway."""
 _LARGEST_FILE: Final = 256 * 1024 * 1024
 _MARK: Final = b'{"schema":'
 _FEWEST_USERS: Final = 10
@@ -107,7 +107,7 @@ class Recording:
 
     @property
     def at_once(self) -> int:
-        """How many sessions were on their way at once, at most."""
+        """How many sessions were under way at once, at most."""
         moments = sorted(
             moment
             for calls in self.sessions.values()
@@ -123,7 +123,7 @@ class ReplayPlan:
     starts_ns: tuple[int, ...]
     """From the beginning of a round, ascending, no two alike."""
     journeys: Mapping[int, str]
-    """Start -> its journey; empty where they are dealt by their weights."""
+    """Start -> its journey; empty if journeys are dealt by their weights."""
     seconds: float
     most_users: int
 
@@ -176,7 +176,7 @@ def read_recording(path: Path) -> Recording:
 def schedule(recording: Recording, names: Collection[str]) -> ReplayPlan:
     """Lay out a recording for the journeys of a scenario. Raises InputError.
 
-    A session takes the journey that bears its name. If none bears that of any session, they are
+    A session takes the journey with its name. If no journey has the name of a session, they are
     dealt as in any other load.
     """
     leaders = {one: JOURNEY.format(number) for one, number in recording.leaders().items()}
@@ -230,7 +230,7 @@ def _why_not(call: RecordedCall) -> str:
 
 
 def _shape(call: RecordedCall) -> tuple[str, ...]:
-    """Tell calls of one kind: what no server has, or takes, is of a kind that never succeeded."""
+    """Return the kind of a call: what no server has, or takes, has a kind that never succeeded."""
     kinds = {int: "number", float: "number"}
     told = sorted((call.arguments or {}).items())
     names = [f"{name}: {kinds.get(type(value), type(value).__name__)}" for name, value in told]

@@ -2,7 +2,7 @@
 
 There is no expression, no filter and no call: a lookup names a value, or a path into one. Rendering
 is on the hot path of every call, so a template is a tree of closures over plain containers, and the
-question of which name was missing is asked only after something failed.
+missing name is looked for only after something failed.
 """
 
 import json
@@ -23,8 +23,8 @@ _PATH = re.compile(r"([A-Za-z_]\w*)((?:\.[A-Za-z_][\w-]*|\[\d{1,9}\])*)", re.ASC
 _SEGMENT = re.compile(r"\.([\w-]+)|\[(\d+)\]", re.ASCII)
 _ENV = "env:"
 MOST_CHARACTERS: Final = 4 * 1024 * 1024
-"""Of a text with lookups in it: the largest request that the official servers take. Templates that
-use each other could make one that no memory holds."""
+"""The longest text with lookups in it: the largest request that the official servers take.
+Templates that use each other could make a text that no memory holds."""
 _AS_THEY_ARE = frozenset((str, int))
 """Types that an f-string writes as JSON would, but for the quotes. Exact types: True is an int."""
 
@@ -37,7 +37,7 @@ class LookupFailed(LookupError):  # noqa: N818 -- a lookup failed, not the progr
         self.name = name
 
 
-class TooLong(ValueError):  # noqa: N818 -- a bound, and no fault of the program
+class TooLong(ValueError):  # noqa: N818 -- a bound, not a fault of the program
     """A template makes a text that no server would take."""
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ def _follow(root: str, path: list[str | int]) -> Render:
 
 
 def _container(parts: Any) -> Render:
-    """Copy a dict or list of scalars, then set what has to be rendered: all in C but the loop."""
+    """Copy a dict or list, then set what has to be rendered: everything but the loop is in C."""
     pairs = parts.items() if isinstance(parts, dict) else enumerate(parts)
     dynamic = tuple((key, part) for key, part in pairs if callable(part))
     if not dynamic:

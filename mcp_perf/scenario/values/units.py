@@ -12,11 +12,11 @@ RATE: Final = r"(\d{1,9}(?:\.\d{1,9})?)(k?)/(s|m)"
 _LONGEST_S: Final = 1000 * 3600.0
 _HIGHEST_RATE: Final = 1e6
 TOLERANCE: Final = "10%"
-"""By how much a metric may be worse than in earlier runs, where nobody says otherwise."""
+"""By how much a metric may be worse than in earlier runs, unless somebody says otherwise."""
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a value is a number; true and false are none."""
+    """Tell whether a value is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
