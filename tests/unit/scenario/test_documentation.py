@@ -32,7 +32,7 @@ def test_every_example_is_a_valid_scenario(block, tmp_path):
 
 
 def test_there_are_examples():
-    """The pattern above finds the blocks of the page."""
+    """The pattern above finds the examples in the page."""
     assert len(BLOCKS) >= 4
 
 
@@ -71,7 +71,7 @@ def reference() -> str:
 
 
 def test_the_tables_of_steps_are_those_of_the_code():
-    """`make goldens` writes them anew from the table of kinds."""
+    """`make goldens` renews them from the table of kinds."""
     before, _, rest = TEXT.partition("<!-- steps -->\n")
     _, end, after = rest.partition("\n<!-- end of steps -->")
     page = f"{before}<!-- steps -->\n{reference()}{end}{after}"
@@ -82,7 +82,7 @@ def test_the_tables_of_steps_are_those_of_the_code():
 
 
 def test_every_metric_and_generator_is_documented():
-    """The tables of the page hold all that the grammar knows."""
+    """The tables of the page have everything that the grammar knows."""
     assert {name for name in METRICS if f"`{name}`" not in TEXT} == set()
     assert {kind for kind in generators._KINDS if f"`{{{kind}: " not in TEXT} == set()
 
@@ -97,7 +97,7 @@ REFUSED = re.search(r"\| written \|.*?\n\n", TEXT, re.DOTALL)
 
 
 def test_every_word_of_the_list_is_refused():
-    """The words that the page calls refused are."""
+    """The words that the page lists as refused are refused."""
     assert REFUSED
     rows = REFUSED[0].strip().splitlines()[2:]
     words = [word for row in rows for word in re.findall(r"`([^`]+)`", row.split("|")[1])]

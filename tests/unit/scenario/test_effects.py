@@ -1,4 +1,4 @@
-"""What a scenario does to the world around it, as it is said before."""
+"""What a scenario does to the world around it, as announced before the run."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def loaded(tmp_path):
 
 
 def test_all_that_a_scenario_does_is_said_in_three_lines(tmp_path):
-    """Hosts; variables with who gets them, and files; commands and modules. No value is shown."""
+    """Hosts, variables with who gets them, files, commands and modules are shown, but no values."""
     assert told(*loaded(tmp_path), ENV) == [
         (
             "calls mcp.test:8443, proxy.test:3128, signed.test, metrics.test, issuer.test, "
@@ -57,7 +57,7 @@ def test_all_that_a_scenario_does_is_said_in_three_lines(tmp_path):
 
 
 def test_a_run_says_its_highest_load_and_no_systems_of_its_own(tmp_path):
-    """They are started for the run; cut to the width of a terminal, a line says how to see all."""
+    """They are started for the run; a line cut to the terminal's width says how to see it all."""
     scenario, lines = loaded(tmp_path)
     said = told(scenario, lines, ENV, "20 users")
     assert said[0].startswith("at most 20 users call mcp.test:8443, proxy.test:3128, ")
@@ -67,7 +67,7 @@ def test_a_run_says_its_highest_load_and_no_systems_of_its_own(tmp_path):
 
 
 def test_a_report_notes_how_secrets_travelled(tmp_path):
-    """Unchecked certificates, and credentials without TLS on a network that is not this machine."""
+    """It notes unchecked certificates, and credentials without TLS outside this machine."""
     scenario, lines = loaded(tmp_path)
     far, signed = "far: the certificate of its server was not checked", "signed: its credentials"
     assert [text.startswith((far, signed)) for text in insecure(scenario, lines)] == [True, True]

@@ -50,7 +50,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path):
 
 
 def test_a_file_that_may_not_be_read_is_a_problem(tmp_path, monkeypatch):
-    """The system's reason is told."""
+    """The message has the system's reason."""
     (tmp_path / "demo.yaml").write_text("name: x")
 
     def refused(*_args, **_options):
@@ -118,7 +118,7 @@ journeys:
 
 
 def test_names_that_a_system_may_bring_are_not_judged_by_load(accept):
-    """A `system:` provides names that are known only once it runs."""
+    """The names of a `system:` are known only once it runs."""
     loaded = accept(SYSTEM, environ={"TOKEN": "t"})
     problems = unknown_names(loaded, "rest", [])
     assert [(problem.line, problem.message) for problem in problems] == [
@@ -130,7 +130,7 @@ def test_names_that_a_system_may_bring_are_not_judged_by_load(accept):
 
 
 def test_a_misspelled_name_is_told_with_the_nearest_one(accept):
-    """With what the system brought, the rest is unknown; the line is that of the value."""
+    """Whatever the system did not bring is unknown; the line is the value's."""
     loaded = accept(SYSTEM, environ={"TOKEN": "t"})
     problems = unknown_names(loaded, "mcp", {"account": "AC1"})
     assert [str(problem) for problem in problems] == [
@@ -139,7 +139,7 @@ def test_a_misspelled_name_is_told_with_the_nearest_one(accept):
 
 
 def test_names_of_a_plain_target_are_judged_by_load(refuse):
-    """An address brings no names, so an unknown one is a problem at once."""
+    """An address does not add names, so an unknown one is a problem at once."""
     problems = refuse(
         SYSTEM.replace("system:twilio/rest", "http://127.0.0.1:1"), environ={"TOKEN": "t"}
     )
@@ -147,7 +147,7 @@ def test_names_of_a_plain_target_are_judged_by_load(refuse):
 
 
 def test_shipped_scenarios_are_listed_in_order():
-    """Folder by folder, beginning with `start`; those that examine the machine are no offer."""
+    """They come folder by folder, `start` first; scenarios that examine the machine are missing."""
     paths = [path.relative_to(SHIPPED) for path in shipped()]
     assert paths == sorted(paths, key=lambda path: (path.parts[0] != "start", path))
     assert {"echo.yaml", "twilio_tasks.yaml", "your_server.yaml"} <= {path.name for path in paths}
@@ -157,7 +157,7 @@ def test_shipped_scenarios_are_listed_in_order():
 
 @pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
 def test_every_shipped_scenario_loads(path):
-    """What ships is valid, in an empty environment, and its name is that of its file."""
+    """What ships is valid in an empty environment, and named after its file."""
     loaded = load(path, environ={})
     assert loaded.scenario.name == path.stem.replace("_", "-")
     assert loaded.scenario.gates
@@ -167,7 +167,7 @@ def test_every_shipped_scenario_loads(path):
 
 
 def test_the_default_scenario_takes_about_a_minute():
-    """Measured rounds and warm-ups of all arms: the time that a newcomer waits."""
+    """A newcomer waits for the measured rounds and warm-ups of all arms."""
     scenario = load(find("twilio-tasks")).scenario
     load_ = scenario.load
     total_s = len(scenario.arms) * (load_.rounds * load_.round + load_.warmup)
@@ -183,7 +183,7 @@ def test_a_scenario_is_found_by_name(name, tmp_path, monkeypatch):
 
 
 def test_own_scenarios_are_found_by_name_and_by_path(tmp_path, monkeypatch, valid):
-    """`scenarios/` in the current folder is looked through, too; a path is taken as it is."""
+    """`scenarios/` in the current folder is searched, too; a path is used as it is."""
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "scenarios"
     own.mkdir()
@@ -249,7 +249,7 @@ def test_what_is_no_scenario_is_told_with_what_may_be_meant(name, hinted, tmp_pa
 
 
 def test_promise_25_nothing_is_sent_and_nothing_is_run_while_loading(valid, tmp_path, monkeypatch):
-    """Loading opens no socket and does not sleep."""
+    """Loading does not open a socket, and does not sleep."""
     import socket
 
     def forbidden(*_args, **_options):

@@ -24,7 +24,7 @@ def validator():
 
 @pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
 def test_every_shipped_scenario_validates(path, validator):
-    """An editor marks nothing in a file that runs."""
+    """An editor does not mark anything in a file that runs."""
     validator.validate(read(path.read_text("utf-8")).tree)
 
 
@@ -41,7 +41,7 @@ def test_every_shipped_scenario_validates(path, validator):
     ],
 )
 def test_what_may_be_written_in_several_ways_validates(written, valid, validator):
-    """A list of one as that one, and texts or mappings for targets, pauses and resources."""
+    """A list of one may be that one; targets, pauses and resources texts or mappings."""
     validator.validate({**read(valid).tree, **read(written).tree})
 
 
@@ -73,13 +73,13 @@ def test_what_may_be_written_in_several_ways_validates(written, valid, validator
     ],
 )
 def test_typical_mistakes_do_not_validate(wrong, valid, validator):
-    """Misspelt keys, values of another type, and keys that do not fit the step."""
+    """Examples are misspelt keys, values of another type, and keys that do not fit the step."""
     with pytest.raises(jsonschema.ValidationError):
         validator.validate({**read(valid).tree, **read(wrong).tree})
 
 
 def test_a_key_is_explained_where_it_is_typed():
-    """By the docstring of its field, or its line in the table of kinds; also one that it shares."""
+    """Its field's docstring explains it, or its line in the table of kinds, even if shared."""
     parts = scenario_schema()["$defs"]
     keys = [("Limits", "drain"), ("CallStep", "call"), ("CallStep", "name")]
     said = [parts[part]["properties"][key]["description"] for part, key in keys]
@@ -94,7 +94,7 @@ def test_a_key_is_explained_where_it_is_typed():
     ("words", "schema"), [((), scenario_schema), (("--report",), report_schema)]
 )
 def test_the_command_prints_the_schema(words, schema):
-    """Of scenario files, or of report.json: JSON with the draft that it follows."""
+    """It prints the schema of scenarios or of report.json: JSON, with its draft."""
     printed = CliRunner().invoke(main, ["schema", *words])
     assert json.loads(printed.stdout) == schema()
     assert schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
@@ -104,7 +104,7 @@ def test_the_command_prints_the_schema(words, schema):
     "path", list((ROOT / "scenarios").rglob("*.yaml")), ids=lambda path: path.stem
 )
 def test_the_first_line_of_a_shipped_file_leads_to_the_schema(path):
-    """Without a network; `make goldens` renews it."""
+    """It needs no network; `make goldens` renews it."""
     first = path.read_text("utf-8").splitlines()[0]
     start, _, named = first.partition("=")
     assert start == FIRST_LINE.partition("=")[0]
@@ -112,7 +112,7 @@ def test_the_first_line_of_a_shipped_file_leads_to_the_schema(path):
 
 
 def test_the_schema_is_kept_beside_a_file(tmp_path):
-    """An older one of ours is renewed; what somebody else wrote stays."""
+    """An older schema that mcp-perf wrote is renewed; what somebody else wrote stays."""
     kept = tmp_path / "mcp-perf.schema.json"
     keep(tmp_path)
     written = kept.read_text("utf-8")

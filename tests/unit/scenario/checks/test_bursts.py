@@ -1,4 +1,4 @@
-"""Bursts and sessions in a file: what may stand where, and which names are known when."""
+"""Bursts and sessions in a file: what is allowed where, and which names are known when."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def steps(*lines: str) -> str:
 
 
 def test_a_burst_holds_steps_that_keep_their_order(accept):
-    """Each is a step like any other, with a label of its own; flat, they stand in its place."""
+    """Each is a step like any other, with its own label; `flat` puts them in the burst's place."""
     loaded = accept(
         steps("{parallel: [{call: a}, {call: b, on_error: continue}, {read: r}]}", "call: c")
     )
@@ -35,7 +35,7 @@ def test_a_burst_holds_steps_that_keep_their_order(accept):
 
 
 def test_what_a_burst_saves_is_known_after_it(accept):
-    """Steps behind the burst may look up what any step of it saves."""
+    """Steps after the burst may look up what any step of it saves."""
     burst = "{parallel: [{call: a, save: {x: p}}, {call: b, save: {y: q}}]}"
     assert accept(steps(burst, 'call: c\n        arguments: {x: "${x}", y: "${y}"}'))
 
@@ -98,7 +98,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("lines", "line", "message", "hint"), WRONG, ids=lambda v: str(v)[:40])
 def test_a_wrong_burst_or_session_is_told_with_its_line(refuse, lines, line, message, hint):
-    """What cannot be, where it stands, and what to write instead."""
+    """The message says what is impossible, where it is, and what to write instead."""
     problems = refuse(steps(*lines))
     told = [(problem.line, problem.message, problem.hint) for problem in problems]
     assert any(at == line and message in said and hint in instead for at, said, instead in told), (
@@ -107,7 +107,7 @@ def test_a_wrong_burst_or_session_is_told_with_its_line(refuse, lines, line, mes
 
 
 def test_every_journey_of_an_arm_opens_where_one_does(refuse):
-    """Else a call of the other one would pay for a session that opens by itself."""
+    """Otherwise, a call of another journey would pay for a session that opens unasked."""
     text = steps("open: true", "call: a", "close: true")
     [problem] = refuse(text + "  second:\n    mcp: [{call: b}]\n")
     assert problem.line == 12
@@ -115,7 +115,7 @@ def test_every_journey_of_an_arm_opens_where_one_does(refuse):
 
 
 def test_a_shared_process_cannot_be_opened_by_one_user(refuse):
-    """Its end would be the end of everybody's calls."""
+    """Its end would end everybody's calls."""
     text = steps("open: true", "call: a", "close: true")
     text = text.replace('{mcp: "http://127.0.0.1:2/mcp"}', "{mcp: {stdio: [x]}, process: shared}")
     [problem] = refuse(text)
@@ -128,7 +128,7 @@ def test_pauses_may_stand_around_a_session(accept):
 
 
 def test_steps_within_steps_count(refuse):
-    """The most steps of a file are counted with those of its bursts."""
+    """Steps of bursts count towards the most steps of a file."""
     burst = f"{{parallel: [{', '.join(['{call: a}'] * MOST_AT_ONCE)}]}}"
     number = MOST_STEPS // MOST_AT_ONCE
     [problem] = refuse(steps(*[burst] * number))

@@ -1,4 +1,4 @@
-"""`layers:` names arms, in the order in which one stands on the other."""
+"""`layers:` names arms, each one layer above the one before."""
 
 import pytest
 
@@ -6,7 +6,7 @@ LAYERS = "layers: [rest, mcp]\n"
 
 
 def test_layers_are_kept_in_their_order(accept, valid):
-    """From the lowest upwards, as written; a file without them has none."""
+    """They go from the lowest upwards, as written; a file without layers has none."""
     assert accept(valid + "layers: [mcp, rest]\n").scenario.layers == ("mcp", "rest")
     assert accept(valid).scenario.layers == ()
 
@@ -31,13 +31,13 @@ def test_layers_are_kept_in_their_order(accept, valid):
     ],
 )
 def test_layers_that_make_no_sense_are_refused(refuse, valid, line, complaint):
-    """With the line, and what to write instead."""
+    """The message has the line, and what to write instead."""
     [problem] = refuse(valid + line)
     assert complaint in str(problem)
 
 
 def test_a_run_of_some_arms_keeps_the_layers_that_are_left(accept, valid):
-    """`--arm` may leave out a rung; of a single one nothing can be said."""
+    """`--arm` may leave out a layer; a single layer says nothing."""
     three = valid.replace("  mcp: {mcp", '  mem: {mcp: {python: "a:b"}}\n  mcp: {mcp', 1)
     three = three.replace("    mcp: [", "    mem: [{call: a}]\n    mcp: [") + (
         "layers: [rest, mem, mcp]\n"

@@ -1,11 +1,11 @@
-"""Wrong scenario files: each mistake is told with its line, what is wrong and what to write."""
+"""Wrong scenario files: each message has the line, what is wrong and what to write."""
 
 import pytest
 
 STEPS = "journeys:\n  first:\n    rest: [{get: /a}]\n    mcp:\n"
 
-# What is appended to the valid file of 9 lines (so that it starts in line 10), or, where it starts
-# with a key of that file, what stands instead of everything from that key on.
+# What is appended to the valid file of 9 lines, so it starts in line 10. If it starts with a key of
+# that file, it replaces everything from that key on.
 APPENDED = [
     # text, line, words of the message, words of the hint
     ("titel: x", 10, "unknown key 'titel'", "did you mean 'title'"),
@@ -454,7 +454,7 @@ def test_a_file_that_is_no_scenario_at_all(text, said, refuse):
 
 
 def test_all_problems_come_at_once_in_the_order_of_their_lines(refuse):
-    """YAML pitfalls, values, gates, lookups and names of arms are told together."""
+    """One report has YAML pitfalls, values, gates, lookups and names of arms."""
     problems = refuse(
         """\
         name: Bad
@@ -475,7 +475,7 @@ def test_all_problems_come_at_once_in_the_order_of_their_lines(refuse):
 
 
 def test_a_broken_step_still_tells_what_it_saves(valid, refuse):
-    """A mistake in one step does not make the names it saves unknown in the next."""
+    """After a mistake in one step, the next still knows the names that the step saves."""
     steps = (
         "      - {call: a, timeout: 5, save: {x: b}}\n      - {call: a, arguments: {x: '${x}'}}\n"
     )
@@ -525,7 +525,7 @@ def test_a_common_list_is_told_once(refuse):
 
 
 def test_a_line_end_from_the_environment_is_refused_and_not_shown(refuse):
-    """No second header can be smuggled in by a variable, and the variable stays secret."""
+    """A variable cannot smuggle in a second header, and it stays secret."""
     environ = {"TOKEN": "hidden\r\nX: y"}
     arms = "arms:\n  rest: {http: http://a, headers: {A: '${env:TOKEN}'}}\n"
     journeys = "journeys:\n  j: {rest: [{get: /, headers: {B: 'x ${env:TOKEN}'}}]}\n"
@@ -566,7 +566,7 @@ def test_a_file_full_of_mistakes_is_cut_short(valid, refuse):
     ],
 )
 def test_too_much_of_anything_is_refused(text, said, valid, refuse):
-    """Caps keep a scenario a thing that a person can read."""
+    """Caps keep a scenario small enough for a person to read."""
     problems = refuse(cut(valid, text))
     assert [problem.message for problem in problems] == [said]
     assert problems[0].hint.startswith("write at most")

@@ -1,4 +1,4 @@
-"""Answers, completions, authorization and the steps that are no tool calls, as files have them."""
+"""Answers, completions, authorization and the steps other than tool calls, as files have them."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def load(tmp_path, step="{call: echo}", arm="", journey=""):
 
 
 def problems(tmp_path, **parts) -> str:
-    """Load a file that is wrong; return all that is said of it."""
+    """Load a file that is wrong; return everything that is said about it."""
     with pytest.raises(ScenarioError) as caught:
         load(tmp_path, **parts)
     return "\n".join(map(str, caught.value.problems))
@@ -103,7 +103,7 @@ def test_what_cannot_be_meant_is_told(tmp_path, step, said) -> None:
 
 
 def test_a_journey_has_answers_too(tmp_path) -> None:
-    """They stand beside its steps."""
+    """They are written next to its steps."""
     scenario = load(tmp_path, journey='answers: {roots: ["file:///a"]}')
     assert scenario.journeys["first"].answers.roots == ("file:///a",)
 
@@ -170,18 +170,18 @@ def test_the_grant_follows_from_the_credentials(tmp_path, written, flow) -> None
     ],
 )
 def test_credentials_that_cannot_work_are_told(tmp_path, arm, said) -> None:
-    """Before anything is sent."""
+    """The message comes before anything is sent."""
     assert said in problems(tmp_path, arm=arm)
 
 
 def test_a_secret_is_not_quoted(tmp_path) -> None:
-    """What the environment holds appears in no message."""
+    """Messages do not show what the environment holds."""
     arm = ", auth: {oauth: {client_id: a, client_secret: '${env:SECRET}', grnt: x}}"
     assert "s3cr3t" not in problems(tmp_path, arm=arm)
 
 
 def test_an_http_arm_has_no_auth(tmp_path) -> None:
-    """Its headers are its own affair."""
+    """It sets its headers itself."""
     text = FILE.replace("mcp: {{mcp:", "mcp: {{http:").format(
         arm=", auth: {oauth: {}}", journey="", step="{get: /a}"
     )

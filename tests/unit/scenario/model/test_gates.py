@@ -50,7 +50,7 @@ def test_a_value_is_normalised_to_the_unit_of_the_report(text, arm, metric, op, 
     ],
 )
 def test_a_gate_allows_failures_if_it_holds_with_them(text, allows):
-    """95 % of all calls fail: by their bound, only gates on shares of calls can ask for that."""
+    """Here 95 % of all calls fail: only gates on shares of calls can have such a bound."""
     assert parse(text).allows_failures(0.95) is allows
 
 
@@ -93,7 +93,7 @@ OF_PARTS = [
 
 @pytest.mark.parametrize(("text", "focus", "versus"), OF_PARTS)
 def test_a_gate_may_be_on_a_tool_a_step_or_a_journey_and_on_a_difference(text, focus, versus):
-    """What stands in brackets is a name as it is; an arm after a factor is the same part of it."""
+    """Brackets hold a name as it is; an arm after a factor means its same part."""
     gate = parse(text)
     assert (gate.focus, gate.versus) == (focus, versus)
     assert (gate.value is None) is (gate.factor is not None)
@@ -101,7 +101,7 @@ def test_a_gate_may_be_on_a_tool_a_step_or_a_journey_and_on_a_difference(text, f
 
 
 def test_a_focus_is_written_as_in_its_gate():
-    """So reports name what a gate is about by the words of the file."""
+    """So reports use the words of the file for what a gate is about."""
     assert str(parse("mcp . tool[ pay ].p95 < 1s").focus) == "mcp.tool[pay]"
     assert str(parse("mcp.p95 < 1s").focus) == "mcp"
 
@@ -232,7 +232,7 @@ def test_what_the_target_used_has_units_of_its_own(written, value, unit):
     ("metric", "bound"), [("rss_growth_per_hour", "1%"), ("session_kib", "64KiB"), ("drift", "10%")]
 )
 def test_a_slope_has_no_ratio(metric, bound):
-    """What may be zero or less cannot be compared by a factor; the hint shows a bound instead."""
+    """What may be zero or less cannot have a factor; the hint shows a bound instead."""
     with pytest.raises(GateError) as error:
         parse(f"mcp.{metric} <= 2x control")
     assert "cannot be compared" in error.value.message
@@ -240,7 +240,7 @@ def test_a_slope_has_no_ratio(metric, bound):
 
 
 def test_every_metric_of_the_table_can_stand_in_a_gate():
-    """No metric is declared that the grammar cannot read."""
+    """The grammar can read every metric that is declared."""
     for name, metric in METRICS.items():
         assert parse(f"a.{name} < 5{UNITS[metric.kind]}").metric == name
 
@@ -256,7 +256,7 @@ _ARMS = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
     blanks=st.tuples(*[st.sampled_from(["", " ", "  "])] * 2),
 )
 def test_any_well_formed_gate_is_read_back(arm, metric, op, thousandths, blanks):
-    """Arm, metric, operator and value of a written gate come back, whatever the blanks."""
+    """Arm, metric, operator and value of a written gate come back, whatever the spacing."""
     number = thousandths / 1000
     unit = UNITS[METRICS[metric].kind]
     gate = parse(f"{arm}.{metric}{blanks[0]}{op}{blanks[1]}{number}{unit}")

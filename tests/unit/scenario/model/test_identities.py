@@ -98,14 +98,14 @@ def read(tmp_path):
     ],
 )
 def test_what_cannot_be_meant_is_told(read, written, said) -> None:
-    """Files, names and requests are looked at before anything is sent."""
+    """Files, names and requests are checked before anything is sent."""
     with pytest.raises(ScenarioError) as error:
         read(**written)
     assert said in str([str(problem) for problem in error.value.problems])
 
 
 def test_without_identities_nobody_has_one(tmp_path) -> None:
-    """The hint says where they come from; the name itself stays reserved."""
+    """The hint says where identities come from; the name itself stays reserved."""
     with pytest.raises(ScenarioError) as error:
         load_text(
             FILE.replace("identities: SOURCE\n", "vars: {identity: 1}\n").replace(
@@ -121,7 +121,7 @@ def test_without_identities_nobody_has_one(tmp_path) -> None:
 
 
 def test_one_process_for_all_has_no_identity(tmp_path) -> None:
-    """A server that users share was started with one environment."""
+    """A server that users share was started with a single environment."""
     (tmp_path / "users.csv").write_text(CSV)
     text = FILE.replace("SOURCE", "{csv: users.csv}").replace('"ENV"', '"${identity.code}"')
     text = text.replace("stdio: [server]}, ", "stdio: [server]}, process: shared, ")
@@ -130,7 +130,7 @@ def test_one_process_for_all_has_no_identity(tmp_path) -> None:
 
 
 def test_the_environment_may_name_a_file_elsewhere(tmp_path, read) -> None:
-    """Who sets the environment may read any file of his own; a scenario may not."""
+    """Whoever sets the environment may read any of their files; a scenario may not."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "people.csv").write_text(CSV)
@@ -139,7 +139,7 @@ def test_the_environment_may_name_a_file_elsewhere(tmp_path, read) -> None:
 
 
 def test_a_row_is_an_identity_with_its_number(tmp_path) -> None:
-    """Numbers count from 1; values are texts; empty lines are no rows."""
+    """Numbers count from 1; values are texts; empty lines do not count as rows."""
     (tmp_path / "users.csv").write_text("name,code\n\nada,01\nbob,02\n")
     assert read_rows("users.csv", {}, tmp_path).identities() == [
         {"name": "ada", "code": "01", "number": 1},
@@ -148,7 +148,7 @@ def test_a_row_is_an_identity_with_its_number(tmp_path) -> None:
 
 
 def test_a_file_that_is_no_csv_is_told_without_its_content(tmp_path) -> None:
-    """What is in it may be secret."""
+    """Its content may be secret."""
     (tmp_path / "users.csv").write_bytes(b"name\ns3cret\xff\n")
     with pytest.raises(InputError) as error:
         read_rows("users.csv", {}, tmp_path)
@@ -156,7 +156,7 @@ def test_a_file_that_is_no_csv_is_told_without_its_content(tmp_path) -> None:
 
 
 def test_secret_is_what_authorizes_or_is_called_so(read) -> None:
-    """Names in headers, environments and `with`; those in arguments only if they sound like it."""
+    """Names in headers, environments and `with` are; those in arguments only by their sound."""
     scenario = read(header="k ${identity.code}", argument="${identity.name}")
     assert secret_names(scenario) == {"code"}
     assert secret_names(read(env="${identity.name}")) == {"name"}

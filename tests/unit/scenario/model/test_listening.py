@@ -1,4 +1,4 @@
-"""Steps that listen, as files have them: what they may say, and what has to stand before them."""
+"""Steps that listen, as files have them: what they may say, and which steps must come first."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_each_action_has_its_label(accept, steps, label):
     ],
 )
 def test_what_makes_no_sense_is_refused(refuse, steps, said):
-    """By its own words, with what to write instead."""
+    """Each refusal has its own words, and says what to write instead."""
     [problem, *_] = refuse(text(*steps))
     assert said in str(problem)
     assert problem.hint
@@ -99,13 +99,13 @@ def test_nobody_awaits_what_nobody_asked_for(refuse, steps, hint):
 
 @pytest.mark.parametrize("step", ["{listen: tools}", "{subscribe: 'a:b'}"])
 def test_users_of_one_process_cannot_listen(refuse, step):
-    """Whose a notification is cannot be told there."""
+    """The process cannot know which user a notification is for."""
     shared = text(step, target="{stdio: [server]}, process: shared")
     [problem] = refuse(shared)
     assert "needs a process for each user, but the users of 'mcp'" in str(problem)
 
 
 def test_only_mcp_arms_listen(refuse):
-    """An HTTP API has nothing of the kind."""
+    """An HTTP API has no notifications."""
     [problem] = refuse(text("{listen: tools}").replace("mcp: {mcp:", "mcp: {http:"))
     assert "listen is for mcp arms" in str(problem)

@@ -66,7 +66,7 @@ def test_arms_have_a_kind_and_an_address(full):
 
 
 def test_steps_have_an_action_a_subject_and_a_label(full):
-    """Labels are the names, else what is called, with lookups as they are written."""
+    """A label is the name, or else what is called, with lookups as written."""
     journey = full.journeys["first"]
     assert [(step.action, step.subject, step.label) for step in journey.of("rest")] == [
         ("get", "/items/${x}", "list"),
@@ -97,7 +97,7 @@ def test_a_step_holds_all_that_was_written(full):
 
 
 def test_journeys_have_steps_for_every_arm(full):
-    """An arm without a list of its own gets the common one."""
+    """An arm without its own list gets the common one."""
     first, second = full.journeys["first"], full.journeys["second"]
     assert (first.weight, first.tags, first.with_) == (2.5, ("a", "b"), {"x": {"uuid": {}}})
     assert second.of("rest") == second.of("mcp")
@@ -105,7 +105,7 @@ def test_journeys_have_steps_for_every_arm(full):
 
 
 def test_own_lists_come_before_the_common_one(accept):
-    """`steps` is for the arms without a list, beside arms that have one."""
+    """`steps` is for the arms without a list, next to arms that have one."""
     journey = accept(
         "name: x\ntitle: x\narms: {a: {mcp: http://a}, b: {mcp: http://b}}\n"
         "journeys: {j: {steps: [{call: common}], b: [{call: own}]}}\n"
@@ -167,6 +167,6 @@ def test_the_model_is_frozen(full):
 
 
 def test_names_of_the_model_are_no_keys_of_the_file(valid, refuse):
-    """`with_`, `json_` and `class_` are Python's, and unknown in YAML."""
+    """`with_`, `json_` and `class_` are Python's names, and YAML does not know them."""
     text = valid.replace("[{get: /a}]", "[{get: /a, json_: 1}]")
     assert "unknown key 'json_'" in refuse(text)[0].message

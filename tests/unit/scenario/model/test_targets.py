@@ -22,7 +22,7 @@ from mcp_perf.scenario.problems.wording import InputError
     ],
 )
 def test_every_target_is_one_line(written, line, parts):
-    """What a file says after `mcp:` and what --target takes come to the same line."""
+    """The value of `mcp:` in a file and the value of --target become the same line."""
     assert Arm(mcp=written).address == line
     assert Arm(mcp="http://b").pointed(line) == line
     assert split_target(line) == parts
@@ -32,14 +32,14 @@ def test_every_target_is_one_line(written, line, parts):
     "argv", [["a"], ["a b", "c'd", '"', "$HOME", "`x`", "; rm -r /", "&&", ""], ["ü", "*"]]
 )
 def test_the_words_of_a_command_survive(argv):
-    """Each word arrives as it was written, whatever a shell would make of it."""
+    """Each word arrives as written, whatever a shell would make of it."""
     line = Arm(mcp={"stdio": argv}).address
     assert words(split_target(line)[1]) == tuple(argv)
     assert read_target(line) == line
 
 
 def test_the_folder_of_a_command_may_stand_next_to_it():
-    """As in files of MCP clients; the line of the target stays the command."""
+    """Files of MCP clients have it there; the line of the target stays the command."""
     both = {"mcp": {"stdio": ["a"], "cwd": "b"}}
     assert Arm.model_validate(both) == Arm(mcp={"stdio": ["a"]}, cwd="b")
     assert Arm.model_validate(both).address == "stdio:a"
@@ -51,7 +51,7 @@ def test_the_folder_of_a_command_may_stand_next_to_it():
     "line", ["http+unix://%2Frun%2Fa.sock/mcp", "sse:http+unix://%2Frun%2Fa/s"]
 )
 def test_a_socket_file_is_an_address_of_this_machine(line):
-    """Of any arm that goes by HTTP."""
+    """Any arm that uses HTTP may have one."""
     url = line.removeprefix("sse:")
     assert Arm(mcp=url if url == line else {"sse": url}).address == line
     assert Arm(mcp="http://b").pointed(line) == line
@@ -63,7 +63,7 @@ def test_a_socket_file_is_an_address_of_this_machine(line):
 
 @pytest.mark.parametrize("name", ["Host", "host"])
 def test_the_host_header_is_what_the_server_knows_itself_as(name):
-    """As other clients have it; one of the two is enough."""
+    """Other clients write it as a header; one of the two is enough."""
     arm = Arm(mcp="http://a", headers={name: "mcp.internal:8000", "X": "y"})
     assert arm == Arm(mcp="http://a", host="mcp.internal:8000", headers={"X": "y"})
     both = Arm(mcp="http://a", host="b", headers={name: "c"})
@@ -99,14 +99,14 @@ def test_an_arm_is_pointed_only_where_it_can_go(arm, line, says):
 
 
 def test_a_configuration_of_a_client_is_no_target_of_an_arm():
-    """The option that takes one is named."""
+    """The message names the option that takes one."""
     with pytest.raises(InputError) as caught:
         read_target("a/mcp.json")
     assert caught.value.hint == "for servers of an MCP client: run --from a/mcp.json"
 
 
 def test_what_one_process_cannot_tell_apart_is_refused(refuse):
-    """A request of the server does not say whose call it is about; progress does, by its token."""
+    """A server's request does not say which call it belongs to; progress does, by its token."""
     text = (
         "name: x\ntitle: x\narms:\n  a: {mcp: {stdio: [a]}, process: PROCESS}\n"
         "journeys:\n  j: {a: [{call: f, progress: true, answers: {roots: []}}]}\n"
@@ -119,7 +119,7 @@ def test_what_one_process_cannot_tell_apart_is_refused(refuse):
 
 
 def test_what_a_variable_holds_is_not_shown():
-    """A message about the environment of a server names the variable only."""
+    """A message about a server's environment names only the variable."""
     with pytest.raises(ValueError, match="A contains a NUL character") as refused:
         Arm(mcp={"stdio": ["a"]}, env={"A": "hidden\0"})
     assert "hidden" not in refused.value.errors()[0]["msg"]

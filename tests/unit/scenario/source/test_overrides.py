@@ -71,7 +71,7 @@ def test_the_last_override_wins_and_the_text_stays(valid, accept):
     ],
 )
 def test_a_shape_brings_its_own_numbers(load, texts, expected, valid, accept):
-    """The file's rounds, users and rate are for the file's own load; other overrides stand."""
+    """The file's rounds, users and rate belong to the file's load; other overrides stay."""
     lines = [line for line in valid.splitlines() if not line.startswith("load:")]
     found = accept("\n".join([*lines, f"load: {load}"]), *texts).scenario.load
     assert {name: getattr(found, name) for name in expected} == expected
@@ -79,7 +79,7 @@ def test_a_shape_brings_its_own_numbers(load, texts, expected, valid, accept):
 
 @pytest.mark.parametrize("shape", ["wave", "5", ""])
 def test_a_shape_that_is_none_is_refused_as_in_the_file(shape, valid, refuse):
-    """A word that is no shape takes nothing from the file's load."""
+    """A word that is not a shape takes nothing from the file's load."""
     lines = [line for line in valid.splitlines() if not line.startswith("load:")]
     text = "\n".join([*lines, "load: {users: 9, rounds: 3}"])
     assert refuse(text, f"load.shape={shape}")
@@ -136,13 +136,13 @@ def test_the_path_of_an_override_is_told_once(valid, refuse):
 
 
 def test_a_wrong_override_does_not_hide_the_file_s_problems(valid, refuse):
-    """Both are told at once."""
+    """Both are reported at once."""
     problems = refuse(valid + "load: {usres: 1}\n", "load.round=5", "gates.0=x")
     assert [problem.line for problem in problems] == [0, 0, 10]
 
 
 def test_overrides_of_a_text_that_is_no_mapping_are_refused(refuse):
-    """A file that holds something else has nothing to set."""
+    """Nothing can be set in a file that holds something else."""
     assert (
         "is a single value, so nothing can be set inside it"
         in refuse("just a text", "load.users=5")[0].message

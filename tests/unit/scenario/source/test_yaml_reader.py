@@ -1,4 +1,4 @@
-"""Hardened YAML: what plain words mean, where values stand, and that hostile files cost nothing."""
+"""Hardened YAML: what plain words mean, where values are, and that hostile files cost nothing."""
 
 import contextlib
 import json
@@ -56,7 +56,7 @@ def test_plain_words_are_json_types_or_texts(text, value):
 
 
 def test_off_switches_off_only_what_can_be_switched_off():
-    """`load.abort` it is; an argument of that name may have been meant as a text."""
+    """It does so for `load.abort`; an argument of that name may have been meant as a text."""
     assert read("load: {abort: off}").tree == {"load": {"abort": False}}
     for text in ("abort: off", "steps: [{call: a, arguments: {abort: off}}]"):
         [mistake] = read(text).mistakes
@@ -69,7 +69,7 @@ def test_blocks_are_texts():
 
 
 def test_every_value_has_its_line():
-    """Lines are those of the key, or of the item of a list, from 1."""
+    """It is the line of the key, or of the item of a list, counted from 1."""
     text = "a: 1\nb:\n  - x\n  - c: |\n      long\n    d: [1,\n      2]\n"
     lines = read(text).lines
     assert lines[("a",)] == 1
@@ -80,7 +80,7 @@ def test_every_value_has_its_line():
 
 
 def test_the_first_of_two_equal_keys_is_kept_and_both_are_checked():
-    """What stands under the second is read for its own mistakes, and not kept."""
+    """The second value is read for its own mistakes, and not kept."""
     reading = read("a: 1\nb: 2\na: {x: no}\n")
     assert reading.tree == {"a": 1, "b": 2}
     assert [mistake.line for mistake in reading.mistakes] == [3, 3]
@@ -127,7 +127,7 @@ def test_json_is_read_as_json(value):
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_reader(text):
-    """Whatever the text, it is read or refused, and there is no other error."""
+    """Whatever the text, it is read or refused; there is no other error."""
     with contextlib.suppress(UnreadableError):
         assert () in read(text).lines
 
@@ -142,7 +142,7 @@ def test_no_text_breaks_the_reader(text):
     ],
 )
 def test_what_is_not_utf8_is_refused_with_its_line(content, line, said):
-    """Bytes that are no text are found where they are."""
+    """The message shows where bytes are not text."""
     with pytest.raises(UnreadableError, match=said) as caught:
         decode(content)
     assert caught.value.line == line

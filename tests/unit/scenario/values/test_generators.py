@@ -78,19 +78,19 @@ def test_seq_is_unique_over_users_that_share_a_counter():
 
 
 def test_the_counter_is_asked_once_per_journey():
-    """All that reads seq in a journey sees the same number."""
+    """Everything that reads seq in a journey sees the same number."""
     with_ = {"a": {"template": "A ${seq}"}, "b": {"seq": {}}}
     assert draws(with_, 2)[1] == {"user": 1, "seq": 2, "a": "A 2", "b": 2}
 
 
 def test_templates_read_other_names_in_any_order():
-    """A template is filled in after the names it reads, wherever they stand."""
+    """A template is filled in after the names that it reads, wherever they are."""
     with_ = {"c": {"template": "${b}!"}, "b": {"template": "${a} by ${user}"}, "a": "tea"}
     assert draws(with_, 1, user=7)[0]["c"] == "tea by 7!"
 
 
 def test_templates_read_what_the_arm_provides():
-    """Names that are in the dict before may be read; without them the lookup fails by name."""
+    """They may read names already in the dict; without one, the lookup fails and names it."""
     with_ = {"a": {"template": "${account}/${arm}"}}
     assert draws(with_, 1, start={"account": "AC1", "arm": "mcp"})[0]["a"] == "AC1/mcp"
     with pytest.raises(LookupFailed, match="account"):
@@ -98,7 +98,7 @@ def test_templates_read_what_the_arm_provides():
 
 
 def test_constants_and_the_environment():
-    """What is no generator is itself; env reads from the allowed variables."""
+    """A value that is not a generator is itself; env reads from the allowed variables."""
     with_ = {
         "n": 5,
         "text": "plain",
@@ -224,7 +224,7 @@ def test_what_is_no_generator_is_refused_with_words_that_help(spec, said, hinted
     ],
 )
 def test_a_broken_csv_file_is_refused(content, said, tmp_path):
-    """Whatever is wrong with a file is said before the run."""
+    """Whatever is wrong with a file is reported before the run."""
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(InputError, match=said):
         draws({"x": {"csv": {"file": "a.csv", "column": "a"}}}, base=tmp_path)

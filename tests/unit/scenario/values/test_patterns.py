@@ -20,7 +20,7 @@ from mcp_perf.scenario.values.patterns import compile_pattern
     ],
 )
 def test_a_pattern_is_looked_for_anywhere_in_the_text(pattern, text, found):
-    """Unless it says itself where it begins and ends."""
+    """A pattern may say itself where it begins and ends."""
     assert compile_pattern(pattern)(text) is found
 
 
@@ -36,7 +36,7 @@ def test_a_pattern_is_looked_for_anywhere_in_the_text(pattern, text, found):
     ],
 )
 def test_what_could_hang_or_is_no_pattern_is_refused(pattern, said):
-    """Before the first request, with what to write instead."""
+    """The message comes before the first request, and says what to write instead."""
     with pytest.raises(InputError) as error:
         compile_pattern(pattern)
     assert said in error.value.message

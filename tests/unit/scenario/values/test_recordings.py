@@ -37,7 +37,7 @@ def recording(tmp_path):
 
 
 def test_sessions_are_in_the_order_of_their_first_calls(recording):
-    """Whatever ended first; times run from the first call that can be made again."""
+    """It does not matter which ended first; times run from the first repeatable call."""
     path = recording(
         call("a", 0, method="initialize"), call("b", 60, ms=1), call("a", 50), call("b", 55)
     )
@@ -51,14 +51,14 @@ def test_sessions_are_in_the_order_of_their_first_calls(recording):
 
 
 def test_a_recording_that_goes_on_behind_another_keeps_its_distance(recording):
-    """By the time of day; a last line that is torn is left out."""
+    """The time of day gives the distance; a last line that is torn is left out."""
     later = HEAD | {"started": "2026-11-30T00:00:02.000000+00:00"}
     found = read_recording(recording(call("a", 10), later, call("b", 10), '{"session": "b", '))
     assert [calls[0].at_ms for calls in found.sessions.values()] == [0, 2000]
 
 
 def test_what_is_not_made_again_is_counted(recording):
-    """Calls that did not end, asked back, or were too large; not what any client does by itself."""
+    """These calls did not end, asked back or were too large; what clients do anyway is left out."""
     found = read_recording(
         recording(
             call("a", 0),
@@ -98,14 +98,14 @@ def test_what_is_not_made_again_is_counted(recording):
     ],
 )
 def test_what_cannot_be_replayed_is_refused(recording, lines, head, message):
-    """With the line, and what to do."""
+    """The message has the line, and what to do."""
     with pytest.raises(InputError) as refused:
         read_recording(recording(*lines, head=head))
     assert message in f"{refused.value.message} - {refused.value.hint}"
 
 
 def test_there_is_no_recording_where_there_is_no_file(tmp_path):
-    """A folder is none, either."""
+    """A folder does not count as one, either."""
     assert not is_recording(tmp_path)
 
 
@@ -124,7 +124,7 @@ def test_sessions_begin_when_they_did_and_take_the_journeys_of_their_name(record
 
 
 def test_journeys_of_other_names_are_dealt(recording):
-    """But one of a session that is missing is not overlooked."""
+    """But a session whose journey is missing is not overlooked."""
     found = read_recording(recording(call("a", 0, tool="x"), call("b", 5, tool="y")))
     plan = schedule(found, ["mine"])
     assert (plan.journeys, plan.seconds) == ({}, 1.0)
@@ -134,6 +134,6 @@ def test_journeys_of_other_names_are_dealt(recording):
 
 
 def test_a_sse_server_is_named_as_such(recording):
-    """As its calls have shown."""
+    """Its calls have shown it."""
     found = read_recording(recording(call("a", 0, transport="sse", protocol="2025-11-25")))
     assert (found.target, found.protocol) == (f"sse:{HEAD['target']}", "2025-11-25")

@@ -126,7 +126,7 @@ def test_a_lookup_without_a_value_says_which(tree, missing):
     ],
 )
 def test_what_is_no_lookup_is_refused_when_compiled(tree, said, hinted):
-    """A template engine's tricks, and slips, are refused with what to write."""
+    """The tricks of template engines, and slips, are refused with what to write."""
     with pytest.raises(InputError) as caught:
         compile_template(tree, env={"TOKEN": "x"})
     assert said in caught.value.message
@@ -152,7 +152,7 @@ _JSON = st.recursive(
 
 @given(_JSON)
 def test_a_tree_without_lookups_comes_back_as_it_is(tree):
-    """Nothing but lookups is touched."""
+    """Only lookups are changed."""
     template = compile_template(tree)
     assert template.constant
     assert template.render({}) == tree
@@ -168,7 +168,7 @@ def test_escaped_lookups_come_back_as_text(tree):
 
 @given(st.dictionaries(_NAMES, _JSON, min_size=1, max_size=4), st.data())
 def test_any_value_survives_a_lookup(values, data):
-    """A value looked up whole is that very value, and texts are inserted as they are."""
+    """A value looked up whole stays that very value, and texts are inserted as they are."""
     name = data.draw(st.sampled_from(sorted(values)))
     assert compile_template({"k": f"${{{name}}}"}).render(values)["k"] is values[name]
     if isinstance(values[name], str):
@@ -176,7 +176,7 @@ def test_any_value_survives_a_lookup(values, data):
 
 
 def test_templates_that_use_each_other_make_no_text_without_end():
-    """Each is ten times the one before: the text is given up at its bound, not when it is made."""
+    """Each is ten times the one before: the text is refused at its bound, not after it is made."""
     values = {"a": "x" * (MOST_CHARACTERS // 10)}
     template = compile_template("${a}" * 10)
     values["a"] = template.render(values)
