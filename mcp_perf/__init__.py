@@ -1,7 +1,7 @@
-"""Load and performance tests for MCP servers: the engine, and what Python code takes of it.
+"""Load and performance tests for MCP servers: the engine, and the names for use from Python.
 
-Each name is loaded when it is first used. `McpUser` and `McpClient` bring Locust, which patches the
-process; the others do not.
+Each name is loaded when it is first used. `McpUser` and `McpClient` import Locust, which patches
+the process; the others do not.
 """
 
 import importlib
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mcp_perf.runs import NoReport, assert_load, run
 
 __all__ = ["NoReport", "Report", "assert_load", "run"]
-"""All but those that bring Locust."""
+"""All names except the ones that import Locust."""
 
 _HOMES: Final = {
     "McpClient": "mcp_perf.load.mcp_user",

@@ -1,7 +1,7 @@
-"""Where the files are that come with the suite, and where runs go.
+"""Where the files that ship with the suite are, and where runs go.
 
 The wheel carries scenarios, templates and the locustfile as `mcp_perf/shipped`; a checkout has them
-in the folders of its user.
+in its top-level folders.
 """
 
 import itertools
@@ -16,34 +16,34 @@ _CHECKOUT: Final = {
     "locustfiles": "locustfiles",
 }
 _ELSEWHERE: Final = "mcp-perf-out"
-"""A name that is no package's: a user's `reports` may be one."""
+"""Not `reports`, because a user may have a package of that name."""
 
 
 def shipped(name: str) -> Path:
-    """Return the folder of the `scenarios`, the `templates` or the `locustfiles`."""
+    """Return the folder of `scenarios`, `templates` or `locustfiles`."""
     shipped = _HERE / "shipped" / name
     return shipped if shipped.is_dir() else _HERE.parent / _CHECKOUT[name]
 
 
 def runs(here: Path = Path()) -> Path:
-    """Return the folder of all runs that begin `here`: `reports/out` where that is a checkout."""
+    """Return the folder of all runs that begin `here`: `reports/out` if that is a checkout."""
     marks = (here / "mcp_perf", here / _CHECKOUT["templates"] / "report.html.j2")
     return here / ("reports/out" if all(mark.exists() for mark in marks) else _ELSEWHERE)
 
 
 def unused(folder: Path) -> Path:
-    """Return a folder of this name that does not exist: with a number behind it, if need be."""
+    """Return a folder of this name that does not exist, with a number appended if needed."""
     numbered = (folder.with_name(f"{folder.name}-{count}") for count in itertools.count(2))
     return next(path for path in itertools.chain([folder], numbered) if not path.exists())
 
 
 def keep_private() -> None:
-    """Let nobody else read what this process and its children write: runs hold what servers say."""
+    """Let nobody else read what this process and its children write: replies of servers, too."""
     os.umask(0o077)
 
 
 def make(folder: Path) -> None:
-    """Make a folder that a run writes to; git ignores it below `mcp-perf-out`."""
+    """Make a folder that a run writes to. Below `mcp-perf-out`, git ignores it."""
     folder.mkdir(parents=True, exist_ok=True)
     for above in (folder, *folder.parents):
         if above.name == _ELSEWHERE and not (ignored := above / ".gitignore").exists():

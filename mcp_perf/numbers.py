@@ -1,9 +1,9 @@
 """How numbers are written: the same digits and units in every rendering.
 
-A rendering must never claim more than was measured, so three significant digits are the rule; and
-it must never hide a difference that decides, so a rate above zero is never written as 0 %, nor one
-below one as 100 %, and a number that misses its bound is never written like the bound. What was not
-measured is written as `NONE`.
+A rendering must never claim more than was measured, so three significant digits are the rule. It
+must never hide a difference that decides, so a rate above 0 is never written as 0 %, nor a rate
+below 1 as 100 %, and a number that misses its bound is never written like the bound. A value that
+was not measured is written as `NONE`.
 """
 
 import math
@@ -16,11 +16,11 @@ THIN: Final = "\u202f"
 """A narrow space that does not break: between thousands, and between a number and its unit."""
 TIMES: Final = "\u00d7"
 _HALF: Final = 0.5
-"""A ratio below it is written upside down: `13.1x less` is read at once, `0.0766x` is not."""
+"""A ratio below it is written upside down: `13.1x less` is easier to read than `0.0766x`."""
 _MOST_DIGITS: Final = 15
-"""Those that any float can have without noise."""
+"""How many decimal digits any float holds exactly."""
 _ZEROS: Final = re.compile(r"\.0+(?!\d)|(?<=\d)(\.\d*[1-9])0+(?!\d)")
-"""What ends a number with decimals and says nothing."""
+"""Zeros at the end of a number with decimals."""
 
 
 def is_number(value: float | None) -> bool:
@@ -29,7 +29,7 @@ def is_number(value: float | None) -> bool:
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """Write a number with so many significant digits, never as an exponent; whole from there on.
+    """Write a number with this many significant digits, without an exponent; a large one is whole.
 
     `0.0421`, `61.2`, `1 530` (with a narrow space).
     """
@@ -45,7 +45,7 @@ def significant(value: float | None, digits: int = 3) -> str:
 
 
 def count(value: float | None) -> str:
-    """Write a whole number, thousands apart."""
+    """Write a whole number, with its thousands separated."""
     return NONE if not is_number(value) else f"{value:,.0f}".replace(",", THIN)
 
 
@@ -101,14 +101,14 @@ def percent(fraction: float | None, digits: int = 3) -> str:
 
 
 def per_hour(fraction: float | None, digits: int = 3) -> str:
-    """Write by how much something grows: `0.5 %/h`, `-2 %/h`."""
+    """Write how much something grows per hour: `0.5 %/h`, `-2 %/h`."""
     if fraction is None or not math.isfinite(fraction):
         return NONE
     return f"{significant(100 * fraction, digits)}{THIN}%/h"
 
 
 def times(value: float | None, digits: int = 3) -> str:
-    """Write a factor: `3.40x` with the sign for times; finer near 1, where it matters."""
+    """Write a factor: `3.40x`, with a multiplication sign; finer near 1, where it matters."""
     if value is None or not math.isfinite(value):
         return NONE
     near = digits == 3 and 0.9 < value < 1.1
@@ -123,7 +123,7 @@ def ratio(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """Write a p-value; below a thousandth only the bound carries meaning."""
+    """Write a p-value. Below a thousandth, only the bound means anything."""
     if value is None or not math.isfinite(value):
         return NONE
     return f"<{THIN}0.001" if value < 0.001 else f"{value:.3f}"
@@ -132,14 +132,14 @@ def p_value(value: float | None) -> str:
 def measured(value: float | None, unit: str) -> str:
     """Write a metric, with a fourth digit because it is compared with another number.
 
-    Units are listed in `mcp_perf.scenario.model.gates`, and `x` is a ratio of two arms; any other
+    Units are listed in `mcp_perf.scenario.model.gates`; `x` is a ratio of two arms. Any other unit
     is written behind the number.
     """
     return ratio(value) if unit == "x" else _held(value, unit)
 
 
 def _held(value: float | None, unit: str, digits: int = 4) -> str:
-    """Write what is held against a bound: a ratio is not turned upside down."""
+    """Write a number that is compared with a bound: a ratio is not turned upside down."""
     if unit == "fraction":
         return percent(value, digits)
     if unit == "x":
@@ -157,7 +157,7 @@ def _held(value: float | None, unit: str, digits: int = 4) -> str:
 
 
 def near_bound(value: float | None, unit: str, bound: float | None, digits: int = 4) -> str:
-    """Write a number next to its bound: with as many digits as it takes to tell them apart."""
+    """Write a number next to its bound, with as many digits as tell the two apart."""
     if value is None or bound is None:
         return _held(value, unit, digits)
     exact = _short(_held(bound, unit, _MOST_DIGITS))
@@ -177,13 +177,13 @@ def _short(text: str) -> str:
 
 
 def change(fraction: float | None) -> str:
-    """Write by how much something changed: `+2.5 %`, `-0.3 %`."""
+    """Write how much something changed: `+2.5 %`, `-0.3 %`."""
     text = percent(fraction)
     return f"+{text}" if fraction is not None and fraction > 0 and text != NONE else text
 
 
 def interval(bounds: tuple[float, float] | None, unit: str) -> str:
-    """Write both ends of an interval, in a unit which `measured` takes."""
+    """Write both ends of an interval, in a unit that `measured` takes."""
     if bounds is None or not all(map(math.isfinite, bounds)):
         return NONE
     low, high = bounds
@@ -205,5 +205,5 @@ def out_of(number: float, whole: float, what: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Write narrow spaces as ordinary ones: terminals and logs differ in them."""
+    """Replace narrow spaces by ordinary ones: terminals and logs show them differently."""
     return text.replace(THIN, " ")

@@ -1,4 +1,4 @@
-"""How a call can end: the classes, and which count against the target; and what is of no call."""
+"""How a call can end, which classes count against the target, and messages outside any call."""
 
 from typing import Final
 
@@ -32,8 +32,8 @@ FAILED: Final = frozenset(
 """The target's failures: the numerator of ``error_rate``."""
 
 ENDED: Final = FAILED | {OK}
-"""What the target answered for: the denominator. A call that we cut off, or that we built wrongly,
-says nothing about the target."""
+"""Calls that the target is answerable for: the denominator. A call that we cut off, or that we
+built wrongly, says nothing about the target."""
 
 CROSSED_REPLY: Final = "crossed_reply"
 LATE_REPLY: Final = "late_reply"
@@ -46,8 +46,8 @@ STRAYS: Final = {
     CROSSED_REPLY: "answers to requests of other users",
     LATE_REPLY: "answers to requests that were given up",
     UNMATCHED_REPLY: "answers to requests that nobody waited for",
-    STRAY_PROGRESS: "progress notifications with the token of no call in flight",
+    STRAY_PROGRESS: "progress notifications that match no call in flight",
     FORBIDDEN_REQUEST: "requests that this version of MCP forbids servers to send",
-    NO_MESSAGE: "pieces that are no messages of JSON-RPC",
+    NO_MESSAGE: "lines or events that are not JSON-RPC messages",
 }
-"""What a target sent that belongs to no call: its kinds, in words."""
+"""Messages from a target that do not belong to a call: their kinds, in words."""

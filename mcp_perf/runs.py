@@ -1,6 +1,6 @@
-"""Runs from Python: `run` makes one in a process of its own, `assert_load` fails unless it passes.
+"""Runs from Python: `run` makes one in a separate process, `assert_load` fails unless it passes.
 
-Locust, which patches a process, is not loaded here.
+This module does not load Locust, which patches the process.
 """
 
 import contextlib
@@ -18,15 +18,15 @@ from mcp_perf import folders
 from mcp_perf.results.document.document import Report
 
 RunSubject = str | PathLike[str] | Sequence[str]
-"""A scenario by its name or file, the URL of a server, or the command of one over stdio."""
+"""The name or file of a scenario, the URL of a server, or the command of a stdio server."""
 _FORMATS: Final = "html,json,md"
 _TOLD: Final = 20
-"""Lines of what a run said last, if it has no report."""
+"""How many of a run's last lines are shown if it has no report."""
 _NO_NAME: Final = re.compile(r"[^\w.+-]+")
 
 
 class RunSettings(TypedDict, total=False):
-    """The options of `mcp-perf run` by their names; one that may be repeated takes a list."""
+    """The options of `mcp-perf run` by name. An option that may be repeated takes a list."""
 
     arm: Sequence[str]
     target: Mapping[str, str]
@@ -34,14 +34,14 @@ class RunSettings(TypedDict, total=False):
     set: Mapping[str, str | float] | Sequence[str]
     """Path in the scenario -> value: `{"load.users": 50}`."""
     gate: Sequence[str]
-    """From here to `bearer_env`: of a URL or a command. A scenario says that itself."""
+    """From here to `bearer_env`: only for a URL or a command. A scenario has these in its file."""
     tool: str | Sequence[str]
     args: Mapping[str, Any]
     rate: float
     requests: int
     header: Mapping[str, str]
     bearer_env: str
-    """The name of a variable."""
+    """The name of an environment variable."""
     users: int
     run_time: str
     processes: int
@@ -50,27 +50,28 @@ class RunSettings(TypedDict, total=False):
     tolerance: str
     allow: Sequence[str]
     out: str | PathLike[str]
-    """The run's folder; else a new one where runs are."""
+    """The run's folder; by default a new one in the folder of all runs."""
 
 
 class NoReport(Exception):  # noqa: N818 -- it says what there is not
-    """A run that has no report: it was refused, or never reached its target."""
+    """A run without a report: it was refused, or it never reached its target."""
 
     def __init__(self, exit_code: int, said: str) -> None:
         super().__init__(f"the run wrote no report (exit code {exit_code}):\n{said}")
         self.exit_code = exit_code
-        """One of the README's table."""
+        """One of the codes in the README's table."""
 
 
 def run(scenario: RunSubject, **settings: Unpack[RunSettings]) -> Report:
-    """Make a run, and return what came of it, whatever its verdict. Raises NoReport."""
+    """Make a run, and return its report, whatever the verdict. Raises NoReport."""
     return _made(scenario, settings)[0]
 
 
 def assert_load(scenario: RunSubject, *gates: str, **settings: Unpack[RunSettings]) -> Report:
-    """Make a run, with these gates if it is of a URL or a command; return what came of it.
+    """Make a run, with these gates if it is of a URL or a command; return its report.
 
-    Raises AssertionError with the reasons unless the verdict is PASS, and NoReport.
+    Raises AssertionError with the reasons unless the verdict is PASS, and NoReport if there is
+    no report.
     """
     __tracebackhide__ = True
     if gates:
@@ -113,16 +114,16 @@ def _made(scenario: RunSubject, settings: RunSettings) -> tuple[Report, Path]:
         report = Report.model_validate_json((folder / "report.json").read_bytes())
     except FileNotFoundError:
         report = None
-    if report is None or report.exit_code != code:  # a folder may hold a run of another time
+    if report is None or report.exit_code != code:  # the folder may hold an earlier run
         if "out" not in settings:
             with contextlib.suppress(OSError):
-                folder.rmdir()  # it is kept if there is anything in it
+                folder.rmdir()  # fails if there is anything in it
         raise NoReport(code, "\n".join(lines))
     return report, folder
 
 
 def _new_folder(scenario: RunSubject) -> str:
-    """Make a folder that no other process has, named after what is run."""
+    """Make a folder that no other process uses, named after what is run."""
     folders.make(folders.runs())
     first = scenario if isinstance(scenario, str | PathLike) else scenario[0]
     name = _NO_NAME.sub("-", Path(first).stem)
@@ -136,11 +137,11 @@ def _wait(argv: Sequence[str], said: IO[bytes]) -> int:
         stdin=subprocess.DEVNULL,
         stdout=said,
         stderr=subprocess.STDOUT,
-        process_group=0,  # Ctrl-C reaches it once, by us: a second signal would cut it off
+        process_group=0,  # only we pass Ctrl-C on: a second signal would cut off its calls
     )
     try:
         return child.wait()
     except BaseException:
-        child.terminate()  # it writes its reports, and stops what it started
+        child.terminate()  # the child writes its reports, and stops what it started
         child.wait()
         raise

@@ -1,11 +1,11 @@
 """The settings of the tool, and where each comes from. No setting says what a run measures.
 
-| source; the first that has a setting wins | may have |
+| source; the first that has a setting wins | may set |
 |---|---|
 | `MCP_PERF_NAME` in the environment | all |
 | the file that `mcp-perf --env-file` names | all |
 | `mcp-perf.toml` in the current folder, which may be somebody else's | how things look |
-| `$XDG_CONFIG_HOME/mcp-perf.toml`, else `~/.config/mcp-perf.toml` | all |
+| `$XDG_CONFIG_HOME/mcp-perf.toml`, or by default `~/.config/mcp-perf.toml` | all |
 """
 
 import os
@@ -35,7 +35,7 @@ _NOT_SET: Final = SecretStr("")
 _OUT: Final = "The folder for all runs. Default: reports/out in a checkout, else mcp-perf-out."
 _STORE: Final = "The URL of the database that remembers runs. Default: a file next to them."
 _named: list[Path] = []
-"""The file of `--env-file`, once it was given."""
+"""The file of `--env-file`, once it is given."""
 
 
 class SettingsError(click.ClickException):
@@ -49,7 +49,7 @@ class SettingsError(click.ClickException):
 
 
 class Settings(BaseSettings):
-    """All settings; what a setting's value may be is its type."""
+    """All settings. The type of a setting says which values it may have."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True
@@ -79,16 +79,16 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True)
 class InForce:
-    """The settings, and for each the place that it comes from."""
+    """The settings, and where each comes from."""
 
     values: Settings
     origins: Mapping[str, str]
     unknown: tuple[str, ...]
-    """Variables of the environment that are named like settings but are unknown."""
+    """Environment variables that are named like settings but are unknown."""
 
 
 def name_env_file(path: Path) -> None:
-    """Take settings from this file, too. Raises SettingsError."""
+    """Take settings from this file, too. Raises SettingsError if there is none."""
     if not path.is_file():
         raise SettingsError(f"--env-file {path}: there is no such file")
     _named[:] = [path]
@@ -140,7 +140,7 @@ def _sources() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _variables(source: EnvSettingsSource) -> dict[str, str]:
-    """Return the settings among variables; one that is empty sets nothing."""
+    """Return the settings among environment variables. An empty one sets nothing."""
     prefix = PREFIX.lower()
     return {
         name.removeprefix(prefix): value

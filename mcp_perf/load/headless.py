@@ -1,4 +1,4 @@
-"""Locust's own main: with an observer instead of its tables, or with its web page."""
+"""Runs Locust's own main, with an observer instead of its tables, or with its web page."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ logger = logging.getLogger("mcp-perf")
 _LOCUSTFILE: Final = str(folders.shipped("locustfiles") / "scenario.py")
 _LOOPBACK: Final = "127.0.0.1"
 _MISUSED: Final = 2
-"""By which argparse ends where an option is wrong."""
+"""The exit code of argparse if an option is wrong."""
 
 
 def run(arguments: Sequence[str], observer: RunObserver) -> int:
@@ -44,7 +44,7 @@ def run(arguments: Sequence[str], observer: RunObserver) -> int:
         code = _main(["locust", *own, *meet, *arguments])
     finally:
         locust.events.init.remove_listener(attend)
-    # A worker that was forked reports to its master.
+    # A forked worker has no report: its master writes it.
     if code or os.getpid() != here or any(one.mcp_perf.keeping.report for one in attended):
         return code
     logger.error("The run ended without a report, because code in this process ended it")
@@ -52,7 +52,7 @@ def run(arguments: Sequence[str], observer: RunObserver) -> int:
 
 
 def serve(arguments: Sequence[str], opened: Callable[[str], None]) -> int:
-    """Serve Locust's web page, whose address is `opened`, until it ends; return the exit code."""
+    """Serve Locust's web page until it ends; return the exit code. `opened` gets its address."""
     config_files.ignore()
     locust.events.init.add_listener(
         lambda environment, **_kwargs: setattr(environment, "mcp_perf_opened", opened)
@@ -61,7 +61,7 @@ def serve(arguments: Sequence[str], opened: Callable[[str], None]) -> int:
 
 
 def _main(argv: list[str]) -> int:
-    """Locust's main reads its arguments from nowhere else."""
+    """Run Locust's main, which reads its arguments from nothing but sys.argv."""
     before, sys.argv = sys.argv, argv
     try:
         locust.main.main()
@@ -74,7 +74,7 @@ def _main(argv: list[str]) -> int:
 
 
 def _meeting_point() -> list[str]:
-    """Let this run's processes meet at a free port: at Locust's own they may join another run."""
+    """Connect this run's processes at a free port: at Locust's usual one they may join another."""
     with socket.create_server((_LOOPBACK, 0)) as server:
         port = str(server.getsockname()[1])
     here = ["--master-bind-host", _LOOPBACK, "--master-bind-port", port]
@@ -82,7 +82,7 @@ def _meeting_point() -> list[str]:
 
 
 def _quieten() -> None:
-    """Keep Locust's tables and its chatter off the terminal; run.log has the latter."""
+    """Keep Locust's tables and chatter off the terminal. The chatter still goes to run.log."""
     for name in ("print_stats", "print_percentile_stats", "print_error_report"):
         setattr(locust.stats, name, lambda *_args, **_kwargs: None)
     logging.getLogger().setLevel(current().log_level)

@@ -7,8 +7,8 @@
         def echo(self):
             self.client.call_tool("echo", {"message": "hello"})
 
-Each request is one of Locust's, of the type MCP. It knows nothing of scenarios, arms and gates:
-besides Locust it needs only our client, and gevent's waiting for it.
+Each request is a request of Locust's, of the type MCP. This module does not know scenarios, arms
+or gates: besides Locust it needs only our client, and a way for the client to wait on gevent.
 """
 
 import time
@@ -35,12 +35,12 @@ _MOST_TEXTS: Final = 50
 _LONGEST_TEXT: Final = 120
 _texts: set[str] = set()
 _versions: dict[str, str] = {}
-"""Address -> the version that is spoken there: one user of each process finds it out."""
+"""Address -> the version spoken there. One user of each process finds it out."""
 _watchdog = Watchdog()
 
 
 class McpError(ResponseError):
-    """A request failed: in which class, and what was said of it."""
+    """A request failed: its class, and the reason."""
 
 
 class McpToolError(McpError):
@@ -51,21 +51,21 @@ class RequestOptions(TypedDict, total=False):
     """What every request of `McpClient` takes."""
 
     name: str
-    """What Locust's statistics call it, instead of its method and what it is about."""
+    """What Locust's statistics call the request; by default its method and its subject."""
     timeout: float
-    """Seconds; else the client's."""
+    """Seconds; by default the client's."""
     catch_response: bool
     """Whether a `with` block decides what is reported, as with `HttpUser`."""
 
 
 class McpResponse:
-    """The outcome of one request. A failure is reported to Locust and does not raise."""
+    """The outcome of one request. A failure is reported to Locust, and nothing is raised."""
 
     def __init__(self, reply: Reply) -> None:
         self.outcome = reply.outcome
-        """How it ended: `ok`, `tool_error`, `timeout` and others."""
+        """How the request ended: `ok`, `tool_error`, `timeout` and others."""
         self.detail = reply.detail
-        """What was wrong, if it is not `ok`."""
+        """What was wrong, if the outcome is not `ok`."""
         self.exception: Exception | None = None if self.ok else _error_of(reply)
         """What is reported to Locust."""
         self._body = reply.body
@@ -88,7 +88,7 @@ class McpResponse:
 
     @property
     def text(self) -> str:
-        """The text of a tool's first content block that has one; else empty."""
+        """The text of a tool's first content block that has one; empty if none has."""
         blocks = self.result.get("content")
         blocks = blocks if isinstance(blocks, list) else []
         texts = (block.get("text") for block in blocks if isinstance(block, dict))
@@ -115,14 +115,14 @@ class McpResponse:
             self.exception = error
         if self._report is not None:
             self._report(self)
-        return error is self.exception  # this one has been told, any other goes on
+        return error is self.exception  # it has been reported; any other is raised
 
 
 class McpClient:
     """One session with one MCP server over streamable HTTP, in either era of the protocol.
 
-    It is opened by the first request, and again by the next one if the server has lost it; what
-    that takes is told to Locust by itself. Raises ValueError on a bad address or header.
+    The first request opens it, and the next one opens it again if the server has lost it. Requests
+    that open it are reported to Locust separately. Raises ValueError on a bad address or header.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class McpClient:
         return self._told(LISTS["tools"], ask, options)
 
     def read_resource(self, uri: str, **options: Unpack[RequestOptions]) -> McpResponse:
-        """Read a resource. If there are many, give them one `name`."""
+        """Read a resource. If you read many, pass one `name` for all of them."""
         method = "resources/read"
         return self._call(f"{method} {uri}", self._plain(method), {"uri": uri}, options)
 
@@ -226,7 +226,7 @@ class McpClient:
         return response
 
     def _observe(self, method: str, reply: Reply) -> None:
-        """Report a request that opens or closes a session; the probe of the version is none."""
+        """Report a request that opens or closes a session. The version probe does neither."""
         if method != _PROBE:
             took_s = (reply.end_ns - reply.start_ns) / 1e9
             error = None if reply.outcome == OK else _error_of(reply)
@@ -258,11 +258,11 @@ class McpUser(User):
 
     abstract = True
     protocol = "auto"
-    """The version of MCP, such as `2025-11-25`; else it is found out."""
+    """The version of MCP, such as `2025-11-25`; `auto` finds it out."""
     headers: Mapping[str, str] = {}
-    """What each request carries."""
+    """Headers of each request."""
     timeout = DEFAULT_TIMEOUT_S
-    """Seconds for each request."""
+    """Of each request, in seconds."""
 
     def __init__(self, environment: Environment) -> None:
         """Make the client. Raises StopTest if there is no address, or a bad one."""
@@ -277,19 +277,19 @@ class McpUser(User):
                 timeout=self.timeout,
             )
         except ValueError as error:
-            environment.process_exit_code = 1  # of itself, a test that was stopped has passed
+            environment.process_exit_code = 1  # without it, a stopped test counts as passed
             why = f"{error}: set host in the class, or --host, to http://HOST:PORT/mcp"
             raise StopTest(why) from error
 
     def on_stop(self) -> None:
-        """End the session. An `on_stop` of your own calls `super().on_stop()`."""
+        """End the session. If you override `on_stop`, call `super().on_stop()`."""
         self.client.close()
 
 
 def _error_of(reply: Reply) -> McpError:
-    """Return what is reported to Locust for a failure. It groups failures by their texts.
+    """Return what is reported to Locust for a failure. Locust groups failures by their texts.
 
-    Servers may say something else each time, so only the first texts of a process are whole.
+    A server may say something else each time, so only the first texts of a process are complete.
     """
     text = f"{reply.outcome}: {' '.join(reply.detail.split())[:_LONGEST_TEXT]}"
     if text not in _texts and len(_texts) >= _MOST_TEXTS:

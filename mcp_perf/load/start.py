@@ -21,7 +21,7 @@ from mcp_perf.load.web.admission import LIVE, Admission, password
 
 _PAGE: Final = "The live page, with control against mcp and the verdict:"
 _MOST_BYTES: Final = 64 * 1024
-"""Of a request to the page."""
+"""The largest request that the page takes."""
 
 logger = logging.getLogger("mcp-perf")
 
@@ -52,7 +52,7 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
             _prefill(options)
     if opened is not None:
         page.install(web_ui, role.keeping)
-        # Not by the log: it has no keys, and may be a file.
+        # Not in the log, which never holds keys and may be a file.
         address, told = opened
         sys.stderr.write(told)
         sys.stderr.flush()
@@ -62,7 +62,7 @@ def init(environment: Any, web_ui: Any) -> Master | Single | Worker:
 
 
 def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
-    """Lock the page before anything is sent; return how it is opened. Raises Refusal."""
+    """Lock the page before anything is sent; return its address and a text. Raises Refusal."""
     served = guard.served_by(options)
     guard.require_port(options.web_host, options.web_port)
     admission = Admission(
@@ -74,7 +74,7 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
     if options.web_login and not served.https_only and not guard.is_loopback(options.web_host):
         logger.warning("the web page and its password travel unencrypted: add --tls-cert")
     hide((admission.key, admission.password))
-    if options.web_login:  # ours stands in front of every route, so that Locust's asks for nobody
+    if options.web_login:  # our guard covers every route, so Locust's login is switched off
         web_ui.login_manager.user_loader(lambda _: None)
         web_ui.web_login = False
     web_ui.app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
@@ -89,7 +89,7 @@ def _password() -> str:
 
 
 def _prefill(options: Any) -> None:
-    """Put the scenario's own load into the form, so that Start is all there is to press."""
+    """Put the scenario's own load into the form: the user only has to press Start."""
     load = read(run_options(options)).scenario.load
     options.num_users = load.most_users
     options.spawn_rate = options.spawn_rate or load.spawn_rate or min(float(load.most_users), 100.0)

@@ -185,7 +185,7 @@ def test_promise_29_strays_are_a_rate_over_the_rounds_and_told_over_the_run():
     arm = report.arms["mcp"]
     assert (arm.strays, arm.stray_rate) == ({"no_message": 120, "late_reply": 30}, 1.5)
     assert (arm.calls, arm.setup_calls, arm.setup) == (100, 0, {})
-    pieces = "122 pieces that are no messages of JSON-RPC came from mcp (no_message)"
+    pieces = "122 lines or events that are not JSON-RPC messages came from mcp (no_message)"
     assert report.notes[:2] == [
         "Stray: 30 answers to requests that were given up came from mcp (late_reply)",
         f'Stray: {pieces}, such as {{"level":30}}',
