@@ -1,4 +1,4 @@
-"""Every call with its request and answer: what `--log-calls` writes, and a dry run shows."""
+"""Every call with its request and answer: `--log-calls` writes them, and a dry run shows them."""
 
 import contextlib
 from collections.abc import Callable
@@ -20,13 +20,13 @@ from mcp_perf.load.steps.step import CallContext
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.values.templates import Template
 
-MOST_BYTES: Final = 64 * 1024 * 1024  # of the file, from all processes together
+MOST_BYTES: Final = 64 * 1024 * 1024  # in the file, from all processes together
 LoggedCall = dict[str, str | float]
 """A line of the file, redacted and cut as in a report: docs/explanation/measurement.md."""
 
 
 class LoggedStep(NamedTuple):
-    """What runs instead of a step."""
+    """Runs instead of a step, and keeps its request."""
 
     goes_on: bool
     run: Callable[[CallContext[Any]], str]
@@ -34,18 +34,18 @@ class LoggedStep(NamedTuple):
 
 @dataclass(eq=False, kw_only=True)
 class LoggedRecorder(Recorder):
-    """Counts calls as any recorder, and hands each of them over whole."""
+    """Counts calls like any recorder, and hands over each call whole."""
 
     log: Callable[[LoggedCall], None]
     asked: dict[gevent.Greenlet, str] = field(default_factory=dict)
-    """The request of the call that a greenlet makes."""
+    """Greenlet -> the request of the call that it makes."""
 
     def follow(self, step: Runnable, request: Template) -> LoggedStep:
-        """Keep what a step asks for while its call is made."""
+        """Keep the request of a step while its call is made."""
 
         def run(context: CallContext[Any]) -> str:
             here = gevent.getcurrent()
-            # Before the call, which may save other values, or say what cannot be made of them.
+            # Rendered before the call, which may save other values. The call reports failures.
             with contextlib.suppress(Exception):
                 self.asked[here] = msgspec.json.encode(request.render(context.values)).decode()
             try:
@@ -66,7 +66,8 @@ class LoggedRecorder(Recorder):
         self._hand_over(Track(arm, "call", name), "", reply.outcome, reply)
 
     def _hand_over(self, track: Track, journey: str, cls: str, reply: Reply) -> None:
-        request = self.asked.get(gevent.getcurrent(), "") if journey else ""  # not of a session
+        # A request that opens a session does not belong to a journey.
+        request = self.asked.get(gevent.getcurrent(), "") if journey else ""
         self.log(
             {
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -83,7 +84,7 @@ class LoggedRecorder(Recorder):
 
 
 def recorder_for(file: str) -> Callable[..., Recorder]:
-    """Return what makes the recorder of a run with a file for calls, or none. Raises Refusal."""
+    """Return what makes a run's recorder. `file` gets the calls, if any. Raises Refusal."""
     if not file:
         return Recorder
     try:
@@ -95,7 +96,7 @@ def recorder_for(file: str) -> Callable[..., Recorder]:
 
 
 def append(path: Path, call: LoggedCall) -> None:
-    """Write a line at once, so that several processes break none, as long as there is room."""
+    """Write a line in one piece, because several processes write; skip it if the file is full."""
     with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
         if file.tell() < MOST_BYTES:
             file.write(msgspec.json.encode(call) + b"\n")

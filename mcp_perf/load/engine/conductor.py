@@ -1,6 +1,6 @@
-"""The conductor: gives the turns, one after the other, to all nodes at once.
+"""The conductor gives the turns, one after the other, to all nodes at once.
 
-It runs where Locust's statistics are kept: in the only process, or in the master. No turn begins
+It runs in the process that keeps Locust's statistics: the only one, or the master. No turn begins
 before every node has drained the last one and has its connections ready for the next.
 """
 
@@ -19,9 +19,9 @@ from mcp_perf.results.document.document import PHASES
 from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, TurnEnded, TurnStarted
 
 ORDER: Final = "mcp-perf-order"
-"""From the conductor to those who have users. These three are Locust's messages."""
+"""From the conductor to the nodes. These three are types of Locust's messages."""
 ANSWER: Final = "mcp-perf-answer"
-"""From them to the conductor."""
+"""From the nodes to the conductor."""
 RECORDS: Final = "mcp-perf-records"
 """From a worker to the master, for the journal."""
 _MARGIN_S: Final = 15.0
@@ -45,7 +45,7 @@ class _Waiting:
 
 @dataclass(eq=False, kw_only=True)
 class Conductor:
-    """Leads a run through its turns. `nodes` lists who is there, `tell` speaks to all of them."""
+    """Leads a run through its turns. `nodes` lists all nodes, `tell` sends an order to them."""
 
     turns: Iterable[Turn]
     nodes: Callable[[], set[str]]
@@ -57,7 +57,7 @@ class Conductor:
     connect_s: float = CONNECT_S
     """How long the users of a process may take to connect."""
     observer: Together | None = None
-    """What is measured from before a turn's first call to after its last one."""
+    """Measures from before a turn's first call until after its last one."""
     reason: str = "finished"
     """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
     current: Turn | None = None
@@ -72,12 +72,12 @@ class Conductor:
             self._run(turn)
 
     def dismiss(self) -> None:
-        """Have all nodes hand over their last records, such as how many sessions they left open."""
+        """Have all nodes hand over their last records, such as the number of open sessions."""
         if self.reason != "error":
             self._ask("gone", "leave", SETUP, {}, _LEAVE_S)
 
     def stop(self, reason: str, *, hard: bool = False) -> None:
-        """End the run after the calls in flight, or with `hard` without waiting for them."""
+        """End the run after the calls in flight; with `hard`, do not wait for them."""
         if not self._stopping.is_set():
             self._stopping.set()
             self.reason = reason
@@ -96,7 +96,7 @@ class Conductor:
         waiting.strike(node)
 
     def lose(self, node: str) -> None:
-        """Take note that a node has gone; the run goes on without it, and will be invalid."""
+        """Note that a node is lost. The run goes on without it, and will be invalid."""
         if node in self.lost:
             return
         self.lost.add(node)
@@ -139,7 +139,7 @@ class Conductor:
     def _ask(
         self, answer: str, order: str, turn: int, data: dict[str, Any], timeout_s: float
     ) -> None:
-        """Tell all nodes something and wait for their answers; who owes one at the end is lost."""
+        """Send an order to all nodes and wait for their answers; a node that sends none is lost."""
         waiting = self._waiting = _Waiting(answer, turn, self.nodes() - self.lost)
         if not waiting.missing:
             return

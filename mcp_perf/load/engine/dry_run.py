@@ -1,4 +1,4 @@
-"""Every journey once on each arm, with what is asked and answered: no load, and no report."""
+"""Every journey once on each arm, with requests and answers: no load, and no report."""
 
 import tempfile
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def dry_run(options: RunOptions, user: User, show: Callable[[LoggedCall], None])
     with tempfile.TemporaryDirectory(prefix="mcp-perf-") as folder:
         prepared = prepare(replace(options, users=1, out=folder), user)
         scenario = prepared.loaded.scenario
-        # All are as frequent as each other, so that each comes once.
+        # With equal weights, each journey comes once.
         journeys = scenario.journeys.items()
         even = {name: one.model_copy(update={"weight": 1.0}) for name, one in journeys}
         once = replace(prepared.loaded, scenario=scenario.model_copy(update={"journeys": even}))

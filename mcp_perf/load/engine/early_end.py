@@ -1,4 +1,4 @@
-"""Ends a run early when nearly every call of an arm fails: more of the same would tell no more."""
+"""Ends a run early when nearly every call of an arm fails: more calls would add nothing."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.syntax import Abort
 
 CODE: Final = "aborted"
-"""Of the note that says why, and of the reason why the run ended."""
+"""The code of the note that says why, and of the reason why the run ended."""
 _FEWEST: Final = 3
-"""Fewer failed calls end no run: one long call of a single user can be all that ended for long."""
+"""Fewer failed calls do not end a run: a single user with a long call may have made only one."""
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class _LastSlices:
     """The last slices of an arm's measured rounds."""
 
     slices: deque[tuple[float, int, int]] = field(default_factory=deque)
-    """Seconds, calls that ended, and those that failed."""
+    """Seconds, calls that ended, calls that failed."""
     seconds: float = 0.0
     ended: int = 0
     failed: int = 0
@@ -67,8 +67,8 @@ class EarlyEnd:
         ended = sum(cell.n for cell in calls if cell.cls in ENDED)
         failed = sum(cell.n for cell in calls if cell.cls in FAILED)
         recent = self._arms[arm]
-        # The processes work side by side: together they have as many slices for each second. In a
-        # drain no call begins, and those that are never answered are all that still end.
+        # The processes work side by side, so each second has one slice of each of them. In a drain
+        # no call begins, and nearly all calls that end in it are unanswered ones.
         seconds = 0.0 if part.draining else part.seconds / len(self._nodes)
         recent.add(seconds, ended, failed, self.bound.for_s)
         share = recent.failed / recent.ended if recent.failed >= _FEWEST else 0.0
@@ -84,8 +84,9 @@ class EarlyEnd:
 def bound_of(scenario: Scenario) -> Abort | None:
     """Return when a run ends early; None is never.
 
-    Where the file does not say it, a load that searches or doubles does not, for it overloads its
-    target on purpose, nor a run with a gate that holds when nearly all calls fail.
+    If the file does not say so, a load that searches or doubles never ends early, because it
+    overloads its target on purpose, nor does a run with a gate that holds when nearly all calls
+    fail.
     """
     load = scenario.load
     if load.abort is None or "abort" in load.model_fields_set:

@@ -1,6 +1,6 @@
 """The generator watches itself: its CPU time, how late its own timers fire, and why.
 
-What the processors did, and how long this process waited for one, only Linux tells.
+Only Linux says what the processors did, and how long this process waited for one.
 """
 
 import os
@@ -17,24 +17,24 @@ from mcp_perf.results.journal.records import Health
 
 PERIOD_S: Final = 0.05
 STALL_S: Final = 0.05
-"""A timer that is so late was held up: nothing of this process ran meanwhile."""
+"""A timer that is this late was held up: nothing of this process ran meanwhile."""
 _SCHEDULED: Final = Path("/proc/self/schedstat")
-"""Of the main thread, in ns: on a processor, and waiting for one (Documentation/scheduler)."""
+"""The main thread's ns on a processor, and waiting for one (Documentation/scheduler)."""
 _ALL: Final = Path("/proc/stat")
 _IDLE: Final = (3, 4)
-"""Of the first line of /proc/stat: idle, and idle while waiting for a disk."""
+"""Fields in the first line of /proc/stat: idle, and idle while waiting for a disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Processors:
-    """Seconds since some moment before; 0 where the system does not tell."""
+    """Seconds since some earlier moment; 0 if the system does not say."""
 
     own_s: float
     """CPU time of this process."""
     waited_s: float
-    """In which the main thread was ready to run, and no processor was free for it."""
+    """Time in which the main thread was ready to run, but no processor was free for it."""
     busy_s: float
-    """In which processors were busy, for whomever; all of the machine's together."""
+    """Time in which processors were busy, for any process; the sum over the whole machine."""
 
     @classmethod
     def now(cls, *, all_of_them: bool = True) -> Self:
@@ -57,13 +57,13 @@ def cores() -> int:
 
 
 def waited_ns(schedstat: str) -> int:
-    """Read the second number of a schedstat; 0 where there is none."""
+    """Read the second number of a schedstat; 0 if there is none."""
     numbers = schedstat.split()
     return int(numbers[1]) if len(numbers) > 1 else 0
 
 
 def busy_ticks(stat: str) -> int:
-    """Read how many clock ticks all processors were busy (guests included), from /proc/stat."""
+    """Read from /proc/stat how many clock ticks all processors were busy, guests included."""
     first = stat.partition("\n")[0].split()[1:9]
     return sum(int(ticks) for number, ticks in enumerate(first) if number not in _IDLE)
 
@@ -83,7 +83,7 @@ def _busy_s() -> float:
 
 
 class Watch:
-    """Measures this process from `start` on; `take` returns what came since the last time."""
+    """Measures this process from `start` on; `take` returns what is new since the last call."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class Watch:
         return health
 
     def woke(self, late_ns: int, used: Processors) -> None:
-        """Take in by how much a timer was late, and what the processors did since it was set.
+        """Count how late a timer was, and what the processors did since it was set.
 
         A stall in which this process neither ran nor waited for a processor was a pause.
         """

@@ -1,8 +1,8 @@
 """When a user of a closed load begins its next journey: think times, and pauses after failures.
 
-Think times run on across the rounds of an arm: what is left of one when a round ends is waited for
-in the next. The very first journeys are spread over a think time. Otherwise all users would begin
-every round together, and a round shorter than the think time would show that rush alone.
+Think times run on across the rounds of an arm: a user waits in the next round for what was left of
+one when a round ended. The very first journeys are spread over a think time. Otherwise all users
+would begin every round together, and a round shorter than the think time would show only that rush.
 """
 
 import random
@@ -13,7 +13,7 @@ from typing import Final
 from mcp_perf.outcomes import FAILED, INTERRUPTED
 
 PATIENCE: Final = 3
-"""So many failed journeys in a row are followed by the next one at once; after that, users wait."""
+"""From this many failed journeys in a row on, a user waits before its next one."""
 FIRST_S: Final = 0.1
 LONGEST_S: Final = 5.0
 
@@ -26,12 +26,12 @@ class ArmPace:
     told_s: Callable[[], float]
     """How long the target has asked to be left alone since the last journey (Retry-After)."""
     left_s: float
-    """What is left of a think time when a round begins."""
+    """What is left of the think time when a round begins."""
     failed: int = 0
     """Failed journeys in a row."""
 
     def after(self, outcome: str) -> tuple[float, float]:
-        """Return the think time after a journey, and its failure's pause meanwhile, in s."""
+        """Return the think time after a journey, and the pause after a failure meanwhile, in s."""
         if outcome not in FAILED:
             self.failed = self.failed if outcome == INTERRUPTED else 0
             return self.think(), 0.0
@@ -40,7 +40,7 @@ class ArmPace:
 
 
 def backoff_s(failed: int) -> float:
-    """Return how long a user waits after so many failed journeys in a row."""
+    """Return how many seconds a user waits after this many failed journeys in a row."""
     if failed < PATIENCE:
         return 0.0
     doublings = min(failed - PATIENCE, 10)  # 5 s are reached long before
@@ -53,9 +53,9 @@ class Pace:
 
     think: Callable[[], float] = lambda: 0.0
     told_s: Callable[[str], float] = lambda _arm: 0.0
-    """By the arm; asking forgets it."""
+    """How long the target of an arm has asked to be left alone; asking forgets it."""
     spread: Callable[[], float] = random.random
-    """Which part of a think time the first journey of an arm comes after."""
+    """The part of a think time after which the first journey of an arm begins."""
     _arms: dict[str, ArmPace] = field(default_factory=dict)
 
     def on(self, arm: str) -> ArmPace:

@@ -1,4 +1,4 @@
-"""One run where its record is kept: journal, conductor, verdict, reports."""
+"""One run, in the process that keeps its record: journal, conductor, verdict, reports."""
 
 import logging
 import time
@@ -51,16 +51,16 @@ class Run:
         tell: Callable[[str, dict[str, Any]], None],
         watchers: Iterable[Watcher] = (),
     ) -> None:
-        """Begin the journal; `watchers` get every record, from the first on."""
+        """Begin the journal. `watchers` get every record, from the first on."""
         self.prepared = prepared
         self.folder = prepared.folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.watchers = [*watchers]
         self.interrupted = False
-        """Whether a signal has asked for its end."""
+        """Whether a signal has asked the run to end."""
         self._logs = RunLogs(self.folder)
         self._zero_ns = time.perf_counter_ns()
-        started = self._started()  # takes a moment, in which a kill would leave an empty journal
+        started = self._started()  # before the journal: a kill meanwhile would leave it empty
         self._journal = JournalWriter(self.folder / "journal.jsonl", redactor)
         self._broken = False
         self._sampler = Sampler(prepared.resources, self.write, self.now_s)
@@ -94,9 +94,9 @@ class Run:
         return (time.perf_counter_ns() - self._zero_ns) / 1e9
 
     def write(self, records: list[AnyRecord]) -> None:
-        """Append records to the journal; they survive a crash from here on.
+        """Append records to the journal. From here on they survive a crash.
 
-        A disk that is full ends the run, which then reports what it has.
+        A full disk ends the run, which then reports what it has.
         """
         if not self._broken:
             try:
@@ -111,7 +111,7 @@ class Run:
             watch(records)
 
     def _connect_s(self) -> float:
-        """Return how long a process may take to connect its users, and to bring who they are."""
+        """Return how long a process may take to connect its users and to get their identities."""
         scenario, options = self.prepared.loaded.scenario, self.prepared.options
         brings = options.workers and scenario.identities and scenario.identities.provision
         own_s = MOST_S if brings else 0.0
@@ -128,7 +128,7 @@ class Run:
         self.note(ABORTED, why)
 
     def finish(self, formats: tuple[str, ...]) -> Report | None:
-        """Stop the systems, write the reports; log what came out, or why there are none."""
+        """Stop the systems and write the reports; log the verdict, or why there are none."""
         try:
             report = self._finish(formats)
             code = report.exit_code
@@ -150,7 +150,7 @@ class Run:
         return None
 
     def discard(self) -> None:
-        """End a run that sent nothing: it has no reports."""
+        """End a run that sent nothing, without reports."""
         self.prepared.systems.stop()
         self._journal.close()
         self._logs.close()
@@ -168,7 +168,7 @@ class Run:
         return report
 
     def _turns(self, started: RunStarted) -> Iterable[Turn]:
-        """Return all turns; what depends on what was measured is known when it comes."""
+        """Return all turns. A turn that depends on measurements is made when it is due."""
         prepared = self.prepared
         bound = prepared.loaded.scenario.load.calibrate
         if prepared.searching:

@@ -1,4 +1,4 @@
-"""The gate of turns: whose turn it is in this process, and who is still busy with the last one."""
+"""The gate of turns: which arm runs in this process, and which users are still busy."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -16,8 +16,8 @@ from mcp_perf.load.steps.step import Interrupted
 from mcp_perf.outcomes import OK
 
 WalkJourney = Callable[[int], str]
-"""Walks one journey; takes its intended start in ns of the clock, 0 where it is now. Returns the
-class that it ended in."""
+"""Walks one journey and returns the class that it ended in. Takes its intended start in ns of the
+clock; 0 is now."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,21 +33,21 @@ class OpenTurn:
     left: int | None = None
     """How many more journeys may begin; None is any number."""
     dispatcher: Dispatcher | None = None
-    """Open load: who says when a journey begins."""
+    """Open load: says when a journey begins."""
     users: int = 0
     """Users that took part."""
     busy_ns: int = 0
-    """Closed load: sum over them, from the turn's start to the end of their last journey."""
+    """Closed load: sum over these users, from the turn's start to the end of their last journey."""
     first_ns: int = 0
     """When the first journey ended."""
     bell_ns: int = 0
     """When the turn closed; 0 while it is open."""
     served: set[int] = field(default_factory=set)
-    """The users, by number, who had a journey that ended ok."""
+    """The numbers of the users who had a journey that ended ok."""
     without_journey: int = 0
-    """Closed load: users who were to begin a journey, and did not come to it."""
+    """Closed load: users who had time for a journey, but did not begin one."""
     backed_off_ns: int = 0
-    """Closed load: how long users left the target alone after failures, all of them together."""
+    """Closed load: how long users left the target alone after failures; the sum over all users."""
 
     @property
     def busy_s(self) -> float:
@@ -58,7 +58,7 @@ class OpenTurn:
 
     @property
     def until_first_s(self) -> float:
-        """From the start to the end of the first journey; 0 where none has ended."""
+        """From the turn's start to the end of the first journey; 0 if none has ended."""
         return max(0, self.first_ns - self.start_ns) / 1e9
 
 
@@ -66,19 +66,19 @@ class OpenTurn:
 class TurnGate:
     """Lets users in when a turn opens, and knows when the last of them has left it.
 
-    A turn closes by `close`, or by its own clock: users look at it before each journey, so that not
-    even a starved hub makes a round longer.
+    A turn closes by `close`, or by the clock: users look at it before each journey, so not even a
+    starved hub makes a round longer.
     """
 
     clock: Callable[[], int] = time.perf_counter_ns
     at_work: Callable[[int], int | None] = lambda _level: None
     """How many users of this process a level has at work; None is all."""
     journeys: int | None = None
-    """How many may begin in one turn of this process; None is any number."""
+    """How many journeys may begin in one turn of this process; None is any number."""
     late_ns: int = 5_000_000
     alarm: Callable[[], Alarm] = Alarm
     dropped: Callable[[int], None] = lambda _lag_ns: None
-    """Hears of each arrival that found no user, and by how much it was late itself."""
+    """Called for each arrival that found no user, with how late the arrival itself was."""
     neighbours: Neighbours | None = None
     """The other processes of this machine, which take arrivals that find no user here."""
     open_turn: OpenTurn | None = None
@@ -92,7 +92,7 @@ class TurnGate:
         self._idle.set()
 
     def open(self, turn: Turn, plan: Iterable[int] = ()) -> OpenTurn:
-        """Let the users run an arm, from now on; in an open load, at the moments of `plan`."""
+        """Let the users run an arm from now on; in an open load, at the moments of `plan`."""
         now_ns = self.opened_ns = self.clock()
         end_ns = now_ns + int(turn.seconds * 1e9)
         opened = OpenTurn(turn, now_ns, end_ns, self.at_work(turn.users), left=self.journeys)
@@ -111,13 +111,13 @@ class TurnGate:
         return opened
 
     def close(self, *, early: bool = False) -> None:
-        """End the turn: no journey starts any more. Before its time, its plan is broken off."""
+        """End the turn: no more journeys start. With `early`, the plan of arrivals is cut short."""
         opened = self.open_turn
         if opened is None:
             return
         if opened.dispatcher is not None:
             opened.dispatcher.end(early=early)
-        if self.open_turn is opened:  # nobody else closed it while we waited for the dispatcher
+        if self.open_turn is opened:  # not closed by others while we waited for the dispatcher
             opened.bell_ns = self.clock()
             opened.end_ns = min(opened.end_ns, opened.bell_ns)
             opened.closed.set()
@@ -130,13 +130,13 @@ class TurnGate:
     def cut_off(self, drained_from_ns: int = 0) -> int:
         """Interrupt the users that are still busy; return how many there were.
 
-        Calls that began before `drained_from_ns` have had the whole drain, and still no answer: the
+        Calls that began before `drained_from_ns` have had the whole drain without an answer: the
         target is answerable for them.
         """
         late = list(self._busy)
         soon = gevent.get_hub().loop.run_callback
         for greenlet in late:
-            # Not by `kill`, which takes from a greenlet the arguments that Locust looks for.
+            # Not with `kill`, which removes the greenlet's arguments that Locust looks for.
             soon(greenlet.throw, Interrupted(drained_from_ns))
         self._idle.wait()
         return len(late)
@@ -160,7 +160,7 @@ class TurnGate:
                 self._walk(opened, journey, pace.on(arm), number)
             else:
                 self._serve(opened, opened.dispatcher, journey, number)
-        # Not where it is set: gevent forgets who waits for an event that it is just announcing.
+        # Never wait for a set event: gevent forgets waiters that come while it notifies others.
         if not opened.closed.is_set():
             opened.closed.wait()
 
@@ -185,7 +185,7 @@ class TurnGate:
                 begun = True
                 outcome = journey(0)
                 last_ns = self.clock()
-                if outcome == OK:  # the way of most journeys has no more than it needs
+                if outcome == OK:  # most journeys end here, so this branch does the least
                     served, pace.failed = True, 0
                     pause_s = think_s = pace.think()
                 else:
@@ -231,5 +231,5 @@ class TurnGate:
 
 
 def _beyond(back_off_s: float, think_s: float) -> int:
-    """Return by how many ns a pause after failures is longer than the think time next to it."""
+    """Return how many ns longer a pause after failures is than the think time meanwhile."""
     return int(max(0.0, back_off_s - think_s) * 1e9)

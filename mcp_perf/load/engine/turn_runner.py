@@ -1,7 +1,7 @@
 """A node's side of a round: prepare the connections, open the gate, close it, drain, report.
 
-Every process that has users runs one `TurnRunner`. It obeys the conductor (`conductor.py`) by
-Locust's messages, which are plain function calls when both live in one process.
+Every process that has users runs one `TurnRunner`. It gets its orders from the conductor
+(`conductor.py`) as Locust's messages, which are plain function calls if both are in one process.
 """
 
 import logging
@@ -41,10 +41,10 @@ class TurnRunner:
     prepared: Callable[[], None] = lambda: None
     """Called when the connections of a turn are ready, and no call is in flight."""
     without_session: Callable[[OpenTurn], int] = lambda _turn: 0
-    """How many users who were to work in a turn have had no session in it."""
+    """How many users at work in a turn have had no session in it."""
     watch: Watch = field(default_factory=Watch)
     connect_s: float = CONNECT_S
-    """Within what the conductor waits for this process."""
+    """How long the conductor waits for the users of this process to connect."""
     _flusher: gevent.Greenlet | None = None
     _hurry: Event = field(default_factory=Event)
     _ending: bool = False
@@ -72,14 +72,14 @@ class TurnRunner:
         gevent.spawn(self._supervise, self._go, order)
 
     def close(self, order: dict[str, Any]) -> None:
-        """End the turn before its time; with `hard`, cut off the calls in flight, too."""
+        """End the turn early; with `hard`, also cut off the calls in flight."""
         if order.get("hard"):
             self._hurry.set()
         self._ending = True
         self.gate.close(early=True)
 
     def _supervise(self, act: Callable[[dict[str, Any]], None], order: dict[str, Any]) -> None:
-        """Do as ordered; a fault of our own is answered, so that nobody waits for it."""
+        """Carry out an order. A fault in mcp-perf is answered, so the conductor does not wait."""
         try:
             act(order)
         except Exception:
@@ -104,7 +104,7 @@ class TurnRunner:
         self.recorder.begin(turn.number, turn.arm)
         calls_before = self.recorder.calls
         open_turn = self.gate.open(turn, self.arrivals(turn) if turn.rate else ())
-        if self._ending:  # the close came right behind the order to go
+        if self._ending:  # the order to close came right after the order to go
             self.gate.close(early=True)
         open_turn.closed.wait(turn.seconds)
         self.gate.close()
@@ -122,22 +122,22 @@ class TurnRunner:
         self.answer("done", done)
 
     def _complete(self, open_turn: OpenTurn, most_s: float) -> float:
-        """Give journeys on their way as long as the first one took; return how long that was."""
-        # Rates are taken from the ends of journeys: as much time as was without them at the start.
+        """Give journeys in flight as long as the first one took; return how long that was."""
+        # Rates count ends of journeys, and none end at the start: the end gets as much extra time.
         left_s = min(open_turn.until_first_s, most_s)
         self.gate.idle(left_s)
         self._go_on_draining()
         return left_s
 
     def _go_on_draining(self) -> None:
-        """Record apart what comes from now on."""
+        """Record separately what ends from now on."""
         self.flush()
         self.recorder.draining = True
 
     def _drain(self, left_s: float, bell_ns: int) -> int:
         """Let the last calls end; return how many users had to be cut off.
 
-        Calls from before the bell are then timeouts, unless they did not have the whole drain.
+        A call from before the bell is then a timeout, unless the drain was cut short.
         """
         while left_s > 0 and not self._hurry.is_set():
             step_s = min(left_s, FLUSH_S / 4)
@@ -170,5 +170,5 @@ def _ready(user: UserContext, arm: str, at_work: int | None) -> None:
     try:
         user.ready(arm, at_work)
     except TargetError:
-        # The next call will meet the same trouble, and it will be counted there.
+        # The next call will fail in the same way, and is counted.
         return

@@ -1,6 +1,6 @@
 """The users of this process, and what they share: the compiled scenario, the gate, the recorder.
 
-A pool is built at the start of a test and thrown away at its end.
+A pool is built at the start of a test, and dropped at its end.
 """
 
 import itertools
@@ -51,9 +51,9 @@ class UserContext:
 
     walks: dict[str, Walk]
     number: int = 0
-    """Among the users of this process, from 0."""
+    """Its number among the users of this process, from 0."""
     at_once: bool = True
-    """Whether sessions are opened at the start, or each before its user's first turn."""
+    """Whether sessions are opened at the start; if not, each before its user's first turn."""
     identity: Identity = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
     opened: Event = field(default_factory=Event)
@@ -61,7 +61,7 @@ class UserContext:
     def ready(self, arm: str, at_work: int | None = None) -> None:
         """Make sure the arm's session and connection are open. Raises TargetError.
 
-        If only the first `at_work` users are, the others close theirs.
+        If only the first `at_work` users work in this turn, the others close theirs.
         """
         self.opened.wait(_SPAWN_S)
         context = self.walks[arm].context
@@ -71,7 +71,7 @@ class UserContext:
             context.close()
 
     def open(self) -> None:
-        """Open the session of every arm; one that does not open is tried again at its turn."""
+        """Open the session of every arm. If one does not open, its turn tries it again."""
         for walk in self.walks.values() if self.at_once else ():
             try:
                 walk.context.ready()
@@ -126,7 +126,7 @@ class UserPool:
         self._with_sessions = [one.arm for one in having]
 
     def add(self) -> UserContext:
-        """Make one more user. Raises NoneLeft when there is no identity for it."""
+        """Make one more user. Raises NoneLeft if there is no identity for it."""
         identity = self._roster.take()
         number = len(self.users)
         walks = {
@@ -159,7 +159,7 @@ class UserPool:
     def without_session(self, turn: OpenTurn) -> int:
         """Count the users at work in a turn who had no session in it.
 
-        Who has none when it ends, and had no journey that ended ok, had none.
+        These are users without a session at its end and without a journey that ended ok.
         """
         arm, most = turn.turn.arm, turn.at_work
         if arm not in self._with_sessions:
@@ -184,7 +184,7 @@ class UserPool:
         )
 
     def _way(self, walk: Walk) -> WalkJourney:
-        """Return how a user walks: any journey, or in a replay that of the session."""
+        """Return how a user walks: any journey, or in a replay the journey of the session."""
         replay = self._loaded.replay
         if replay is None or not replay.journeys:
             return walk.journey
@@ -209,12 +209,12 @@ class UserPool:
     def close(self) -> None:
         """End what the users shared, when the last of them has gone."""
         pool = Pool(_CLOSES_AT_ONCE)
-        for user in list(self.users):  # killed before it could leave
+        for user in list(self.users):  # these were killed before they could leave
             pool.spawn(self.remove, user)
         pool.join()
         self._watchdog.stop()
         if self.gate.neighbours is not None:
-            self.gate.close(early=True)  # it is still open if the master was lost
+            self.gate.close(early=True)  # a turn is still open if the master was lost
             self.gate.neighbours.close()
 
     def _pace(self, walks: Mapping[str, Walk]) -> Pace:
@@ -283,7 +283,7 @@ class UserPool:
 
 
 def _stateless(target: ArmTarget) -> bool:
-    """Tell whether the protocol has no sessions there: 2026-07-28 over streamable HTTP."""
+    """Tell whether a target's protocol is without sessions: 2026-07-28 over streamable HTTP."""
     return target.version == MODERN and split_target(target.url)[0] == "http"
 
 

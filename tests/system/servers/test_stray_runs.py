@@ -109,4 +109,4 @@ def test_promise_29_a_gateway_that_tells_everybody_fails_and_a_noisy_server_does
     assert all(arm["classes"]["ok"] == arm["calls"] > 0 for arm in found["arms"].values())
     assert found["arms"]["gateway"]["strays"].keys() == {"crossed_reply"}
     assert found["arms"]["noisy"]["strays"] == {"no_message": found["arms"]["noisy"]["calls"]}
-    assert any("no messages of JSON-RPC came from noisy" in note for note in found["notes"])
+    assert any("not JSON-RPC messages came from noisy" in note for note in found["notes"])
