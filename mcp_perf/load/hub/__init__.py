@@ -1,1 +1,1 @@
-"""What gevent needs: waiting, waking, other threads, and the process that they share."""
+"""What gevent needs: waiting, waking, other threads, and what is shared in a process."""

@@ -1,7 +1,7 @@
 """Sleeping until an exact moment, within tens of microseconds instead of a millisecond.
 
 libev waits with epoll, whose timeouts are whole milliseconds. A timerfd (Linux) wakes the hub as a
-socket does, by the kernel's own fine timer.
+socket does, but by the kernel's fine timer.
 """
 
 import ctypes

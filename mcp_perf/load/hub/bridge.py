@@ -1,7 +1,7 @@
 """asyncio in a process that gevent has patched: one event loop, in a greenlet on gevent's hub.
 
-A round trip from a greenlet to a coroutine and back costs 12 microseconds; by a thread with a loop
-of its own it would be several times that. There is one loop per process.
+A round trip from a greenlet to a coroutine and back costs 12 microseconds; with the loop in another
+thread it would cost several times that. There is one loop per process.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from gevent.event import AsyncResult
 from gevent.selectors import GeventSelector
 
 _TURNS: Final = 15
-"""How many times in a row the loop runs what is ready before it lets others run; one less than a
+"""How many times in a row the loop runs what is ready before other greenlets run; one less than a
 power of two."""
 
 
 class _HubSelector(GeventSelector):  # type: ignore[misc, unused-ignore]
-    """A selector that goes to gevent's hub only when there is nothing else to do."""
+    """A selector that switches to gevent's hub only when there is nothing else to do."""
 
     _turn = 0
 
@@ -37,7 +37,7 @@ class _HubSelector(GeventSelector):  # type: ignore[misc, unused-ignore]
 
 
 class _HubEventLoop(asyncio.SelectorEventLoop):
-    """An event loop that other greenlets of its thread wake without a system call."""
+    """An event loop that other greenlets of its thread can wake without a system call."""
 
     def __init__(self) -> None:
         self._hub_selector = _HubSelector()
@@ -48,14 +48,14 @@ class _HubEventLoop(asyncio.SelectorEventLoop):
 
 
 class HubBridge:
-    """The way of greenlets into the event loop."""
+    """Lets greenlets run coroutines on the event loop."""
 
     def __init__(self) -> None:
         self._loop = _HubEventLoop()
         self._running = gevent.spawn(self._run)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a coroutine function on the loop for its result; a stopped greenlet cancels it."""
+        """Run a coroutine function on the loop for its result. Killing the greenlet cancels it."""
         result: AsyncResult = AsyncResult()
         started: list[asyncio.Task[Any]] = []
 
@@ -85,12 +85,12 @@ class HubBridge:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         while True:
-            with contextlib.suppress(SystemExit):  # a task's own; who waits for the task is told
+            with contextlib.suppress(SystemExit):  # raised by a task, and again by its `call`
                 self._loop.run_forever()
 
 
 class _Bridges:
-    """The bridge of this process; a forked child has its own."""
+    """The bridge of this process; a forked child gets its own."""
 
     pid = 0
     bridge: HubBridge | None = None

@@ -1,4 +1,4 @@
-"""Who begins a journey when, in an open load: the plan's moments, handed to users that are free."""
+"""When journeys of an open load begin: each moment of the plan is handed to a free user."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from mcp_perf.load.hub.neighbours import Neighbours
 class Dispatcher:
     """Hands out the arrivals of one turn in this process.
 
-    An arrival that finds no free user, in no process of this machine, is dropped. Each is counted
-    where it ends up: `planned = started + dropped`. The user who was free last begins first, so
-    that connections in use stay warm.
+    An arrival that finds no free user in any process of this machine is dropped. Each is counted in
+    the process where it ends up: `planned = started + dropped`. The user who became free last
+    begins first, so connections in use stay warm.
     """
 
     plan: Iterable[int]
@@ -25,7 +25,7 @@ class Dispatcher:
     alarm: Alarm
     late_ns: int
     on_drop: Callable[[int], None] = lambda _lag_ns: None
-    """Hears of each arrival that is dropped, and by how much it was late itself."""
+    """Called for each arrival that is dropped, with how late the arrival itself was."""
     neighbours: Neighbours | None = None
     planned: int = 0
     dropped: int = 0
@@ -64,7 +64,8 @@ class Dispatcher:
             self.alarm.close()
             if self.neighbours is not None:
                 self.neighbours.leave()
-        # Who was handed the last arrival may not have begun yet, and counts as busy only then.
+        # The user with the last arrival may not have begun yet; until then it does not count as
+        # busy.
         gevent.sleep(0)
         while self._free:
             self._run_soon(self._free.pop().switch, None)
@@ -78,7 +79,7 @@ class Dispatcher:
             if due_ns > now_ns:
                 self.alarm.wait_until(due_ns)
             elif not free and now_ns - due_ns > self.late_ns:
-                # We were kept from running ourselves: users may be free without having said so.
+                # This greenlet was held up, so users may be free but had no chance to say so.
                 gevent.sleep(0)
             self._arrive(due_ns)
 

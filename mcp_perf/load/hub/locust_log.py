@@ -1,18 +1,18 @@
-"""Lines of Locust's log that say nothing of a run: they stay off the terminal."""
+"""Lines of Locust's log that say nothing about a run: they stay off the terminal."""
 
 import logging
 from typing import Final
 
 _UNTRUE: Final = ("a user that didn't have proper args",)
-"""Locust counts users that have just ended among those to be stopped, and says so as an error."""
+"""Locust counts users that have just ended among users to be stopped, and logs an error."""
 _WITHOUT_KEY: Final = ("Starting web interface at",)
-"""The address that Locust prints does not open the page; ours does."""
+"""The address that Locust prints does not open the page; the one that we print does."""
 _TOLD_BY_US: Final = ("CPU usage",)
-"""How busy the load generator was is a reason of the verdict, with its figures."""
+"""A reason of the verdict says how busy the load generator was, with figures."""
 
 
 def hush() -> None:
-    """Drop what Locust says and is not so, wherever its log goes."""
+    """Drop what Locust logs but is not true, wherever its log goes."""
     for name, texts in (("locust.runners", _UNTRUE), ("locust.main", _WITHOUT_KEY)):
         logger = logging.getLogger(name)
         if not any(isinstance(one, _Without) for one in logger.filters):
@@ -20,7 +20,7 @@ def hush() -> None:
 
 
 def told_by_us() -> logging.Filter:
-    """Return the filter of a handler for what we say ourselves; run.log keeps it."""
+    """Return the filter of a handler for lines that repeat what we say; run.log keeps them."""
     return _Without(_TOLD_BY_US)
 
 

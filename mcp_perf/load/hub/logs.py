@@ -1,4 +1,4 @@
-"""The log: how its lines look, and the files of it that a run's folder has. No call is logged."""
+"""The log: how its lines look, and its files in a run's folder. Calls are not logged."""
 
 import logging
 from pathlib import Path
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
 _LOGGERS: Final = ("", "locust", "locust.stats_logger")
-"""Those to which Locust gives handlers."""
+"""The loggers to which Locust gives handlers."""
 _OF_OTHERS: Final = ("message", "asctime")
-"""What handlers of others leave in a record when they have formatted it."""
+"""Attributes that other handlers leave in a record when they have formatted it."""
 _TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _FILES: Final = {"run.log": logging.NOTSET, "errors.log": logging.ERROR}
-"""What is in each: lines of this level and graver ones. The second is made by the first error."""
+"""File -> the lowest level in it. The first error creates the second file."""
 
 
 class RunLogs:
-    """What is logged during a run, in files of its folder."""
+    """Writes what is logged during a run to files in its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._files = [
@@ -42,7 +42,7 @@ class RunLogs:
 
 
 def guard_process() -> None:
-    """Guard the terminal: the log's handlers, and what gevent writes of greenlets that failed."""
+    """Guard the terminal: the log's handlers, and what gevent writes about failed greenlets."""
     for name in _LOGGERS:
         for handler in logging.getLogger(name).handlers:
             guard(handler)
@@ -50,7 +50,7 @@ def guard_process() -> None:
 
 
 def guard(handler: logging.Handler) -> None:
-    """Let all that the handler writes be clean, and look as the settings say; twice is once."""
+    """Make all that the handler writes clean, in the format of the settings. Idempotent."""
     if isinstance(handler.formatter, Clean):
         return
     if settings.current().log_format == "json":
@@ -68,8 +68,8 @@ def _cleaned(_logger: Any, _name: str, fields: "EventDict") -> "EventDict":
 
 
 def structured() -> logging.Formatter:
-    """Return what writes one JSON object a line: timestamp, level, logger, event, and `extra`."""
-    import structlog  # noqa: PLC0415 -- JSON is asked for by few
+    """Return a formatter for a JSON object a line: timestamp, level, logger, event, `extra`."""
+    import structlog  # noqa: PLC0415 -- few users ask for JSON
 
     of_any_logger: list[Processor] = [
         structlog.stdlib.add_log_level,

@@ -1,8 +1,8 @@
 """The processes of one machine: an arrival that finds no free user in one goes to another.
 
 `max_in_flight` is one number for the run, but users are spread over its processes. So each process
-tells the others, in memory that all of them share, whether it has a free user, and reads a pipe of
-its own. Workers on other machines keep their part.
+says in shared memory whether it has a free user, and reads a pipe for the arrivals that others hand
+over. Workers on other machines keep their share of the arrivals.
 """
 
 import mmap
@@ -15,18 +15,18 @@ from typing import Final
 
 import gevent
 
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder in it is new, and its user's alone
-"""A folder of Linux that is on no disk, so that nobody waits for one."""
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder made in it is new and private
+"""A folder of Linux in memory, so no process waits for a disk."""
 _FREE: Final = "free"
 _YES: Final = b"\1"
 _ARRIVAL: Final = struct.Struct("q")
 _READ: Final = 1
 _MOST: Final = 1 << 16
-"""Bytes, of all that a pipe holds."""
+"""The bytes that a pipe holds at most."""
 
 
 def meeting_point(nodes: int) -> tempfile.TemporaryDirectory[str]:
-    """Make the folder where so many processes find each other, if they are on this machine."""
+    """Make the folder in which this many processes meet, as far as they are on this machine."""
     folder = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     made = tempfile.TemporaryDirectory(prefix="mcp-perf-", dir=folder)
     (Path(made.name) / _FREE).write_bytes(bytes(nodes))
@@ -47,7 +47,7 @@ class Neighbours:
         self._take: Callable[[int], None] = lambda _due_ns: None
 
     def join(self, take: Callable[[int], None]) -> None:
-        """Begin a turn: `take` gets the arrivals (ns) that others hand over."""
+        """Begin a turn. `take` gets the arrivals (ns) that other processes hand over."""
         self._take = take
         self._watcher.start(self._read)
 
@@ -60,7 +60,7 @@ class Neighbours:
         self._free[self._node] = False
         if self._free.find(_YES) < 0:
             return False
-        # Nobody leaves meanwhile, so that who has left has all that was handed over.
+        # No process leaves meanwhile, so one that has left has read all that was handed over.
         os.lockf(self._shared, os.F_LOCK, 0)
         try:
             node = max(self._free.find(_YES, self._node), self._free.find(_YES))
@@ -71,7 +71,7 @@ class Neighbours:
             os.lockf(self._shared, os.F_ULOCK, 0)
 
     def leave(self) -> None:
-        """End a turn: take what was handed over, and nothing from now on."""
+        """End a turn: take what was handed over, but nothing from now on."""
         os.lockf(self._shared, os.F_LOCK, 0)
         self._free[self._node] = False
         os.lockf(self._shared, os.F_ULOCK, 0)

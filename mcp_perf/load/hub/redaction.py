@@ -1,6 +1,7 @@
-"""The other mouth: what this process logs or says passes a redactor, as the journal's records do.
+"""Redaction of what this process logs or says, as the journal's records are redacted.
 
-One for the whole process, because its log is one: tracebacks and Locust's own lines go through it.
+There is one redactor for the whole process because there is one log. Tracebacks and Locust's own
+lines go through it, too.
 """
 
 import logging
@@ -12,21 +13,21 @@ from mcp_perf.results.document.text import LONGEST, clip, visible
 from mcp_perf.results.journal.redact import Redactor
 
 redactor: Final = Redactor()
-"""Knows what this process has been told, and what it was given on the way, such as tokens."""
+"""Knows the secrets that this process was started with or has received since, such as tokens."""
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Take these out of all that is said from now on, besides what looks like a secret."""
+    """Redact these from now on, in addition to what looks like a secret."""
     redactor.add(secrets)
 
 
 def clean(text: str) -> str:
-    """Return the text without secrets, and with its control characters shown, not obeyed."""
+    """Return the text without secrets, and with its control characters escaped."""
     return visible(redactor.text(clip(text, LONGEST)))
 
 
 class Clean(logging.Formatter):
-    """Formats as another formatter does, and redacts the result, tracebacks included."""
+    """Formats with another formatter, and redacts the result, tracebacks included."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -37,7 +38,7 @@ class Clean(logging.Formatter):
 
 
 class CleanStream:
-    """Where gevent writes of greenlets that failed."""
+    """A stream to which gevent writes about greenlets that failed."""
 
     def write(self, text: str) -> None:
         sys.stderr.write(clean(text))

@@ -1,8 +1,8 @@
 """Waiting for replies on gevent's hub, without a timer and a failed read for every call.
 
-gevent's `recv` first tries to read, which right after a request can only fail, and then starts a
-timer that is hardly ever needed: together a tenth of a call's CPU. Here a call waits for its socket
-alone, by one switch, and one watchdog per process looks for calls whose time is used up.
+gevent's `recv` first tries to read, which can only fail right after a request, and then starts a
+timer that is hardly ever needed: together a tenth of a call's CPU. Here a call only waits for its
+socket, with one switch, and one watchdog per process looks for calls whose time is up.
 """
 
 import time
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Watchdog:
-    """Ends waits that are overdue."""
+    """Ends overdue waits."""
 
     def __init__(self, clock: Callable[[], int] = time.perf_counter_ns) -> None:
         self.readables: set[Readable] = set()
@@ -54,7 +54,7 @@ class Readable:
 
     def __init__(self, watchdog: Watchdog, descriptor: int) -> None:
         self.deadline_ns = _NEVER
-        """When the wait that is going on is over, by the watchdog's clock."""
+        """When the current wait times out, by the watchdog's clock."""
         self._hub = gevent.get_hub()
         self._watchdog = watchdog
         self._watcher = self._hub.loop.io(descriptor, _READ)
@@ -63,7 +63,7 @@ class Readable:
     def __call__(self, deadline_ns: int) -> None:
         self._greenlet = greenlet = gevent.getcurrent()
         self.deadline_ns = deadline_ns
-        # The hub switches to whom it calls, so when it calls, nobody else can be meant any more.
+        # The hub switches to this greenlet directly, and only while this wait goes on.
         self._watcher.start(greenlet.switch)
         try:
             self._hub.switch()
@@ -72,7 +72,7 @@ class Readable:
             self._watcher.stop()
 
     def expire(self, now_ns: int) -> None:
-        """End the wait from the hub, unless it has ended there by then."""
+        """End the wait from the hub, unless it has ended by then."""
         self._hub.loop.run_callback(self._expire, now_ns)
 
     def close(self) -> None:
@@ -99,5 +99,5 @@ def in_a_thread(act: Callable[[], T]) -> T:
 def _caught(act: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return act(), None
-    except Exception as error:  # noqa: BLE001 -- it is raised again by who waits for it
+    except Exception as error:  # noqa: BLE001 -- the greenlet that waits raises it again
         return None, error
