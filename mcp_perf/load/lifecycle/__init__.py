@@ -1,1 +1,1 @@
-"""What a Locust process does in a run: alone, as the master, or as a worker."""
+"""What a Locust process does in a run, as the only one, as the master, or as a worker."""

@@ -1,4 +1,4 @@
-"""What comes after a run, or instead of one that is refused: the process leaves, or it stays."""
+"""What follows a run, or a refused one: the process leaves, or it stays."""
 
 import contextlib
 import logging
@@ -18,19 +18,19 @@ logger = logging.getLogger("mcp-perf")
 
 
 class Headless:
-    """When the run is over, nothing is left but to leave."""
+    """When the run is over, the process leaves."""
 
     stays = False
 
     def __init__(self, environment: Any) -> None:
         self.leave = environment.runner.quit
 
-    def run_over(self, *, interrupted: bool) -> None:  # noqa: ARG002 -- all the same here
+    def run_over(self, *, interrupted: bool) -> None:  # noqa: ARG002 -- it leaves in either case
         self.leave()
 
 
 class WebPage:
-    """Between runs the page is there, until --autoquit or a signal ends it."""
+    """Between runs the page stays open, until --autoquit or a signal ends it."""
 
     stays = True
 
@@ -38,7 +38,7 @@ class WebPage:
         self._environment = environment
 
     def run_over(self, *, interrupted: bool) -> None:
-        """Stop the test and leave the page open, as long as --autoquit lets it be."""
+        """Stop the test, and keep the page open as long as --autoquit allows."""
         if not interrupted:
             self._environment.runner.stop()
             options = self._environment.parsed_options
@@ -57,7 +57,7 @@ Ending = Headless | WebPage
 
 @contextlib.contextmanager
 def exit_on_refusal() -> Iterator[None]:
-    """End this process and the workers that --processes forked, before anything is sent."""
+    """On a refusal within, end this process and the workers that --processes forked."""
     try:
         try:
             yield
@@ -73,7 +73,7 @@ def exit_on_refusal() -> Iterator[None]:
 
 
 def end_children() -> None:
-    """End the workers that --processes forked: Locust 2.47 loses sight of those that still run."""
+    """End the workers that --processes forked: Locust 2.47 loses track of running ones."""
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             child.terminate()
@@ -81,7 +81,7 @@ def end_children() -> None:
 
 @contextlib.contextmanager
 def stop_on_refusal(environment: Any, give_up: Callable[[int], None]) -> Iterator[None]:
-    """Stop a test before its users start, by its exit code; a fault of our own stops it, too."""
+    """Stop a test before its users start, and set its exit code, on a refusal or our own fault."""
     try:
         yield
     except Exception as error:
@@ -94,7 +94,7 @@ def stop_on_refusal(environment: Any, give_up: Callable[[int], None]) -> Iterato
         environment.process_exit_code = code
         give_up(code)
         hub = gevent.get_hub()
-        if StopTest not in hub.NOT_ERROR:  # all is said: no traceback follows
+        if StopTest not in hub.NOT_ERROR:  # the reason has been logged, so no traceback follows
             hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
         raise StopTest from error
 

@@ -1,6 +1,7 @@
 """The keeping side, in the only process or the master: journal, conductor, reports.
 
-`Prepared`, then `Run`, then `Report`: what is to run next, what runs, and what came of it.
+A run is first a `Prepared`, then a `Run`, then a `Report`: what runs next, what runs now, and its
+result.
 """
 
 import contextlib
@@ -34,46 +35,46 @@ logger = logging.getLogger("mcp-perf")
 
 
 class RunObserver(Protocol):
-    """Who follows a run from outside."""
+    """Follows a run from outside."""
 
     formats: tuple[str, ...]
     """The renderings that it wants."""
 
     def say(self, line: str) -> None:
-        """Show what the run will do, before anything of it is done."""
+        """Show what the run will do, before it does anything."""
 
     def begun(self, run: Run) -> None:
-        """Hear of the run, before its first call."""
+        """Take note of the run, before its first call."""
 
     def ended(self, report: Report, run: Run) -> None: ...
 
 
 @dataclass(eq=False)
 class KeepingSide:
-    """Keeps one run after the other. `nodes` lists the processes with users."""
+    """Keeps one run after another. `nodes` lists the processes with users."""
 
     environment: Any
     nodes: Callable[[], set[str]]
     ending: Ending
     observer: RunObserver | None
     remarks: Callable[[], Iterable[str]] = tuple
-    """What is to be noted of nodes at the end of a run."""
+    """Sentences about nodes, to be noted at the end of a run."""
     watchers: list[Watcher] = field(default_factory=list)
-    """Who gets the records of each run."""
+    """They get the records of each run."""
     run: Run | None = None
     report: Report | None = None
-    """That of the last run, until the next one begins."""
+    """The report of the last run, until the next one begins."""
     last_folder: Path | None = None
-    """The folder of the last run that has its reports."""
+    """The folder of the last run with reports."""
     conducting: gevent.Greenlet | None = None
     written: Event = field(default_factory=Event)
-    """Cleared while reports are written, which lets other greenlets run."""
+    """Cleared while reports are written, because other greenlets run meanwhile."""
     _prepared: Prepared | None = None
     _refused: int | None = None
     """The exit code of a run that was refused after its journal had been opened."""
     _starting: bool = False
     _begun: Event = field(default_factory=Event)
-    """Set when the last run has begun, or could not."""
+    """Set when the last run has begun, or could not begin."""
     _over: Event = field(default_factory=Event)
     """Cleared while there are turns to come."""
 
@@ -86,7 +87,7 @@ class KeepingSide:
 
     @property
     def stage(self) -> RunStage:
-        """How far it is with the run that was started last, if there was one."""
+        """How far the last run is that was started, if there was one."""
         if self.run is not None:
             return "running" if self.run.conductor.reason == "finished" else "stopping"
         if not self.written.is_set():
@@ -96,7 +97,7 @@ class KeepingSide:
         return "idle" if self.report is None else "over"
 
     def adopt(self, prepared: Prepared) -> Prepared:
-        """Make a prepared run the next one; Locust's own options follow its load."""
+        """Make a prepared run the next one, and set Locust's own options by its load."""
         if self._prepared is not None:
             self._prepared.systems.stop()
         self._prepared = prepared
@@ -106,13 +107,13 @@ class KeepingSide:
         host = environment.host
         if host and not any(text.endswith(f"={host}") for text in prepared.options.targets):
             logger.warning("The host is ignored: point an arm at a server with --target ARM=URL")
-        # Journeys carry the tags, not Locust's tasks: by them our one task would be filtered out.
+        # Tags select journeys, not Locust's tasks: Locust would filter out our only task.
         options.tags = options.exclude_tags = environment.tags = environment.exclude_tags = None
         return prepared
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
-        """Prepare a run, and have Locust start it, within: one at a time. Raises Refusal."""
+        """Prepare a run and let Locust start it inside: one at a time. Raises Refusal."""
         if self._starting or self._runner.state not in ("ready", "stopped"):
             raise Refusal("a run is in progress: wait until it ends, or stop it")
         if not self.nodes():
@@ -127,10 +128,10 @@ class KeepingSide:
 
     @contextlib.contextmanager
     def beginning(self) -> Iterator[Prepared]:
-        """Open the journal and lay out the turns; what fails here or inside stops the test."""
+        """Open the journal and lay out the turns. A failure here or inside stops the test."""
         with contextlib.ExitStack() as end, stop_on_refusal(self.environment, self._give_up):
             end.callback(self._begun.set)
-            # Not prepared yet if it is started by a key in Locust's terminal, and not by the page.
+            # A run that is started by a key in Locust's terminal is not prepared yet.
             options = locust_options.run_options(self.environment.parsed_options)
             prepared = self._prepared or self.adopt(prepare(options))
             self._over.clear()
@@ -143,7 +144,7 @@ class KeepingSide:
             yield prepared
 
     def conduct(self, lead: Callable[[Conductor], None]) -> None:
-        """Conduct the turns, once: later calls come when somebody changes the users."""
+        """Conduct the turns, once. Later calls come when somebody changes the number of users."""
         if self.run is None:
             return
         if self.conducting is None:
@@ -157,7 +158,7 @@ class KeepingSide:
         if self.run is None or self._over.is_set():
             return
         self.run.conductor.stop("stopped")
-        if self.conducting is not None:  # else its users were still being spawned
+        if self.conducting is not None:  # otherwise its users are still being spawned
             self._over.wait()
 
     def finish(self) -> None:
@@ -179,7 +180,7 @@ class KeepingSide:
                 self.environment.process_exit_code = BROKEN_CODE
         finally:
             self.written.set()
-            if not self.ending.stays:  # nothing is left but to leave, with the code it earned
+            if not self.ending.stays:  # the process is about to leave, with the verdict's code
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
         if self.report is not None:
             self.last_folder = run.folder
@@ -187,7 +188,7 @@ class KeepingSide:
                 self.observer.ended(self.report, run)
 
     def quit(self) -> None:
-        """Finish what is not finished, and set the exit code."""
+        """Finish the run if it is not finished, and set the exit code."""
         if self.run is not None:
             if self.conducting is None:
                 self.run.conductor.reason = "signal"
@@ -221,7 +222,7 @@ class KeepingSide:
         finally:
             watcher.kill()
             self._over.set()
-        # In a greenlet of its own: Locust's stop waits for what runs here.
+        # In another greenlet, because Locust's stop waits for this one.
         gevent.spawn(self.ending.run_over, interrupted=run.interrupted)
 
     def _watch_nodes(self, run: Run) -> None:

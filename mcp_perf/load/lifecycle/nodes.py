@@ -1,4 +1,4 @@
-"""Locust's sockets between master and workers, for those alone who have the run key."""
+"""Locust's sockets between master and workers, for nodes with the run key only."""
 
 import logging
 import os
@@ -20,20 +20,20 @@ from mcp_perf.load.lifecycle.run_key import VARIABLE, MasterEnd, WorkerEnd, usab
 from mcp_perf.load.prepare import options
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
-"""Of one message: far more than a second of records. Whoever sends more is disconnected."""
+"""The most in one message: far more than a second of records. A node that sends more is cut off."""
 
 _BINDS: Final = 10
 _REBIND_S: Final = 0.1
-"""ZeroMQ closes a socket in a thread: its port is free a little later."""
+"""ZeroMQ closes a socket in a thread, so its port is free a little later."""
 
 logger = logging.getLogger("mcp-perf")
 _warn: Final = partial(logger.warning, "%s")
 
 
 def lock() -> None:
-    """Have Locust talk to other processes by these sockets, and take the key they are to have.
+    """Have Locust use these sockets to talk to other processes, and read the run key for them.
 
-    No process that is started from here finds it in its environment.
+    Processes that are started from here do not find the key in their environment.
     """
     with exit_on_refusal():
         found = settings.current().run_key.get_secret_value().strip()
@@ -49,7 +49,7 @@ class _SignedSocket(zmqrpc.BaseSocket):
 
     @classmethod
     def draw(cls) -> None:
-        """Draw a key if there is none: --processes forks workers, and these then have it, too."""
+        """Draw a key if there is none, before --processes forks workers that need the same one."""
         cls.run_key = cls.run_key or secrets.token_urlsafe()
 
     def __init__(self, kind: int, host: str, port: int) -> None:
@@ -58,17 +58,17 @@ class _SignedSocket(zmqrpc.BaseSocket):
 
     @classmethod
     def key(cls) -> bytes:
-        """Return the run key; without a good one this process ends."""
+        """Return the run key. Without a usable one, this process ends."""
         hide([cls.run_key])
         with exit_on_refusal():
             return usable(cls.run_key)
 
 
 class MasterSocket(_SignedSocket):
-    """The master's, instead of `locust.rpc.zmqrpc.Server`."""
+    """The master's socket, instead of `locust.rpc.zmqrpc.Server`."""
 
     _kept: ClassVar[MasterEnd | None] = None
-    """It outlives a socket that Locust closes to open it anew."""
+    """It outlives its socket, which Locust may close and open again."""
 
     def __init__(self, host: str, port: int) -> None:
         MasterSocket._kept = self.end = MasterSocket._kept or MasterEnd(self.key(), _warn)
@@ -83,7 +83,7 @@ class MasterSocket(_SignedSocket):
                 gevent.sleep(_REBIND_S)
 
     def send_to_client(self, message: Message) -> None:
-        """Send a message to the worker that its node id names, if that was heard."""
+        """Send a message to the worker of its node id, if that worker was heard."""
         if not self.end.knows(message.node_id):
             return
         if message.type == "spawn":
@@ -91,7 +91,7 @@ class MasterSocket(_SignedSocket):
         super().send_to_client(_Sealed(message, partial(self.end.seal, message.node_id)))
 
     def recv_from_client(self) -> tuple[str, Message]:
-        """Wait for the next message of a worker that is heard. Raises RPCError."""
+        """Wait for the next message that is accepted from a worker. Raises RPCError."""
         while True:
             try:
                 sender, *frames = self.socket.recv_multipart(copy=False)
@@ -104,11 +104,11 @@ class MasterSocket(_SignedSocket):
                 self.socket.send_multipart([sender.bytes, answer])
             if message is not None and (heard := Message.unserialize(message)).node_id == node:
                 return node, heard
-            gevent.sleep(0)  # a flood of these stops nobody else
+            gevent.sleep(0)  # a flood of refused messages must not hold up other greenlets
 
 
 class WorkerSocket(_SignedSocket):
-    """A worker's, instead of `locust.rpc.zmqrpc.Client`."""
+    """A worker's socket, instead of `locust.rpc.zmqrpc.Client`."""
 
     _kept: ClassVar[WorkerEnd | None] = None
 
@@ -123,13 +123,13 @@ class WorkerSocket(_SignedSocket):
         self.socket.connect(f"tcp://{host}:{port}")
 
     def send(self, message: Message) -> None:
-        """Send a message to the master, as soon as that has said who it is."""
+        """Send a message to the master, as soon as the master has said who it is."""
         if not self.end.known:
             self._unsaid.append(message)
         super().send(_Sealed(message, self.end.seal))
 
     def recv(self) -> Message:
-        """Wait for the next message of the master. Raises RPCError."""
+        """Wait for the next message from the master. Raises RPCError."""
         while True:
             try:
                 frame = self.socket.recv()
@@ -146,7 +146,7 @@ class WorkerSocket(_SignedSocket):
 
 @dataclass(frozen=True, slots=True)
 class _Sealed:
-    """A message as a socket of Locust's takes it; sent once more, it is counted anew."""
+    """A message in the form that Locust's sockets take. Each time it is sent, it is sealed anew."""
 
     message: Message
     seal: Callable[[bytes], bytes]
@@ -160,5 +160,5 @@ class _Sealed:
 
 
 def _sent(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that a worker gets: ours stay here, for the task has what it needs."""
+    """Return the options that a worker gets: without ours, because the task has what it needs."""
     return {name: value for name, value in parsed.items() if name not in options.OURS}

@@ -1,4 +1,4 @@
-"""The role of a process, by Locust's options, and what Locust's events do in it.
+"""The role of a process, which Locust's options decide, and what Locust's events do in it.
 
 | role | when | keeps the run | has users |
 |---|---|---|---|
@@ -30,12 +30,12 @@ from mcp_perf.results.journal.journal import redacted
 from mcp_perf.results.journal.records import AnyRecord
 
 _LOCAL: Final = "local"
-"""As Locust calls a process that sends messages to itself."""
+"""Locust's name for a process that sends messages to itself."""
 _LAST_RECORDS_S: Final = 1.0
 
 
 class Single:
-    """The only process: its conductor leads its own users."""
+    """The only process: it keeps the run, and has the users."""
 
     def __init__(self, environment: Any, ending: Ending, observer: RunObserver | None) -> None:
         self.keeping = keeping = KeepingSide(environment, lambda: {_LOCAL}, ending, observer)
@@ -85,7 +85,7 @@ class Master:
             self._end.members = frozenset(workers)
 
     def test_stop(self) -> None:
-        """Write the reports when the last records are here, or else when Locust quits."""
+        """Write the reports when the last records are here; without a page, when Locust quits."""
         self._meeting.close()
         self._end.members = None
         if self._ending.stays:
@@ -93,7 +93,7 @@ class Master:
 
     def _lead(self, conductor: Conductor) -> None:
         conductor.conduct()
-        conductor.dismiss()  # Locust waits half a second for them, whatever they still have to do
+        conductor.dismiss()  # Locust itself waits only half a second for the workers
 
     def _workers(self) -> set[str]:
         clients = self._environment.runner.clients.all
@@ -101,7 +101,7 @@ class Master:
 
 
 class Worker:
-    """Has users, and obeys the master, which does all the rest."""
+    """Has users, and obeys the master, which does everything else."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
@@ -112,9 +112,9 @@ class Worker:
         signal.signal(signal.SIGINT, self._interrupted)
 
     def test_start(self) -> None:
-        """Read what to run and compile the journeys, or leave, so that the master notices."""
+        """Read what to run and compile the journeys. On failure leave, which the master notices."""
         runner = self._environment.runner
-        # The master's heartbeats are not read before this has returned, which may take a while.
+        # The master's heartbeats are not read until this has returned, which may take a while.
         runner.last_heartbeat_timestamp = None
         leave = Headless(self._environment).leave
         with stop_on_refusal(self._environment, lambda _code: gevent.spawn(leave)):
@@ -133,6 +133,6 @@ class Worker:
         gevent.spawn(self._environment.runner.quit)
 
     def _send(self, records: list[AnyRecord]) -> None:
-        # The master does not know the tokens that this process was given.
+        # The master does not know the tokens that this process has received.
         clean = [redacted(record, redactor) for record in records]
         self._environment.runner.send_message(RECORDS, msgspec.json.encode(clean))

@@ -1,4 +1,4 @@
-"""The run key: master and workers hear nothing that is not signed with it.
+"""The run key: master and workers drop every message that is not signed with it.
 
 Each message of a run, Locust's own included, is one frame:
 
@@ -8,12 +8,12 @@ Each message of a run, Locust's own included, is one frame:
 | `W` | master | a number that it has drawn, and a signature of number and name |
 | `M` | both | a signature, the count of the message in this direction, the message |
 | `L` | master | a signature of the name: the run had begun before the worker came |
-| `S` | master | nothing: what came was not signed with this key |
+| `S` | master | nothing: the message that came was not signed with this key |
 
 A signature is an HMAC (RFC 2104) with SHA-256. The key of each direction is made from the run key,
-the master's number and the worker's name. Each worker has a name of its own, which Locust draws,
-and each master a number. So what was said in another run, to another worker or in the other
-direction is not heard; and as counts only go up, nothing is heard twice or too late.
+the master's number and the worker's name. Each worker has a different name, which Locust draws, and
+each master a different number. So a message from another run, to another worker or in the other
+direction is dropped. Because counts only go up, no message is accepted twice or too late.
 """
 
 import hmac
@@ -28,7 +28,7 @@ from mcp_perf.numbers import counted
 VARIABLE: Final = "MCP_PERF_RUN_KEY"
 SHORTEST: Final = 16
 TOO_LATE: Final = 92
-"""Its share of the load is missing, as that of a lost worker."""
+"""The worker's share of the load is missing, as if the worker were lost."""
 MOST_NAMED: Final = 20
 _HELLO, _WELCOME, _MESSAGE, _LATE, _STRANGER = (kind.encode() for kind in "HWMLS")
 _TAG_BYTES: Final = 32
@@ -37,7 +37,7 @@ _COUNT_BYTES: Final = 8
 
 
 def usable(key: str) -> bytes:
-    """Return the key's bytes. Raises Refusal if there is none, or if it can be guessed."""
+    """Return the key's bytes. Raises Refusal if there is no key, or one that can be guessed."""
     if not key:
         raise Refusal(
             f"{VARIABLE} is not set: set it to the same key, of at least "
@@ -62,7 +62,7 @@ class Signer:
         return _MESSAGE + hmac.digest(self._says, counted, "sha256") + counted
 
     def open(self, frame: bytes) -> bytes | None:
-        """Return the message in a frame, or None if it is forged, or was heard before."""
+        """Return the message in a frame, or None if the frame is forged or a repetition."""
         tag, counted = frame[1 : 1 + _TAG_BYTES], frame[1 + _TAG_BYTES :]
         count = int.from_bytes(counted[:_COUNT_BYTES], "big")
         signed = _MESSAGE + hmac.digest(self._hears, counted, "sha256")
@@ -73,10 +73,10 @@ class Signer:
 
 
 class MasterEnd:
-    """The master's: hears workers that have the key, and during a run those that it began with."""
+    """The master's end: hears workers with the key; during a run, only the workers of the run."""
 
     def __init__(self, key: bytes, tell: Callable[[str], None]) -> None:
-        """`tell` hears of everybody who is refused, once."""
+        """Make the end. `tell` gets a text for each worker that is refused, once."""
         self.members: frozenset[str] | None = None
         """The workers of the run in progress."""
         self._refused: Counter[str] = Counter()
@@ -86,14 +86,14 @@ class MasterEnd:
         self._signers: dict[str, Signer] = {}
 
     def knows(self, node: str) -> bool:
-        """Tell whether a worker of this name was heard; only then it can be spoken to."""
+        """Tell whether a worker of this name was heard; only then can it be sent a message."""
         return node in self._signers
 
     def seal(self, node: str, message: bytes) -> bytes:
         return self._signers[node].seal(message)
 
     def hear(self, node: str, frame: bytes, address: str) -> tuple[bytes | None, bytes | None]:
-        """Return the message that came from a node, and the frame to be sent back at once."""
+        """Return the message that came from a node, and the frame to send back at once."""
         signer = self._signers.get(node)
         message = None if signer is None else signer.open(frame)
         if message is None and not _same(frame, _HELLO + _sign(self._key, _HELLO, node)):
@@ -109,7 +109,7 @@ class MasterEnd:
         return None, _WELCOME + self._drawn + _sign(self._key, _WELCOME, node, self._drawn)
 
     def refused(self) -> list[str]:
-        """Return a sentence for each who was refused since this was last asked."""
+        """Return a sentence for each worker that was refused since the last call."""
         told = [f"{text} ({counted(count, 'message')})." for text, count in self._refused.items()]
         self._refused.clear()
         return told
@@ -124,10 +124,10 @@ class MasterEnd:
 
 
 class WorkerEnd:
-    """A worker's: obeys the master if that has the key."""
+    """A worker's end: obeys the master if the master has the key."""
 
     def __init__(self, key: bytes, node: str, master: str, tell: Callable[[str], None]) -> None:
-        """`master` is its address; `tell` hears once that what comes from there is not signed."""
+        """Make the end. `tell` gets one text if messages from the address `master` are unsigned."""
         self.node = node
         self._key = key
         self._master = master
@@ -140,7 +140,7 @@ class WorkerEnd:
         return self._signer is not None
 
     def seal(self, message: bytes) -> bytes:
-        """Return the frame of a message to the master, or of the question who it is."""
+        """Return the frame of a message, or of a hello if the master is not known yet."""
         if self._signer is None:
             return _HELLO + _sign(self._key, _HELLO, self.node)
         return self._signer.seal(message)
@@ -167,7 +167,7 @@ class WorkerEnd:
 
 
 def _sign(key: bytes, what: bytes, node: str, drawn: bytes = b"") -> bytes:
-    """Sign what is said of a node. `drawn` is of one length, or the last."""
+    """Sign a statement about a node. `drawn` has a fixed length or comes last."""
     return hmac.digest(key, b"\0".join((what, node.encode(), drawn)), "sha256")
 
 

@@ -1,6 +1,6 @@
 """Ctrl-C and SIGTERM: the first ends the run after the calls in flight, the second cuts them off.
 
-Further ones end the process, though not before the third if reports are being written.
+Further ones end the process; while reports are being written, only after the third.
 """
 
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger("mcp-perf")
 
 @dataclass(eq=False)
 class Signals:
-    """Counts the signals since a run began, where the run is kept."""
+    """Counts the signals since a run began, in the process that keeps the run."""
 
     environment: Any
     keeping: KeepingSide
@@ -52,7 +52,7 @@ class Signals:
             gevent.spawn(self._leave)
 
     def _leave(self) -> None:
-        """Leave before a run has begun: Locust's main may not have come to where it waits."""
+        """Leave before a run has begun, when Locust's main may not wait for its runner yet."""
         interrupt.say()
         self.keeping.quit()
         end_children()

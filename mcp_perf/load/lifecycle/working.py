@@ -1,4 +1,4 @@
-"""The working side, in each process with users: their pool, the recorder, the turns."""
+"""The working side, in each process with users: the pool of users, the recorder, the turns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from mcp_perf.load.watch.sessions import SessionWatch
 from mcp_perf.results.journal.records import AnyRecord
 
 USER: Final = "ScenarioUser"
-"""The class of our users, by its name in the locustfile."""
+"""The name of our users' class in the locustfile."""
 
 
 @dataclass(eq=False)
 class WorkingSide:
-    """Has the users of one test after the other. `node` is the name of this process in records."""
+    """Has the users of one test after another. `node` is the name of this process in records."""
 
     environment: Any
     node: str
@@ -61,7 +61,7 @@ class WorkingSide:
         self._turns = TurnRunner(
             pool.gate,
             recorder,
-            # Ours alone: another locustfile may have brought users that are not in the pool.
+            # Count only our users: another locustfile may have some that are not in the pool.
             lambda: pool.await_users(lambda: runner.user_classes_count.get(USER, 0)),
             lambda kind, data: runner.send_message(ANSWER, {"kind": kind, **data}),
             pool.arrivals,
@@ -95,7 +95,7 @@ class WorkingSide:
         orders[msg.data["order"]](msg.data)
 
     def _leave(self, turn: int) -> None:
-        """End the users of this worker, and say so behind its last records."""
+        """End the users of this worker, and say so after its last records."""
         runner = self.environment.runner
         runner.stop()
         runner.send_message(ANSWER, {"kind": "gone", "turn": turn})
