@@ -1,1 +1,1 @@
-"""When: turns, levels and arrivals, as pure functions of the load."""
+"""When calls are made: turns, levels and arrivals, as pure functions of the load."""

@@ -1,8 +1,8 @@
-"""When journeys begin in an open load: a seeded, exact plan that splits over nodes.
+"""When journeys begin in an open load: a seeded, exact plan that is split over the nodes.
 
-Every node computes the whole plan and takes a part of it, so that the nodes' plans merged are the
-plan of one node. Arrivals are dealt out to the users of all nodes one by one, so that a node with
-more users gets more of them. Every arm meets the same plan in the same round.
+Every node computes the whole plan and takes a part of it, so the parts together are the plan of a
+single node. Arrivals are dealt out to the users of all nodes one by one, so a node with more users
+gets more of them. Every arm gets the same plan in the same round.
 """
 
 import random
@@ -26,9 +26,9 @@ def arrivals(
 ) -> Iterator[int]:
     """Yield the intended starts of a turn in ns from its beginning, ascending.
 
-    `rate` journeys per second: evenly spaced, the first at once, or with exponential gaps drawn
-    from `seed` (a Poisson process); or at the moments that were `recorded`. `node` of `nodes`
-    counts from 0; of the `users` of all nodes it has those that `share_of` gives it.
+    There are `rate` journeys per second: evenly spaced, the first at once, or with exponential gaps
+    drawn from `seed` (a Poisson process). With `recorded`, they start at those moments instead.
+    `node` of `nodes` counts from 0; it has as many of all `users` as `share_of` gives it.
     """
     every = iter(recorded) if recorded else _poisson(rate, seed) if poisson else _even(rate)
     end_ns = round(seconds * _SECOND_NS)

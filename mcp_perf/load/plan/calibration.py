@@ -1,6 +1,6 @@
 """The turns of a run that first finds out how many users keep its targets below saturation.
 
-The warm-ups have a part of the users, and show how much processor time the targets need for them.
+The warm-ups run with some of the users, and show how much processor time the targets need for them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,15 +12,15 @@ from mcp_perf.numbers import said
 from mcp_perf.results.tally.tally import RunTally
 
 CODE: Final = "calibrated"
-"""Of the note that says what was found."""
+"""The code of the note that says what was found."""
 _TRIED: Final = 4
-"""The warm-ups have the most users, divided by this."""
+"""The warm-ups have the most users divided by this."""
 
 
 def turns(
     planned: Sequence[Turn], bound: float, tally: RunTally, note: Callable[[str, str], object]
 ) -> Iterator[Turn]:
-    """Yield the turns, the rounds with as many users as keep all targets below `bound`.
+    """Yield the turns. The rounds have as many users as keep all targets below `bound`.
 
     `bound` is in processors; `tally` follows the run.
     """
@@ -38,9 +38,10 @@ def turns(
 
 
 def users_below(bound: float, most: int, tried: int, used: Iterable[float]) -> int:
-    """Return how many users keep what `tried` of them `used` below `bound`, from 1 to `most`.
+    """Return how many users keep the processor time below `bound`, from 1 to `most`.
 
-    In proportion: a target that gets slower as it fills up needs less than that.
+    It is in proportion to what `tried` users have `used`. A target that gets slower as it fills up
+    needs less than that.
     """
     highest = max(used)
     return most if highest * most <= bound * tried else max(1, int(bound * tried / highest))

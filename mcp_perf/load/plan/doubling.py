@@ -1,4 +1,4 @@
-"""The turns of a load whose users double, until the target does not keep up or time is up."""
+"""The turns of a load whose users double until the target does not keep up or the time is up."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ from mcp_perf.results.tally.tally import RunTally
 def turns(planned: Sequence[Turn], drain_s: float, tally: RunTally) -> Iterator[Turn]:
     """Yield turn after turn of every arm that keeps up; `tally` follows the run.
 
-    No turn begins that could end later than all turns, and two drains, were planned to take.
+    No turn begins that could end later than planned for all turns and two drains.
     """
     most_s = sum(turn.seconds for turn in planned) + DRAINS * drain_s
     for turn in planned:

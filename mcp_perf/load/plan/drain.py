@@ -1,4 +1,4 @@
-"""How long is waited around a round: for its connections, for its last calls."""
+"""How long a run waits around a round: for its connections, and for its last calls."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -10,20 +10,20 @@ from mcp_perf.scenario.model.scenario import Scenario
 from mcp_perf.scenario.model.steps import Step
 
 DRAINS: Final = 2
-"""How many whole drains a load whose users double has time for; then it has fewer rounds."""
+"""How many whole drains a load has time for whose users double; with more, it has fewer rounds."""
 _MARGIN_S: Final = 1.0
-"""A call learns of its timeout a moment later."""
+"""A call notices its timeout a moment late."""
 
 CONNECT_S: Final = 45.0
-"""How long all users may take to connect. Who has no session then meets the same trouble in the
-turn, where it is counted."""
+"""How long all users may take to connect. A user without a session after that fails in the turn,
+and is counted there."""
 
 
 def connect_s(scenario: Scenario, starting: Iterable[str]) -> float:
     """Return how long all users may take to connect, in seconds.
 
-    The servers of the arms in `starting` are started first: none has to be up before its
-    `start_timeout`.
+    The servers of the arms in `starting` are started first, and each has its `start_timeout` to
+    come up.
     """
     return max([CONNECT_S, *(scenario.arms[arm].start_timeout + _MARGIN_S for arm in starting)])
 
@@ -31,8 +31,8 @@ def connect_s(scenario: Scenario, starting: Iterable[str]) -> float:
 def drain_s(scenario: Scenario, arm: str) -> float:
     """Return how long after a round the calls of an arm may take, in seconds.
 
-    It is what the longest journey could take if each of its calls used up its own timeout, but at
-    most `limits.drain`. The drain ends as soon as the last call has.
+    It is what the longest journey would take if each of its calls used up its timeout, but at most
+    `limits.drain`. The drain ends as soon as the last call has ended.
     """
     longest = max(_most_s(journey.of(arm), scenario, arm) for journey in scenario.journeys.values())
     return min(longest + _MARGIN_S, scenario.limits.drain)
@@ -41,12 +41,12 @@ def drain_s(scenario: Scenario, arm: str) -> float:
 def longest_s(
     turns: Iterable[Turn], scenario: Scenario, trials: int | None = None
 ) -> tuple[float, float]:
-    """Return how long turns take in seconds, and the longest time that they take with drains.
+    """Return how long turns take in seconds, and the most that they can take with drains.
 
-    Before a turn users may have to connect again, which is not in it.
+    The time for users to connect again before a turn is not included.
 
-    Of a search only the first round of each arm is known; there are so many `trials` at most, and
-    before each of them probes may have to wait until the target has recovered.
+    A search knows only the first round of each arm. An arm has at most `trials` rounds, and before
+    each of them probes may have to wait until the target has recovered.
     """
     if scenario.load.shape == DOUBLING:
         load_s = sum(turn.seconds for turn in turns)
@@ -62,7 +62,7 @@ def longest_s(
 
 
 def shortened(scenario: Scenario) -> Iterator[str]:
-    """Say which timeouts are longer than the drain lets a round's last calls live."""
+    """Say which timeouts are longer than the time that a drain gives to a round's last calls."""
     drain = scenario.limits.drain
     for arm in scenario.arms:
         longest = max(

@@ -1,7 +1,7 @@
-"""When: the order of turns and their levels, as a pure function of the load.
+"""The order of turns and their levels, as a pure function of the load.
 
-A turn is a time in which exactly one arm runs alone. Arms alternate in mirrored blocks (ABBA), so
-that a machine which slowly gets faster or slower favours no arm. Every arm meets the same levels.
+In a turn exactly one arm runs. Arms alternate in mirrored blocks (ABBA), so a machine that slowly
+gets faster or slower does not favour an arm. Every arm gets the same levels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,15 +12,15 @@ from mcp_perf.results.document.document import Phase
 from mcp_perf.scenario.model.load import DOUBLING, Load, Stage
 
 SHORTEST_ROUND_S: Final = 1.0
-"""Below this, a bound on the run's time takes rounds away instead of shortening them further."""
+"""A bound on the run's time shortens rounds down to this; below it, there are fewer rounds."""
 _STEPS: Final = 5
 _CALM: Final = 0.1
-"""The level before and after a spike, of the spike's."""
+"""The level before and after a spike, as a share of the spike's level."""
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How much load: users at work, and in an open load journeys that begin per second."""
+    """How much load there is: users at work, and in an open load, journeys begun per second."""
 
     users: int
     rate: float = 0.0
@@ -30,8 +30,7 @@ class Level:
 class Turn:
     """One turn of one arm.
 
-    `round` counts from 1; the warm-up is round 0, and a probe that of the trial that it comes
-    before.
+    `round` counts from 1. A warm-up has round 0, and a probe has the round of the trial after it.
     """
 
     number: int
@@ -43,19 +42,19 @@ class Turn:
     rate: float = 0.0
     """0 in a closed load."""
     rest_s: float = 0.0
-    """How long the target is left alone before."""
+    """How long the target is left alone before the turn."""
 
     @property
     def seed(self) -> str:
-        """What draws its arrivals: the same for all arms in a round, another one in each probe."""
+        """The seed of its arrivals: the same for all arms in a round, a new one for each probe."""
         return f"{self.round}/{self.number}" if self.phase == "probe" else str(self.round)
 
 
 def fit(rounds: int, round_s: float, arms: int, run_time_s: float | None) -> tuple[int, float]:
     """Fit rounds into a bound on the measured time; return their number and length.
 
-    More time than the file asks for brings more rounds, less time brings shorter ones, down to
-    `SHORTEST_ROUND_S`, and then fewer.
+    If there is more time than the file asks for, there are more rounds. If there is less, rounds
+    get shorter, down to `SHORTEST_ROUND_S`, and then fewer.
     """
     if run_time_s is None:
         return rounds, round_s
@@ -71,7 +70,7 @@ def fit(rounds: int, round_s: float, arms: int, run_time_s: float | None) -> tup
 def levels(load: Load, rounds: int, most_users: int) -> list[Level]:
     """Return the level of each round: the load's shape, in steps of one round.
 
-    A level never changes within a round, so that every number of a round belongs to one level.
+    A level never changes within a round, so every number of a round belongs to one level.
     """
     if load.shape == DOUBLING:
         return [Level(min(2**index, most_users)) for index in range(rounds)]
@@ -99,7 +98,7 @@ def plan(
 
 
 def share_of(users: int, node: int, nodes: int) -> int:
-    """Return how many of so many users one node has: they are dealt out one by one."""
+    """Return how many of all users one node has, if they are dealt out one by one."""
     return len(range(node, users, nodes))
 
 
@@ -131,7 +130,7 @@ def _step(index: int, rounds: int) -> float:
 
 
 def _spike(index: int, rounds: int) -> float:
-    """Put the spike into the middle fifth, and at least into one round."""
+    """Put the spike into the middle fifth, but into at least one round."""
     middle = (index + 0.5) / rounds
     return 1.0 if 0.4 <= middle < 0.6 or index == rounds // 2 else _CALM
 

@@ -1,7 +1,7 @@
-"""The turns of a search for the capacity: each depends on what came of those before it.
+"""The turns of a search for the capacity: each depends on the results of the ones before it.
 
-What to do next is decided in `mcp_perf.results.judge`, from the very records that the report is
-built from, so that both always agree.
+`mcp_perf.results.judge` decides what to do next, from the same records that the report is built
+from, so the two always agree.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,14 @@ from mcp_perf.scenario.model.load import Load
 
 
 def most_rounds(load: Load, arms: int, run_time_s: float | None) -> int:
-    """Return the most rounds of each arm: a bound on the measured time takes some away."""
+    """Return the most rounds of each arm: fewer if the measured time is bounded."""
     if run_time_s is None:
         return load.rounds
     return max(1, min(load.rounds, int(run_time_s / arms / load.round + 1e-9)))
 
 
 def beginning(load: Load, arms: Sequence[str], most_users: int) -> tuple[Turn, ...]:
-    """Return the turns that are known beforehand: every arm's warm-up, and its first trial."""
+    """Return the turns that are known in advance: every arm's warm-up and its first trial."""
     within = Range.of(load.peak, load.round, load.rounds)
     return plan(arms, [Level(most_users, within.first)], load.round, load.warmup)
 
@@ -31,8 +31,8 @@ def beginning(load: Load, arms: Sequence[str], most_users: int) -> tuple[Turn, .
 def turns(first: Sequence[Turn], run: RunStarted, tally: RunTally) -> Iterator[Turn]:
     """Yield turn after turn until every arm's search is over; `tally` follows the run.
 
-    Arms take turns in mirrored order; one whose search is over leaves the others alone. Before the
-    first trial of an arm, and after one that broke, probes tell when it may go on.
+    Arms take turns in mirrored order, and the others go on when the search of one is over. Before
+    the first trial of an arm, and after one that broke, probes show when it may go on.
     """
     warmups = [turn for turn in first if turn.phase == "warmup"]
     yield from warmups

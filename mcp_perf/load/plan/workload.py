@@ -1,4 +1,4 @@
-"""What each arm does, as a digest: runs whose digests differ did other work."""
+"""The work of each arm, as a digest: runs with different digests did different work."""
 
 import hashlib
 import json
@@ -11,16 +11,16 @@ _LATER: Final = (
     *("name", "arguments", "query", "form", "json_", "headers", "save", "expect", "equals"),
     *("on_error", "timeout", "answers", "cancel_after", "progress"),
 )
-"""The keys of a step that come after its action: what the model adds or moves changes no digest."""
+"""The keys of a step after its action, in a fixed order: digests do not depend on the model's."""
 _SHOWN: Final = 12
-"""Digits: enough to tell, few enough to read."""
+"""Digits: enough to tell digests apart, few enough to read."""
 
 
 def workload(scenario: Scenario) -> dict[str, str]:
-    """Return arm -> digest of its journeys and what draws their values.
+    """Return arm -> digest of its journeys and of what draws their values.
 
-    Gates, limits, titles, the load and the target's address are no part of it: with another one of
-    these, the work is the same.
+    Gates, limits, titles, the load and the target's address are left out: if one of these differs,
+    the work is still the same.
     """
     return {name: _digest(scenario, name) for name in scenario.arms}
 
@@ -41,7 +41,7 @@ def _digest(scenario: Scenario, name: str) -> str:
             for label, journey in scenario.journeys.items()
         },
     }
-    # Not sorted: the seed draws journeys and values in the file's order.
+    # The keys are not sorted, because the seed draws journeys and values in the file's order.
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:_SHOWN]
 
 
