@@ -1,4 +1,4 @@
-"""The baseline that a run is to be compared with: read and checked before anything is sent."""
+"""The baseline of a planned run: it is read and checked before anything is sent."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from mcp_perf.scenario.values.units import fraction
 
 
 def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, Any]) -> Baseline:
-    """Read a baseline for a planned run. Raises Refusal, naming what cannot be compared."""
+    """Read a baseline for a planned run. Raises Refusal with what makes it incomparable."""
     allowed = read_tolerance(tolerance)
     if "calibrate" in load:
         why = "load.calibrate finds a different number of users in each run, so the loads differ"
@@ -43,5 +43,5 @@ def read_tolerance(text: str) -> float:
 
 
 def refused(base: Sequence[RunNumbers], new: RunIdentity) -> list[str]:
-    """Return what makes a run incomparable with any of the base, each difference once."""
+    """Return what makes a run incomparable with a run of the base, each difference once."""
     return list(dict.fromkeys(line for run in base for line in differences(run.identity, new)))

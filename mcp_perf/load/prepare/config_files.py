@@ -1,7 +1,7 @@
-"""Locust's configuration files: what lies in the current folder decides nothing that matters.
+"""Locust's configuration files: a file in the current folder must not decide anything that matters.
 
-Locust reads `~/.locust.conf`, `locust.conf` and `pyproject.toml` without being asked. If the folder
-is somebody else's, these must not run their commands, or write the files that they name.
+Locust reads `~/.locust.conf`, `locust.conf` and `pyproject.toml` unasked. If the folder is somebody
+else's, such a file must not make us run its commands or write to the files that it names.
 """
 
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ _MATTERS: Final = (
     *("out", "store", "baseline"),
     *("html", "html-file", "csv", "json-file", "logfile"),
 )
-"""Options that say what is run or loaded, or which files are read and written."""
+"""Options that say what to run or load, or which files to read and write."""
 
 
 def ignore() -> None:
-    """Let Locust read no file of its own accord: `mcp-perf` has no option that names one."""
+    """Keep Locust from reading these files: `mcp-perf` does not have an option to name one."""
     argument_parser.get_empty_argument_parser.__defaults__ = (True, ())
     argument_parser.get_parser.__defaults__ = ((),)
 
 
 def require_harmless(named: str | None) -> None:
-    """Refuse what a file decides that was not `named` by --config. Raises Refusal."""
+    """Raise Refusal if a file that --config has not `named` sets an option that matters."""
     asked = Path(named).resolve() if named else None
     problems = [
         (
@@ -44,13 +44,13 @@ def require_harmless(named: str | None) -> None:
 
 
 def _decided(path: Path) -> Iterator[str]:
-    """Yield the options that matter and are set by a file."""
+    """Yield the options that a file sets and that matter."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8") as stream:
         try:
             found = argument_parser.LocustConfigParser().parse(stream)
         except configargparse.ConfigFileParserException:
-            return  # Locust has said so
+            return  # Locust has reported it
     names = {name.replace("_", "-").lstrip("-") for name in found}
     yield from sorted(names.intersection(_MATTERS))

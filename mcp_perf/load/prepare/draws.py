@@ -1,4 +1,4 @@
-"""Arguments against the schemas of their tools before any load: those of many draws."""
+"""Arguments of many draws are checked by the schemas of their tools, before any load."""
 
 import contextlib
 import itertools
@@ -16,7 +16,7 @@ from mcp_perf.scenario.values.generators import IDENTITY, compile_generators
 from mcp_perf.scenario.values.templates import LookupFailed, TooLong, compile_template
 
 DRAWS: Final = 200
-"""Of each journey. One draw of a hundred that does not fit is found six times of seven."""
+"""For each journey. If one draw in a hundred does not fit, it is found six times out of seven."""
 _USERS: Final = 20
 
 
@@ -25,7 +25,8 @@ def misfits(
 ) -> list[str]:
     """Return a line for each call whose arguments its tool's inputSchema forbids.
 
-    What an earlier step saves is not known yet; arguments with that are checked call by call.
+    Values that an earlier step saves are not known yet. Arguments with them are checked call by
+    call.
     """
     mistakes = (
         mistake
@@ -66,7 +67,7 @@ def _of_journey(
 def _drawn(
     loaded: Loaded, target: ArmTarget, name: str, identities: Sequence[Identity]
 ) -> Iterator[dict[str, Any]]:
-    """Yield what journeys know at their start, of the first users in turn."""
+    """Yield the values that journeys of the first users, in turn, begin with."""
     with_, seed = loaded.scenario.journeys[name].with_, loaded.scenario.seed
     made = compile_generators(with_, seed=seed, env=loaded.env, base=loaded.base)
     counter = itertools.count(1).__next__
@@ -75,6 +76,6 @@ def _drawn(
         values: dict[str, Any] = {**target.variables, "arm": target.arm}
         if identities:
             values[IDENTITY] = identities[number % _USERS % len(identities)]
-        with contextlib.suppress(LookupFailed, TooLong):  # a call that needs it will say so
+        with contextlib.suppress(LookupFailed, TooLong):  # a call that needs the value reports it
             fillers[number % _USERS](values)
         yield values

@@ -1,4 +1,4 @@
-"""Where finished runs are remembered, and how: nothing of this may cost a run its report."""
+"""Where and how finished runs are remembered. A failure here must not cost a run its report."""
 
 import logging
 from typing import Final
@@ -14,7 +14,7 @@ logger = logging.getLogger("mcp-perf")
 
 
 def chosen(store: str) -> str:
-    """Return the store's URL: what was asked for or set, or a file. Raises SettingsError."""
+    """Return the store's URL: by option, by setting, or a file. Raises SettingsError."""
     url = store or settings.current().store or f"sqlite:///{settings.runs()}/history.sqlite"
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
@@ -28,8 +28,8 @@ def problems(store: str) -> list[str]:
 
 
 def remember(report: Report, store: str) -> None:
-    """Append a finished run to the history; what goes wrong there is a warning."""
-    from mcp_perf.results.compare.history import (  # noqa: PLC0415 -- slow, and late enough here
+    """Append a finished run to the history. If that fails, log a warning."""
+    from mcp_perf.results.compare.history import (  # noqa: PLC0415 -- slow to import
         HistoryError,
         append,
     )

@@ -1,4 +1,4 @@
-"""Who the users of a run are: rows of a file, what requests bring, or both; settled before it."""
+"""Who the users of a run are: rows of a file, answers to requests, or both; settled before it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,9 +16,9 @@ from mcp_perf.scenario.values.templates import compile_template
 
 
 def settle(loaded: Loaded, users: int, run: str, share: slice = slice(None)) -> list[Identity]:
-    """Read and request the identities of a `share` of so many users; `run` is the run's `${run}`.
+    """Read and request the identities of a `share` of all users; `run` is the run's `${run}`.
 
-    There are none where the scenario has none, and more where a file has more rows. Raises Refusal.
+    There are none if the scenario has none, and more if a file has more rows. Raises Refusal.
     """
     written = loaded.scenario.identities
     if written is None:
@@ -33,7 +33,7 @@ def settle(loaded: Loaded, users: int, run: str, share: slice = slice(None)) -> 
 
 
 def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
-    """Return the rows of the file, their secrets hidden; mere numbers where there is none."""
+    """Return the rows of the file, with their secrets hidden; only numbers if there is no file."""
     written = loaded.scenario.identities
     assert written is not None  # noqa: S101 -- asked before
     if written.csv is None:

@@ -1,4 +1,4 @@
-"""The machine and the versions that a run was made with."""
+"""The machine and the versions with which a run was made."""
 
 import importlib.metadata
 import os

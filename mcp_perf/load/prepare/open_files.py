@@ -1,4 +1,4 @@
-"""Open files: every connection is one, and a process may have only so many."""
+"""Open files: every connection is one, and a process may only have a limited number."""
 
 import contextlib
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.steps import flat
 
 _OTHERS: Final = 256
-"""How many files a process has open besides its users' connections, at most."""
+"""The most files that a process has open besides its users' connections."""
 _PER_USER: Final = {"sse": 2, "stdio": 3, "python": 0}
-"""Connections, or pipes, of one user where all of its calls share them."""
+"""Connections or pipes of one user, on transports where all of its calls share them."""
 _NOWHERE_ELSE: Final[Mapping[str, str]] = {}
 
 
 def needed(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> int:
-    """Return how many files a process may have open that has so many users.
+    """Return how many files a process with this many users may have open.
 
-    `pointed` has the lines of arms that go elsewhere than their file says.
+    `pointed` has the lines of arms whose target is not the one in the file.
     """
     arms = loaded.scenario.arms
     lines = {name: pointed.get(name, arm.address) for name, arm in arms.items()}
@@ -30,11 +30,11 @@ def needed(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELS
 
 
 def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> None:
-    """Raise this process's limit to what its users need, and its children's with it.
+    """Raise this process's limit to what its users need; child processes inherit it.
 
     Raises Refusal if the limit cannot be raised that far. A limit that is high enough stays.
     """
-    with contextlib.suppress(ImportError):  # Windows has no such limit
+    with contextlib.suppress(ImportError):  # Windows does not have this limit
         import resource  # noqa: PLC0415
 
         wanted = needed(loaded, users, pointed)
@@ -46,7 +46,7 @@ def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_EL
             raise Refusal(_too_many(users, wanted, hard))
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if unlimited else hard, hard))
-        except (ValueError, OSError) as error:  # macOS calls it unlimited, and is not
+        except (ValueError, OSError) as error:  # macOS says unlimited, but has a limit
             raise Refusal(_too_many(users, wanted, soft)) from error
 
 
@@ -72,7 +72,7 @@ def _of_user(name: str, loaded: Loaded, line: str) -> int:
 
 
 def _subscriptions(name: str, loaded: Loaded) -> int:
-    """Count a user's streams of subscriptions in 2026-07-28, up to the journey's end."""
+    """Count a user's streams of subscriptions in 2026-07-28, which last until the journey's end."""
     return max(
         sum(step.action in ("listen", "subscribe") for step in journey.of(name))
         for journey in loaded.scenario.journeys.values()
@@ -80,9 +80,10 @@ def _subscriptions(name: str, loaded: Loaded) -> int:
 
 
 def _session_ways(name: str, loaded: Loaded) -> int:
-    """Count what it has up to 2025-11-25: the session's stream, and a way for what cannot wait.
+    """Count a user's further connections up to 2025-11-25: for the stream, and for urgent messages.
 
-    Answers and cancellations go their own way while a call goes on, one for each of a burst.
+    While a call goes on, answers and cancellations need another connection, one for each call of a
+    burst.
     """
     asked = bool(script_of(name, loaded).capabilities)
     cancels = any(

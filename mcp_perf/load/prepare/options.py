@@ -1,4 +1,4 @@
-"""The custom arguments of the locustfile, and what the user asked for by them."""
+"""The custom arguments of the locustfile, and what the user asked for with them."""
 
 import argparse
 from typing import Any, Final
@@ -10,7 +10,7 @@ from mcp_perf.scenario.catalog import names
 from mcp_perf.scenario.values.units import TOLERANCE
 
 LOOPBACK: Final = "127.0.0.1"
-"""Where the page and the master listen unless another host is asked for."""
+"""Where the page and the master listen, unless the user asks for another host."""
 OURS: Final = (
     *("scenario", "target", "arm", "set", "out"),
     *("allow", "baseline", "tolerance", "protocol", "store", "log_calls"),
@@ -19,7 +19,7 @@ OURS: Final = (
 
 
 class FormChoices:
-    """Scenario names for the web form; the command line takes any name or path."""
+    """Whether `--scenario` is shown with the known names: only the web form needs them."""
 
     active = False
 
@@ -43,7 +43,7 @@ _ARGUMENTS: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("--log-calls", "", "FILE", "Write every request and answer to this file, as JSONL."),
     ("--store", "", "URL", f"The database that remembers runs, a URL; {_DEFAULT}"),
 )
-"""Our other arguments: name, default, what their value is called, help."""
+"""Our other arguments: name, default, the name of their value, help."""
 
 
 def add(parser: Any) -> None:
@@ -68,7 +68,7 @@ def add(parser: Any) -> None:
 
 
 def run_options(options: argparse.Namespace) -> RunOptions:
-    """Read what the user asked for off Locust's options."""
+    """Read from Locust's options what the user asked for."""
     return RunOptions(
         scenario=options.scenario or settings.current().scenario,
         targets=several(options.target),
@@ -91,13 +91,13 @@ def run_options(options: argparse.Namespace) -> RunOptions:
 
 
 def several(value: Any) -> tuple[str, ...]:
-    """Read a list, or what the web form makes of one: text with commas or spaces."""
+    """Read a list, or the text with commas or spaces that the web form makes of it."""
     parts = value.replace(",", " ").split() if isinstance(value, str) else value or ()
     return tuple(part for part in parts if part)
 
 
 class _Names(list[str]):
-    """The choices of the form: shown, but nothing is refused by them, for a path is fine too."""
+    """The choices of the form. They refuse nothing, because a path is fine, too."""
 
     def __init__(self) -> None:
         super().__init__(names())

@@ -1,8 +1,8 @@
-"""Whose servers a run may burden: a public address is somebody's, who has to agree.
+"""Which servers a run may load: a public address belongs to somebody, who has to agree.
 
-An address that the user typed, and any in the user's own networks, needs no word as long as the
-load is small. What a file names in public, a search there, and more load than the ceilings need
-`--allow HOST`, or a yes on the terminal.
+A small load on an address that the user typed, and any load in the user's own networks, need no
+permission. A public address that only a file names, a search at a public address, and a load above
+the limits need `--allow HOST` or a yes on the terminal.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from mcp_perf.scenario.model.steps import flat
 
 MOST_USERS: Final = 20
 MOST_CALLS_PER_S: Final = 50.0
-"""Of one arm: a load that a person could make, and no owner of a server would notice."""
+"""For one arm: a load that a person could make, and that no owner of a server would notice."""
 
 _URL: Final = re.compile(r"https?://[^\s'\",}]+")
 
@@ -35,10 +35,10 @@ logger = logging.getLogger("mcp-perf")
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whoever started the run."""
+    """The person who started the run."""
 
     ask: Callable[[str], bool]
-    """Puts a question, and tells whether the answer is yes."""
+    """Asks a question, and returns whether the answer is yes."""
     say: Callable[[str], object] = logger.info
     """Shows a line, before anything is done."""
 
@@ -47,7 +47,7 @@ NOBODY: Final = User(ask=lambda _question: False)
 
 
 def at_terminal(question: str) -> bool:
-    """Ask whoever sits at the terminal, if anybody does."""
+    """Ask the person at the terminal, if there is one."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     sys.stderr.write(f"{question}\nDo its owners agree? Type yes to go on: ")
@@ -63,9 +63,9 @@ def settle(
     allowed: Iterable[str],
     user: User,
 ) -> tuple[str, list[str]]:
-    """Say what a run will do, once everybody agrees. Raises Refusal if somebody does not.
+    """Say what a run will do, once all owners agree. Raises Refusal if one does not.
 
-    Returns the setting that slows it down, if any, and what the report has to note.
+    Returns the setting that slows the run down, if any, and remarks for the report.
     """
     load, remarks = loaded.scenario.load, list(effects.insecure(loaded.scenario, lines))
     pause_s = pause_needed(loaded, lines, users, typed, allowed, user)
@@ -90,10 +90,11 @@ def pause_needed(
     allowed: Iterable[str],
     user: User = NOBODY,
 ) -> float:
-    """Return how long users have to think, in s, so that nobody gets more calls than unasked.
+    """Return how long users have to think, in s, to stay below the limits of hosts without a yes.
 
-    `lines` are the targets by arm, `typed` what the user wrote to name targets, `allowed` the hosts
-    of `--allow`. Raises Refusal if a host needs a yes and there is none, or gets no connection.
+    `lines` are the targets by arm, `typed` the texts with which the user named targets, `allowed`
+    the hosts of `--allow`. Raises Refusal if a host needs a yes but does not have one, or if it may
+    never be called.
     """
     load = loaded.scenario.load
     named = {urlsplit(url).hostname for text in typed for url in _URL.findall(text)}
@@ -128,7 +129,7 @@ def permit_more(
     typed: Iterable[str],
     allowed: Iterable[str],
 ) -> None:
-    """Make sure that a run may go on with so many users. Raises Refusal."""
+    """Make sure that a run may go on with this many users. Raises Refusal."""
     if pause_needed(loaded, lines, users, typed, allowed):
         most = f"{MOST_CALLS_PER_S:g} calls/s at a public address"
         raise Refusal(
@@ -138,7 +139,7 @@ def permit_more(
 
 
 def paced(load: Load, pause_s: float) -> tuple[str, str]:
-    """Return the setting by which users think at least so long, and what it is for."""
+    """Return the setting that makes users think at least this long, and a remark about it."""
     most_s = max(pause_s, load.think.max)
     setting = f"load.think={{min: {pause_s * 1000:.0f}ms, max: {most_s * 1000:.0f}ms}}"
     calls = f"{MOST_CALLS_PER_S:g} calls/s at a public address (--allow HOST lifts this limit)"
@@ -146,10 +147,10 @@ def paced(load: Load, pause_s: float) -> tuple[str, str]:
 
 
 def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> Iterator[str]:
-    """Yield what needs a yes of the owners of a public host.
+    """Yield the reasons why the owners of a public host have to agree.
 
-    `calls` are made by one journey; None is for a host that is not a target: each user sends it one
-    request.
+    `calls` are the calls of one journey. None is for a host that is not a target, which gets one
+    request from each user.
     """
     if not typed:
         yield "the scenario names it, but the command does not"
@@ -174,9 +175,9 @@ def _most_calls(loaded: Loaded, arm: str) -> int:
 
 
 def _resolved(url: str) -> tuple[str, list[str]]:
-    """Return the host of an address, and its addresses in figures; none if it has none."""
+    """Return the host of an address, and its IP addresses; none if the name is unknown."""
     host, figures = url, list[str]()
-    with contextlib.suppress(OSError, ValueError):  # told when it is tried
+    with contextlib.suppress(OSError, ValueError):  # reported when the target is tried
         origin = Origin.of(url)
         host = origin.host
         figures = [where[0] for _, where in dialing.look_up(host, origin.port)]

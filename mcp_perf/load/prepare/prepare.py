@@ -1,4 +1,4 @@
-"""Everything that is settled before a run: the scenario, its load, its targets, its folder."""
+"""Everything to settle before a run: the scenario, its load, its targets, its folder."""
 
 import contextlib
 import math
@@ -45,23 +45,23 @@ from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.units import TOLERANCE
 
 MOST_PROCESSES: Final = 16
-"""Of a stdio server in an open load, unless its `max_in_flight` asks for more."""
+"""For a stdio server in an open load, unless `max_in_flight` asks for more."""
 _OURS: Final = ("run.log", "errors.log", "systems")
-"""What of a run's folder is written to as it is found."""
+"""Names in a run's folder that a run writes to, even if they exist."""
 _LOGGED: Final = "Every call was written to a file (--log-calls), which makes times longer."
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the user asked for, by whichever door: Locust's command line, its form, or ours."""
+    """What the user asked for: on Locust's command line, in its form, or on ours."""
 
     scenario: str = field(default_factory=lambda: settings.current().scenario)
     targets: Sequence[str] = ()
-    """`ARM=TARGET`, each: a URL, or another line of `mcp_perf.scenario.model.targets`."""
+    """Each is `ARM=TARGET`: a URL, or another line of `mcp_perf.scenario.model.targets`."""
     arms: Sequence[str] = ()
     """Only these; none means all."""
     settings: Sequence[str] = ()
-    """`load.users=50`, each."""
+    """Each is like `load.users=50`."""
     out: str = ""
     users: int | None = None
     spawn_rate: float | None = None
@@ -73,15 +73,15 @@ class RunOptions:
     """The file of a baseline; none means no comparison."""
     tolerance: str = TOLERANCE
     workers: bool = False
-    """Whether the users are at work in other processes than the one that prepares."""
+    """Whether the users work in other processes than the one that prepares the run."""
     protocol: str = ""
-    """The version that all MCP arms speak; empty: each as the scenario says."""
+    """The version that all MCP arms use; empty: each as the scenario says."""
     store: str = ""
-    """Where runs are remembered, a URL; `history.py` knows the default."""
+    """The URL of the database that remembers runs; `history.py` has the default."""
     allow: Sequence[str] = ()
     """Public hosts whose owners agree to the load."""
     log_calls: str = ""
-    """The file for every call with its request and answer; empty: there is none."""
+    """The file for every call with its request and answer; empty: none."""
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Prepared:
     users: int
     spawn_rate: float
     turns: tuple[Turn, ...]
-    """All of them; of a search only its beginning, for the rest depends on what comes of that."""
+    """All of them; of a search only the first, because the rest depends on their results."""
     rounds: int
     """Per arm; in a search the most there can be."""
     folder: Path
@@ -103,11 +103,11 @@ class Prepared:
     baseline: Baseline | None = None
     resources: dict[str, Source] = field(default_factory=dict)
     identities: list[Identity] = field(default_factory=list)
-    """Of the users of this process, or of the one as whom a master tries the targets."""
+    """Of the users of this process; of a master, only the one with which it tries the targets."""
     run: str = ""
     """The run's `${run}`."""
     remarks: Sequence[str] = ()
-    """What a reader of the report should know of how the run was set up."""
+    """What a reader of the report should know about how the run was set up."""
 
     @property
     def searching(self) -> bool:
@@ -119,7 +119,7 @@ class Prepared:
         return self.folder / "systems"
 
     def announced(self) -> list[str]:
-        """Say how long the run may take, and which timeouts are cut short by its drains."""
+        """Say how long the run may take, and which timeouts its drains cut short."""
         scenario = self.loaded.scenario
         load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else None)
         long = f"{seconds(load_s)} of load, at most {seconds(most_s)} if calls are not answered"
@@ -140,7 +140,7 @@ class Prepared:
 
 
 def described(load: Load) -> dict[str, Any]:
-    """Return what a report says of a load, as far as its scenario alone tells."""
+    """Return what a report says about a load, as far as the scenario alone says it."""
     known: dict[str, Any] = {
         "model": "open" if load.open else "closed",
         "shape": "stages" if load.stages else "replay" if load.replay else load.shape,
@@ -161,7 +161,7 @@ def described(load: Load) -> dict[str, Any]:
 
 
 def read(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Loaded:
-    """Load the scenario that was asked for. Raises Refusal with all problems of the file."""
+    """Load the scenario that the user asked for. Raises Refusal with all problems of the file."""
     loaded = _load(_spoken(options, environ), environ)
     return choose(loaded, options.tags, options.excluded_tags)
 
@@ -175,7 +175,7 @@ def _load(options: RunOptions, environ: Mapping[str, str]) -> Loaded:
 
 
 def _spoken(options: RunOptions, environ: Mapping[str, str] = os.environ) -> RunOptions:
-    """Make the version that all MCP arms are to speak a setting of each. Raises Refusal."""
+    """Turn the version for all MCP arms into a setting of each. Raises Refusal."""
     if not options.protocol:
         return options
     if options.protocol not in get_args(Protocol):
@@ -187,7 +187,7 @@ def _spoken(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Run
 
 
 def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Loaded:
-    """Keep the journeys that Locust's --tags and --exclude-tags ask for. Raises Refusal on none."""
+    """Keep the journeys that --tags and --exclude-tags ask for. Raises Refusal if none is left."""
     journeys = {
         name: journey
         for name, journey in loaded.scenario.journeys.items()
@@ -203,7 +203,7 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
 
 
 def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> Prepared:
-    """Settle everything and start the systems. Raises Refusal; then nothing is left running."""
+    """Settle everything and start the systems. Raises Refusal, and leaves nothing running then."""
     if problems := _impossible(options) + store_problems(options.store):
         raise Refusal(*problems)
     options = _spoken(options)
@@ -260,10 +260,10 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
 
 
 def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
-    """Settle who the users are, and reach every target as the first of them. Raises Refusal."""
+    """Settle who the users are, and try every target as the first of them. Raises Refusal."""
     loaded = prepared.loaded
     run = prepared.run = secrets.token_hex(3)
-    if prepared.options.workers:  # who bring their own; whom we ask for is in nobody's way
+    if prepared.options.workers:  # they bring their own; ours has a different `run`
         prepared.identities = settle(loaded, prepared.users, secrets.token_hex(3), slice(1))
     else:
         prepared.identities = settle(loaded, prepared.users, run)
@@ -283,7 +283,7 @@ def _reach(prepared: Prepared, pointed: Mapping[str, str]) -> None:
 
 
 def _unmeasured(load_: Load, resources: Mapping[str, Source]) -> list[str]:
-    """Return the arms whose processor time a calibration would need, and nobody can read."""
+    """Return a line for each arm whose processor time a calibration needs but cannot read."""
     return [
         f"load.calibrate needs the processor time of {arm}. {source.why_not}"
         for arm, source in resources.items()
@@ -292,14 +292,14 @@ def _unmeasured(load_: Load, resources: Mapping[str, Source]) -> list[str]:
 
 
 def most_users(loaded: Loaded, pointed: Mapping[str, str]) -> int:
-    """Return how many users a load needs; each of an open one starts its stdio servers."""
+    """Return how many users a load needs. In an open load, each starts its own stdio servers."""
     load_ = loaded.scenario.load
     few = load_.open and load_.max_in_flight is None and own_processes(loaded, pointed)
     return min(load_.most_users, MOST_PROCESSES) if few else load_.most_users
 
 
 def own_processes(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
-    """Name the arms of which each user starts a stdio server of its own."""
+    """Name the arms on which each user starts its own stdio server."""
     return [
         name
         for name, line in _lines(loaded, pointed).items()
@@ -330,14 +330,14 @@ def _turns(
 
 
 def _remove_logs(folder: Path) -> None:
-    """Leave nothing behind of systems that were started for a run which was then refused."""
+    """Remove the logs of systems that were started for a run that was then refused."""
     shutil.rmtree(folder / "systems", ignore_errors=True)
-    with contextlib.suppress(OSError):  # it was not made, or holds something of the user's
+    with contextlib.suppress(OSError):  # it was not made, or contains a file of the user's
         folder.rmdir()
 
 
 def _impossible(options: RunOptions) -> list[str]:
-    """Return a line for each number of the options that no run can have."""
+    """Return a line for each option that a run cannot have."""
     asked = {
         "the number of users": options.users,
         "the spawn rate": options.spawn_rate,
@@ -379,7 +379,7 @@ def _pointed(targets: Sequence[str], loaded: Loaded) -> dict[str, str]:
 
 
 def _folder(out: str, run_id: str) -> Path:
-    """Return the run's own folder: the one asked for, else a new one among the runs."""
+    """Return the run's own folder: the one of `--out`, or a new one among the runs."""
     if not out:
         return settings.runs() / run_id
     folder = Path(out)
@@ -393,5 +393,5 @@ def _folder(out: str, run_id: str) -> Path:
 
 
 def _run_id(scenario: str) -> str:
-    """Return a name for this run, by its time; no folder among the runs has it yet."""
+    """Return a name for this run, after its time, that no folder among the runs has yet."""
     return folders.unused(settings.runs() / f"{scenario}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").name

@@ -1,4 +1,4 @@
-"""Identities that a request brings: one for each user, before the run."""
+"""Identities that come from requests: one for each user, before the run."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, Final
@@ -67,7 +67,7 @@ class _Provisioner:
             raise Refusal(f"identities: {error}") from error
 
     def attempt(self, row: dict[str, Any]) -> Identity | Refusal:
-        """Ask for one. A refusal is returned: gevent would print one that is raised here."""
+        """Ask for one. Returns a refusal, because gevent would print one that is raised here."""
         try:
             return self.one(row)
         except Refusal as refusal:
@@ -105,13 +105,13 @@ class _Provisioner:
         try:
             found = {name: get(root) for name, get in self._take.items()}
         except JMESPathError as error:
-            # Not what jmespath says: it shows what it has found.
+            # The text of jmespath is not shown, because it holds the value.
             wrong = "a function gets a value of the wrong type"
             why = str(error) if isinstance(error, TooMuch) else wrong
             raise self._refusal(row, CONFIGURATION, f"take: {why}") from error
         for name, value in found.items():
             if value is None or value == "":
-                # Not what it says: it may hold secrets that nobody knows by name.
+                # The reply is not shown: it may hold secrets whose names nobody knows.
                 known = ", ".join(map(quote, root)) if isinstance(root, dict) else "no names"
                 path = quote(self._provision.take[name])
                 message = f"take {name}: nothing at {path}; the reply has {known}"
@@ -133,9 +133,9 @@ def _encode(endpoint: Endpoint, provision: Provision, content: Any) -> bytes:
 
 
 def hide_secrets(identity: Identity, used: set[str], brought: Collection[str] = ()) -> None:
-    """Let no secret of an identity be said; `used` is of `secret_names`.
+    """Redact the secrets of an identity from now on; `used` comes from `secret_names`.
 
-    What a request has brought may be one whatever it is called, unless it is short.
+    A value that a request `brought` may be secret whatever its name is, unless it is short.
     """
     hide(
         text

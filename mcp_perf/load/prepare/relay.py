@@ -1,7 +1,7 @@
-"""What a node with users needs to know, carried by Locust's own options from master to workers.
+"""What a node with users needs to know, sent with Locust's own options from master to workers.
 
-Locust sends `parsed_options` to its workers before their test starts. Secrets stay out of it: every
-worker reads them from its own environment and files, and brings the identities of its own users.
+Locust sends `parsed_options` to its workers before their test starts. Secrets are not in them:
+every worker reads them from its environment and files, and gets the identities of its users.
 """
 
 from collections.abc import Sequence
@@ -26,24 +26,24 @@ OPTION: Final = "mcp_perf_task"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A scenario and its targets, and this node's part in it."""
+    """A scenario with its targets, and this node's part in it."""
 
     loaded: Loaded
     targets: dict[str, ArmTarget]
     users: int
-    """At the highest level, all nodes together."""
+    """At the highest level, of all nodes together."""
     node: int = 0
     """This node's number among all, from 0."""
     nodes: int = 1
     identities: Sequence[Identity] = ()
     """Of the users of this node."""
     meeting: str = ""
-    """The folder where the nodes of one machine meet in an open load; it is on no other one."""
+    """The folder where the nodes of the master's machine meet in an open load."""
 
     def neighbours(self) -> Neighbours | None:
         """Join the other nodes of this machine; None if there are none.
 
-        Nor is there any in a replay: a session's journey is known to its own node.
+        A replay has none, either: only one node knows the journey of a session.
         """
         folder = Path(self.meeting)
         here = self.meeting and folder.is_dir() and self.loaded.replay is None
@@ -72,7 +72,7 @@ def local(prepared: Prepared) -> Task:
 
 
 def send(prepared: Prepared, options: Any, nodes: list[str], meeting: str = "") -> None:
-    """Put the task where Locust hands it to the workers; `nodes` are their names, in order."""
+    """Put the task into the options that Locust sends to workers, whose names are `nodes`."""
     loaded = prepared.loaded
     message = _Message(
         text=loaded.text,
@@ -96,7 +96,7 @@ def send(prepared: Prepared, options: Any, nodes: list[str], meeting: str = "") 
 
 
 def _provided(loaded: Loaded, target: ArmTarget) -> dict[str, Any]:
-    """Return the variables that no worker finds for itself: `vars` may name the environment's."""
+    """Return the variables that workers cannot find. They evaluate `vars` in their environment."""
     own = {**loaded.scenario.vars, **loaded.scenario.arms[target.arm].vars}
     return {name: value for name, value in target.variables.items() if name not in own}
 
@@ -108,7 +108,7 @@ def receive(options: Any, name: str) -> Task:
         loaded = load_text(
             message.text, message.source, Path(message.base), message.settings, arms=message.arms
         )
-    except ScenarioError as error:  # a variable or a file that only the master has
+    except ScenarioError as error:  # such as a variable or a file that only the master has
         raise Refusal(*(str(problem) for problem in error.problems)) from error
     urls = (url for url, _, _ in message.targets.values())
     hide(confidential.of_run(loaded, message.settings, urls))
