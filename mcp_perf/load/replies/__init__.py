@@ -1,1 +1,1 @@
-"""What came back: replies that are checked, looked at, and shown."""
+"""Replies: checked, looked at, and shown."""

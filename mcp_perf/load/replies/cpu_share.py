@@ -1,4 +1,4 @@
-"""How many replies are looked at: all, as long as the looks take a small share of the CPU."""
+"""How many replies we look at: all, as long as the looks take a small share of the CPU."""
 
 import math
 import random
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 FIRST: Final = 64
-"""Replies of each step that are looked at, whatever it costs."""
+"""The first replies of each step are looked at, whatever it costs."""
 _TIMED: Final = 16
-"""One look in so many is timed: to read a thread's CPU time costs as much as a small look."""
+"""One look in this many is timed: reading a thread's CPU time costs as much as a small look."""
 _WINDOW: Final = 64
-"""The fewest calls from which it is judged what a call costs."""
+"""The fewest calls from which the cost of a call is judged."""
 _ROOM: Final = 0.75
-"""A sample takes less than the share: to choose it takes some time, too."""
+"""A sample takes less than the share, because choosing it takes some time, too."""
 _RAREST: Final = 1000
 _REMEMBERED: Final = 8
 
@@ -25,21 +25,21 @@ class CpuShare:
     """Says which replies are due for a look.
 
     Looks take at most `share` of the CPU that this process needs for its calls without them. If
-    they would take more, one reply of `every` is looked at: of each so many one by chance, so that
-    a server which is wrong at every n-th call cannot hide from a fixed step.
+    they would take more, one reply in `every` is looked at. It is drawn at random, so a server that
+    is wrong in every n-th call cannot hide from a fixed step.
     """
 
     share: float
     calls: Callable[[], int]
     """How many calls this process has made."""
     spent_ns: Callable[[], int] = time.process_time_ns
-    """What calls take is read from this clock. By that of the wall, looks may use idle time."""
+    """The clock for the cost of calls. With a wall clock, looks may use idle time."""
     thread_ns: Callable[[], int] = time.thread_time_ns
     every: int = 1
     _left: int = 1
     _looks: int = 0
     _timed_ns: deque[int] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    """What the last timed looks took."""
+    """How long the last timed looks took."""
     _since: tuple[int, int, int] = (0, 0, 0)
     """CPU time, calls and looks at the beginning of the window."""
     _chance: random.Random = field(default_factory=lambda: random.Random(0))
@@ -48,7 +48,7 @@ class CpuShare:
         self._since = self.spent_ns(), self.calls(), 0
 
     def due(self) -> bool:
-        """Tell whether this reply is to be looked at. Called once for each."""
+        """Tell whether to look at this reply. Called once for each reply."""
         self._left -= 1
         if self._left:
             return False
@@ -66,7 +66,7 @@ class CpuShare:
             self._adapt()
 
     def _adapt(self) -> None:
-        """Decide by the calls of this window, and begin another one."""
+        """Decide by the calls of this window, and begin the next one."""
         now = self.spent_ns(), self.calls(), self._looks
         cpu_ns, calls, looks = (new - old for new, old in zip(now, self._since, strict=True))
         if calls < _WINDOW:
@@ -79,7 +79,7 @@ class CpuShare:
         self._since = now
 
     def _look_ns(self) -> float:
-        """Return the mean of what looks take; the longest is left out, as it may hold more."""
+        """Return the mean time of looks without the longest one, which may include other work."""
         times = sorted(self._timed_ns)
         usual = times[:-1] or times
         return sum(usual) / len(usual)

@@ -1,4 +1,4 @@
-"""What a step may expect of its result: for each kind, what meets it, and how it is said."""
+"""What a step may expect of its result: for each kind, the test, and the words for it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from mcp_perf.scenario.values.patterns import MOST_MATCHED, compile_pattern
 from mcp_perf.scenario.values.templates import Template
 
 FIRST_TEXT: Final = "content[0].text"
-"""Where the text of the first content block stands."""
+"""The path of the text in the first content block."""
 _SHOWN: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is to be found at a path."""
+    """What a step expects at a path."""
 
     path: str
     wanted: Template | None
-    """None where nothing is compared with: whether something exists, or is true."""
+    """None if nothing is compared: the value has to match a pattern, to exist or to be true."""
     meets: Callable[[Any, Any], bool]
-    """Tells whether what was found is what is wanted."""
+    """Tells whether the found value meets the wanted one."""
     says: str = "{}"
-    """What is expected; {} is what is wanted."""
+    """What is expected; {} is the wanted value."""
 
     def problem(self, found: Any, wanted: Any) -> str:
         """Say what was found instead."""
@@ -49,7 +49,7 @@ def same(found: Any, wanted: Any) -> bool:
 
 
 def _has(found: Any, wanted: Any) -> bool:
-    """Tell whether a text holds a text, a list a value, or an object all of these members."""
+    """Tell whether a text contains a text, a list a value, or an object all of these members."""
     if isinstance(found, str):
         return isinstance(wanted, str) and wanted in found
     if isinstance(found, dict) and isinstance(wanted, dict):
@@ -78,7 +78,7 @@ def _exists(found: Any, _wanted: Any) -> bool:
 
 
 def _is_true(found: Any, _wanted: Any) -> bool:
-    """Tell whether a value is true as JMESPath means it: 0 is, and what is empty is not."""
+    """Tell whether a value is true in JMESPath: 0 is, but an empty text, list or object is not."""
     return found is not None and found is not False and found not in ("", [], {})
 
 
@@ -94,7 +94,7 @@ _COMPARED: Final[Mapping[str, tuple[Callable[[Any, Any], bool], str]]] = {
 def expectations(
     expect: model.Expect, template: Callable[[Any], Template]
 ) -> Iterator[Expectation]:
-    """Compile what a step expects; `template` compiles what may hold lookups."""
+    """Compile what a step expects; `template` compiles values that may contain lookups."""
     text = expect.text if isinstance(expect, model.ExpectMcp) else None
     for kind, (meets, says) in _COMPARED.items():
         wanted = dict(getattr(expect, kind))
@@ -127,6 +127,6 @@ def _braced(pattern: str) -> str:
 
 
 def short(value: Any) -> str:
-    """Write a value as JSON, cut to what is read at a glance."""
+    """Write a value as JSON, cut to a length that is read at a glance."""
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

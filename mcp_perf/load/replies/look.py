@@ -1,4 +1,4 @@
-"""Looks at replies that are ok, for errors in disguise, empty ones, and always the same."""
+"""Looks at ok replies for errors in disguise, empty replies, and replies that never differ."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,9 +13,9 @@ from mcp_perf.load.replies.suspicion import suspicion
 from mcp_perf.results.journal.records import LookedReplies
 
 LOOKS_SHARE: Final = 0.005
-"""Of the time that calls take without the looks."""
+"""Of the CPU time that calls take without the looks."""
 _MOST_KINDS: Final = 16
-"""Different replies that are distinguished: a tool that always says the same has one."""
+"""How many different replies are counted; a tool that always says the same has one."""
 
 
 class _AsItCame(msgspec.Struct):
@@ -27,7 +27,7 @@ _decode: Final = msgspec.json.Decoder(_AsItCame).decode
 
 @dataclass(eq=False, slots=True)
 class ReplyLook:
-    """What was seen in the ok replies of one step since the last `take`."""
+    """What the ok replies of one step since the last `take` looked like."""
 
     arm: str
     step: str
@@ -36,15 +36,15 @@ class ReplyLook:
     _like_errors: int = 0
     _empty: int = 0
     _example: str = ""
-    """The first that looks like an error."""
+    """The first reply that looks like an error."""
     _alike: dict[str, int] = field(default_factory=dict)
     _asked: dict[str, int] = field(default_factory=dict)
-    """Digest of a reply -> that of the arguments for which it came first."""
+    """Digest of a reply -> digest of the arguments of the first call that got it."""
     _varied: set[str] = field(default_factory=set)
-    """Replies that came for different arguments."""
+    """Digests of replies that came for different arguments."""
 
     def at(self, reply: Reply, arguments: Any) -> None:
-        """Look at a reply; `arguments` are None if those of the step never change."""
+        """Look at a reply; `arguments` are None if the arguments of the step never change."""
         begun_ns = self.share.begin()
         if reply.outcome == OK:
             self._see(reply, arguments)
@@ -87,7 +87,7 @@ class ReplyLook:
             self._compare(f"{crc32(raw):08x}", crc32(msgspec.json.encode(arguments)))
 
     def _compare(self, digest: str, asked: int) -> None:
-        """Count a reply among those that are the same to the byte."""
+        """Count a reply among the replies with the same bytes."""
         if digest not in self._asked:
             if len(self._asked) == _MOST_KINDS:
                 return

@@ -1,4 +1,4 @@
-"""A tool's results against its outputSchema: all of them, as long as that costs little."""
+"""A tool's results are checked by its outputSchema: all of them, as long as that costs little."""
 
 import math
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.schema_work import deepest
 
 CHECKS_SHARE: Final = 0.2
-"""Of the CPU that calls take without their checks."""
+"""Of the CPU time that calls take without the checks."""
 _UNKNOWN_DIALECT: Final = "Unknown meta-schema"
 _MOST_EXPLAINED: Final = 32
-"""Violations of each step that are explained: more than anybody is shown."""
+"""How many violations of each step are explained: more than are ever shown."""
 
 
 class CheckCounts(Protocol):
-    """Where it is counted how many results of a step were checked."""
+    """Counts of a step's results: checked, in violation of the schema, not checked."""
 
     checked: int
     violations: int
@@ -32,18 +32,18 @@ class _Result(msgspec.Struct):
 
 
 class _ToolReply(msgspec.Struct):
-    """A reply, of which only the structuredContent is built."""
+    """A reply; only its structuredContent is decoded into objects."""
 
     result: _Result
 
 
 _decode: Final = msgspec.json.Decoder(_ToolReply).decode
 _decode_beyond: Final = msgspec.json.Decoder(_ToolReply, float_hook=float).decode
-"""Reads numbers beyond any double, too: as infinity. Slower."""
+"""Slower, but also reads numbers beyond any double, as infinity."""
 
 
 def unusable(schema: dict[str, Any] | None) -> str:
-    """Say why nothing can be checked by a schema; nothing where it can, or there is none."""
+    """Say why a schema cannot be used for checks; empty if it can, or if there is none."""
     try:
         if schema is not None:
             CompiledSchema(schema, "", "")
@@ -55,12 +55,12 @@ def unusable(schema: dict[str, Any] | None) -> str:
 
 
 class CompiledSchema:
-    """A JSON Schema; called, it says what is wrong with a value, or nothing."""
+    """A JSON Schema. A call with a value says what is wrong with it, or returns an empty text."""
 
     def __init__(self, schema: dict[str, Any], what: str, kind: str) -> None:
-        """Compile it; nothing that it points to is fetched. Raises ValueError if it is broken.
+        """Compile it, and fetch nothing that it refers to. Raises ValueError if it is broken.
 
-        A value that is nested too deeply for it is not checked: see `schema_work`.
+        It does not check a value that is nested too deeply for it: see `schema_work`.
         """
         self._deepest = deepest(schema)
         try:
@@ -74,11 +74,11 @@ class CompiledSchema:
         return "" if self.is_beyond(value) or self.is_valid(value) else self.problem(value)
 
     def is_beyond(self, value: Any) -> bool:
-        """Tell whether to check a value would take too long, because it is nested too deeply."""
+        """Tell whether checking a value would take too long, because it is nested too deeply."""
         return self._deepest is not None and is_deeper(value, self._deepest)
 
     def problem(self, value: Any) -> str:
-        """Say what is wrong first: it takes ten times as long as to find that something is."""
+        """Say what is wrong first. This takes ten times as long as finding that something is."""
         error = _first_error(self._validator, value)
         where = ".".join(map(str, error.instance_path)) or "all of it"
         message = error.message
@@ -89,7 +89,7 @@ class CompiledSchema:
 
 @dataclass(eq=False, slots=True)
 class OutputCheck:
-    """Checks a tool's structuredContent against its outputSchema, and counts what was found."""
+    """Checks a tool's structuredContent by its outputSchema, and counts the outcomes."""
 
     schema: CompiledSchema
     counts: CheckCounts
@@ -98,7 +98,7 @@ class OutputCheck:
     _problem: str = ""
 
     def of_body(self, body: bytes) -> str:
-        """Return what is wrong with a reply, or nothing. Raises one of `UNREADABLE`."""
+        """Return what is wrong with a reply, or an empty text. Raises one of `UNREADABLE`."""
         begun_ns = self.share.begin()
         problem = self._judge(structured_content(body))
         if begun_ns:
@@ -106,7 +106,7 @@ class OutputCheck:
         return problem
 
     def of_result(self, result: Any) -> str:
-        """Return what is wrong with a result that the step has decoded anyway, or nothing."""
+        """Return what is wrong with a result that is decoded already, or an empty text."""
         begun_ns = self.share.begin()
         known = isinstance(result, dict)
         problem = self._judge(result.get("structuredContent", msgspec.UNSET) if known else None)
@@ -132,7 +132,7 @@ class OutputCheck:
 
 
 def structured_content(body: bytes) -> Any:
-    """Read the structuredContent of a reply: UNSET without one. Raises one of `UNREADABLE`."""
+    """Read the structuredContent of a reply; UNSET if it has none. Raises one of `UNREADABLE`."""
     try:
         return _decode(body).result.structuredContent
     except msgspec.ValidationError:
@@ -140,7 +140,7 @@ def structured_content(body: bytes) -> Any:
 
 
 def _first_error(validator: Any, value: Any) -> jsonschema_rs.ValidationError:
-    """Return what is wrong first; all that is wrong may be more than anybody can hold."""
+    """Return the first error. The list of all errors may not fit into memory."""
     try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:

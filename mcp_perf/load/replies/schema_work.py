@@ -1,8 +1,8 @@
-"""How much work a JSON Schema makes of a value: a few lines of one can keep a validator for ever.
+"""How much work a value makes for a JSON Schema: a few lines can keep a validator busy for ever.
 
-Twelve schemas, each of which refers eight times to the next, are 8^12 schemas to a validator. So
-the work is counted before: how many schemas come to be held against one value and all that is on
-the way from it to a value nested in it. Alternatives count as if all of them were tried.
+If each of twelve schemas refers to the next one eight times, they are 8^12 schemas to a validator.
+So the work is counted in advance: how many schemas are applied to a value and to everything on the
+way from it to a value nested in it. Alternatives count as if all of them were tried.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 MOST_WORK: Final = 10_000
-"""Less than a millisecond; to say what is wrong may take a quarter of a second."""
+"""Less than a millisecond. Saying what is wrong may take a quarter of a second."""
 MOST_PARTS: Final = 20_000
-"""Objects and lists of a schema."""
+"""Objects and lists in a schema."""
 DEEPEST: Final = 128
 _MOST_STEPS: Final = 500_000
 _LISTS: Final = ("allOf", "anyOf", "oneOf")
@@ -25,13 +25,13 @@ _TOO_LARGE: Final = "it is too large to expand"
 
 _Part = dict[str, Any]
 _Edges = tuple[list[int], list[int], list[int], list[int], list[int]]
-"""Parts that hold for the value itself; for each item; for one item; for each member; for one."""
+"""Parts for the value itself; for each item; for one item; for each member; for one member."""
 
 
 def deepest(schema: _Part) -> int | None:
-    """Return how deeply a value may be nested to be held against a schema; None: as it likes.
+    """Return how deeply a value may be nested for a schema to check it; None is any depth.
 
-    Raises ValueError, with what is wrong, if not even a number can be.
+    Raises ValueError, with the reason, if the schema cannot even check a number.
     """
     parts = _edges(schema)
     order = _order(parts)
@@ -59,7 +59,7 @@ def _most(work: dict[int, int], parts: list[int]) -> int:
 
 
 def _edges(root: _Part) -> dict[int, _Edges]:
-    """Return all parts that a value can come to be held against, and what each leads to."""
+    """Return all parts that may be applied to a value, and the parts that each leads to."""
     named = _named(root)
     found: dict[int, _Edges] = {}
     waiting = [root]
@@ -76,7 +76,7 @@ def _edges(root: _Part) -> dict[int, _Edges]:
 def _named(root: _Part) -> dict[str, _Part]:
     """Return the parts that have an anchor. Raises ValueError if there are too many parts.
 
-    A part with an `$id` of its own changes what references in it mean: that is not followed.
+    A part with another `$id` changes the meaning of its references, which are not followed then.
     """
     own_id = "id" if "draft-04" in str(root.get("$schema")) else "$id"
     named: dict[str, _Part] = {"#": root, str(root.get(own_id, "#")): root}
@@ -96,7 +96,7 @@ def _named(root: _Part) -> dict[str, _Part]:
             part = part.values()
         waiting += (inner for inner in part if isinstance(inner, dict | list))
     if refers and foreign:
-        raise ValueError(f"its parts have their own {own_id}")
+        raise ValueError(f"a part of it sets another {own_id}")
     return named
 
 
@@ -123,7 +123,7 @@ def _each(value: Any, of: type = object) -> Iterator[Any]:
 
 
 def _target(reference: str, root: _Part, named: dict[str, _Part]) -> Any:
-    """Return what a reference leads to; nothing if that is not in the schema."""
+    """Return the part that a reference leads to; None if it is not in the schema."""
     base, _, pointer = reference.partition("#")
     if f"#{pointer}" in named and not base:
         return named[f"#{pointer}"]
@@ -140,9 +140,12 @@ def _target(reference: str, root: _Part, named: dict[str, _Part]) -> Any:
 
 
 def _order(parts: dict[int, _Edges]) -> list[int]:
-    """Return the parts, each after those that hold for the same value. Raises ValueError."""
+    """Return the parts, each after the parts that it applies to the same value.
+
+    Raises ValueError if there is a circle.
+    """
     ordered: dict[int, bool] = {}
-    """Part -> whether all that it leads to is done."""
+    """Part -> whether all parts that it leads to are in the order."""
     order: list[int] = []
     for first in parts:
         waiting = [first]

@@ -1,4 +1,4 @@
-"""A reply as it is shown to people: its beginning, and the paths that lead into it."""
+"""A reply as people see it: its beginning, and the paths that lead into it."""
 
 import re
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from mcp_perf.client.reply import LONGEST, UNREADABLE, clipped
 _MOST_PATHS: Final = 12
 _DEEPEST: Final = 6
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-"""A name that JMESPath takes without quotation marks."""
+"""A name that JMESPath accepts without quotation marks."""
 
 
 class _Carrier(msgspec.Struct):
-    """A JSON-RPC message; what it carries stays as it came."""
+    """A JSON-RPC message whose content is not decoded."""
 
     jsonrpc: str
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -26,7 +26,7 @@ _decode: Final = msgspec.json.Decoder(_Carrier).decode
 
 
 def shown(body: bytes) -> str:
-    """Return the beginning of a reply: of the result or error, if it is a JSON-RPC message."""
+    """Return the beginning of a reply; of a JSON-RPC message, the beginning of result or error."""
     try:
         message = _decode(body)
     except UNREADABLE:
@@ -34,7 +34,7 @@ def shown(body: bytes) -> str:
     else:
         inner = message.result if message.error is msgspec.UNSET else message.error
         content = body if isinstance(inner, msgspec.UnsetType) else bytes(inner)
-    # Four bytes are the longest character.
+    # The longest character takes four bytes.
     return clipped(content[: LONGEST * 4].decode("utf-8", "replace"))
 
 
@@ -47,7 +47,7 @@ def paths(value: Any) -> str:
 
 
 def _paths(value: Any, path: str, deeper: int) -> Iterator[str]:
-    """Yield the paths to all that is no object or list; of a list, those into its first item."""
+    """Yield the paths to all values but objects and lists; in a list, only into its first item."""
     if deeper and isinstance(value, dict) and value:
         for key, inner in value.items():
             name = key if _PLAIN.fullmatch(key) else msgspec.json.encode(key).decode()

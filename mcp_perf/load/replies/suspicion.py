@@ -1,4 +1,4 @@
-"""Results that say isError: false, and yet look like failures. Pure: JSON in, a word out."""
+"""Results that say isError: false, yet look like failures. Pure: JSON in, a word out."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from mcp_perf.client.reply import UNREADABLE
 Suspicion = Literal["", "error", "empty"]
 
 _LONGEST: Final = 400
-"""Characters of a text that are looked at: failures say so at once."""
+"""How many characters of a text are looked at: failures say so at the beginning."""
 _NOTHING: Final = frozenset(("", "null", "none", "undefined", "{}", "[]", '""'))
 _NONE: Final = r"(?!s?\s*[:=]?\s*(?:0\b|none\b|null\b|false\b))"
 """`Errors: 0` and `error: null` are good news."""
@@ -42,7 +42,7 @@ _HINTS: Final = (
     *("denied", "connection", "auth", "forbidden", "too many", "limit", "quota", "invalid"),
     *("time", "internal", "gateway", "bad ", "unavailable", "http", "status", "service"),
 )
-"""Without one of these no beginning can match; to look for them is ten times faster."""
+"""Without one of these no beginning can match, and looking for them is ten times faster."""
 _SIGNS: Final = ("❌", "🚫", "⛔", "🛑", "✗", "✘")
 _FAILED: Final = frozenset(("error", "errored", "fail", "failed", "failure", "exception"))
 _FLAGS: Final = ("success", "ok", "succeeded", "is_success", "isSuccess")
@@ -50,7 +50,7 @@ _MARKS: Final = ("isError", "is_error", "hasError", "has_error")
 
 
 def suspicion(result: Mapping[str, Any]) -> Suspicion:
-    """Say what a tool's result looks like, if it is no good answer."""
+    """Say what a tool's result looks like if it does not look like a good answer."""
     structured = result.get("structuredContent")
     texts = _texts(result.get("content"))
     if (isinstance(structured, Mapping) and says_failed(structured)) or any(
@@ -63,7 +63,7 @@ def suspicion(result: Mapping[str, Any]) -> Suspicion:
 
 
 def _texts(content: Any) -> list[str] | None:
-    """Return the texts of a content; None if it has anything but texts."""
+    """Return the texts of a content; None if it has other blocks than texts."""
     parts = content if isinstance(content, list) else []
     texts = [part.get("text") for part in parts if isinstance(part, Mapping)]
     words = [text for text in texts if isinstance(text, str)]
@@ -71,7 +71,7 @@ def _texts(content: Any) -> list[str] | None:
 
 
 def _wrapped(structured: Any) -> Any:
-    """Return what stands in `{"result": …}`, by which SDKs wrap what is no object."""
+    """Return the value in `{"result": …}`, in which SDKs wrap values other than objects."""
     if isinstance(structured, Mapping) and structured.keys() == {"result"}:
         return structured["result"]
     return structured
@@ -93,7 +93,7 @@ def text_failed(text: str) -> bool:
 
 
 def says_failed(told: Mapping[str, Any]) -> bool:
-    """Tell whether an object says by its members that something failed."""
+    """Tell whether the members of an object say that something failed."""
     if any(told.get(name) is False for name in _FLAGS):
         return True
     if any(told.get(name) is True for name in _MARKS):
