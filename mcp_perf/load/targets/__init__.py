@@ -1,1 +1,1 @@
-"""Where calls go: clients for each arm, and for each user."""
+"""Where calls go: clients for each arm and for each user."""

@@ -1,4 +1,4 @@
-"""From a scenario's answers to what the client takes."""
+"""Turns the answers of a scenario into the form that the client takes."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from mcp_perf.scenario.model.steps import Asking, Step, flat
 
 
 def script(*written: dialog.Answers | None) -> Responder:
-    """Join answers to one script; of two of a kind, the first wins."""
+    """Join answers into one script. If two are of the same kind, the first wins."""
     one = joined(*written)
     if one is None:
         return SILENT
@@ -22,7 +22,7 @@ def script(*written: dialog.Answers | None) -> Responder:
 
 
 def joined(*written: dialog.Answers | None) -> dialog.Answers | None:
-    """Join answers; of two of a kind, the first wins."""
+    """Join answers. If two are of the same kind, the first wins."""
     found: dict[str, Any] = {}
     for answers in filter(None, reversed(written)):
         found |= {kind: answer for kind, answer in answers if answer is not None}
@@ -30,7 +30,7 @@ def joined(*written: dialog.Answers | None) -> dialog.Answers | None:
 
 
 def script_of(arm: str, loaded: Loaded) -> Responder:
-    """Return all that an arm's journeys answer: it says what its clients declare."""
+    """Return all answers of an arm's journeys, by which its clients declare capabilities."""
     written: list[dialog.Answers | None] = []
     for journey in loaded.scenario.journeys.values():
         written += [journey.answers, *map(own_answers, flat(journey.of(arm)))]
@@ -38,12 +38,12 @@ def script_of(arm: str, loaded: Loaded) -> Responder:
 
 
 def own_answers(step: Step) -> dialog.Answers | None:
-    """Return the answers that are written for a step."""
+    """Return the answers that the file has for a step."""
     return step.answers if isinstance(step, Asking) else None
 
 
 def own_script(step: Step, journey: dialog.Answers | None) -> Responder | None:
-    """Return the answers during one step: its own, then its journey's; None where it has none."""
+    """Return the answers during one step: its own, then its journey's; None if there are none."""
     written = (own_answers(step), journey)
     return None if written == (None, None) else script(*written)
 

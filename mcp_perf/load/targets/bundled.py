@@ -1,4 +1,4 @@
-"""The bundled systems: the only way from the engine to those that it puts under load."""
+"""The bundled systems. The engine reaches them only through this module."""
 
 from mcp_perf.scenario.model.targets import Transport, split_target
 from mcp_targets.launcher.catalog import SYSTEMS
@@ -8,7 +8,7 @@ __all__ = ["Face", "SystemFailed", "Systems", "UnknownSystem", "available"]
 
 
 def transport_of(line: str) -> Transport:
-    """Return the transport of a target: `stdio` also for a face that each user starts."""
+    """Return the transport of a target; it is `stdio`, too, for a face that each user starts."""
     transport, rest = split_target(line)
     name, _, face = rest.partition("?")[0].partition("/")
     known = SYSTEMS[name].faces if transport == "system" and name in SYSTEMS else {}
@@ -20,5 +20,5 @@ def faces_of(name: str) -> list[str]:
     if name not in SYSTEMS:
         known = ", ".join(SYSTEMS)
         raise UnknownSystem(f"there is no bundled system {name!r}; write one of {known}")
-    # One that has no flags is the same as the first; each user starts it by a command.
+    # A face without a process is the first one as a program of each user, and does not have flags.
     return [face for face, spec in SYSTEMS[name].faces.items() if spec.process]

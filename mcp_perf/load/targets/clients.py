@@ -1,4 +1,4 @@
-"""The clients of arms: which there are, and how one is made for a target."""
+"""The clients of arms: their types, and how to make one for a target."""
 
 import logging
 import sys
@@ -33,7 +33,7 @@ from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.model.targets import split_target, words
 
 Destination = Endpoint | Command | Code
-"""Where calls go, with all that the users of an arm share."""
+"""Where calls go, with everything that the users of an arm share."""
 
 
 class SharedSession:
@@ -75,9 +75,9 @@ TOOL_CLIENTS: Final = (HttpClient, SessionClient, SharedSession)
 
 
 def destination(name: str, arm: Arm, loaded: Loaded, line: str, logs: Path | None) -> Destination:
-    """Read what a target's line names. Raises Refusal, and ConnectError for code that is not there.
+    """Read what a target's line names. Raises Refusal, and ConnectError if code does not exist.
 
-    `logs` is the folder for what stdio servers write to their standard error; None keeps nothing.
+    `logs` is the folder for the standard error of stdio servers; None keeps nothing.
     """
     transport, rest = split_target(line)
     if transport == "stdio":
@@ -111,9 +111,9 @@ def session(
 ) -> McpSession:
     """Make an MCP client for a destination, by the transport that its target's line names.
 
-    `waiting` hears from time to time that a server is still starting.
-    With `listens`, one over streamable HTTP keeps the stream of its session open; with `no_delete`
-    it leaves the session without a goodbye.
+    `waiting` is called from time to time while a server is still starting.
+    Over streamable HTTP, a client with `listens` keeps the stream of its session open, and one with
+    `no_delete` leaves its session without a DELETE request.
     """
     if isinstance(destination, Endpoint) and split_target(line)[0] == "http":
         client = HttpClient(
@@ -143,7 +143,7 @@ def session(
 
 
 def remarks_of(client: ArmClient) -> list[str]:
-    """Return what was odd about a client's target, once the client is closed."""
+    """Return what was odd about a client's target, after the client is closed."""
     if isinstance(client, RestClient):
         return packed(client.connection.reader.encodings)
     return [] if isinstance(client, PythonClient) else client.terms.remarks
@@ -152,10 +152,10 @@ def remarks_of(client: ArmClient) -> list[str]:
 def for_bursts(
     client: ArmClient, number: int, waits: WaitFactory | None = None
 ) -> Sequence[ArmClient]:
-    """Return as many clients for one user's calls at once: over plain HTTP each has a connection.
+    """Return this many clients for one user's calls at once. In plain HTTP, each has a connection.
 
-    The first is the user's own. An MCP session carries many calls at once, so it serves all of
-    them; over HTTP it has as many connections.
+    The first is the user's own client. An MCP session carries many calls at once, so it serves all
+    of them; over HTTP it gets as many connections.
     """
     if isinstance(client, HttpClient):
         client.pool.widen(number)
@@ -166,7 +166,7 @@ def for_bursts(
 
 
 def _code(name: str, arm: Arm, loaded: Loaded) -> Code:
-    """Import an arm's object: from what is installed, else from the scenario's folder."""
+    """Import an arm's object, from an installed package or from the scenario's folder."""
     folder = str(loaded.base.resolve())
     if folder not in sys.path:
         sys.path.append(folder)
@@ -174,7 +174,7 @@ def _code(name: str, arm: Arm, loaded: Loaded) -> Code:
     try:
         return Code(name, find(name), arm.timeout)
     finally:
-        logging.disable(silenced)  # a module may silence its own log, but not what we have to say
+        logging.disable(silenced)  # a module may silence its own log, but not ours
 
 
 def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:

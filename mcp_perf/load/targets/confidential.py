@@ -1,7 +1,7 @@
-"""What nobody else is to read, although no variable brought it: in a target's line, and in a file.
+"""Secrets that no variable brought, but that are written out in a target's line or in a file.
 
 An address can hold a token in its path or query, a command in the value of a flag, and a file in a
-header. Which of these are secret nobody says, so all that may be is kept out of what is written.
+header. Nothing says which of these are secret, so everything that may be is kept out of all output.
 """
 
 import re
@@ -19,25 +19,25 @@ _SECRET_NAME: Final = re.compile(
     r"token|secret|passw|pwd|api[_-]?key|access[_-]?key|credential|cookie|^authorization$|jwt",
     re.IGNORECASE,
 )
-"""Narrower than that of identities (`SOUNDS_SECRET`): many a `key` of an argument is none."""
+"""Narrower than the one of identities (`SOUNDS_SECRET`): a `key` in arguments is rarely secret."""
 _PERSONAL: Final = ("headers", "env", "auth", "provision")
+"""Below these keys of a file, nothing is an argument."""
 _PERSONAL_NAME: Final = re.compile(f"{_SECRET_NAME.pattern}|{SOUNDS_SECRET.pattern}", re.IGNORECASE)
-"""Below these keys of a file nothing is an argument."""
 _REQUEST: Final = ("json", "form")
-"""Of `provision`, where every word may be a credential."""
+"""Keys of `provision` below which every word may be a credential."""
 _LOOKUP: Final = re.compile(r"\$\{[^}]*\}")
 _HEADER: Final = re.compile(r"([\w-]+):\s*(\S.*)")
 _OUTCOMES: Final = ("take", "save", "expect")
-"""What stands below these says where a value is found, or what it is to be."""
+"""Values below these keys say where a value is found, or what it is expected to be."""
 _TOKEN: Final = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+=-]{16,}")
-"""A segment of a path that is nobody's word."""
+"""A segment of a path that is not a word of a language."""
 _URL: Final = re.compile(r"\w+://.*")
 _PLAIN: Final = re.compile(r"[\d.,:]*|true|false|[./~].*", re.IGNORECASE)
-"""Values of flags that tell nothing: numbers, switches, paths."""
+"""Values of flags that are never secret: numbers, switches, paths."""
 
 
 def of_run(loaded: Loaded, settings: Iterable[str], lines: Iterable[str]) -> Iterator[str]:
-    """Yield all that is to appear nowhere of a run with these `--set` and lines of targets."""
+    """Yield everything to keep secret in a run with these `--set` and these lines of targets."""
     yield from loaded.env.values()
     yield from in_file(read(loaded.text).tree)
     for path, _, value in (setting.partition("=") for setting in settings):
@@ -50,7 +50,7 @@ def of_run(loaded: Loaded, settings: Iterable[str], lines: Iterable[str]) -> Ite
 
 
 def in_target(line: str) -> Iterator[str]:
-    """Yield what may be secret in the line of a target."""
+    """Yield the parts of a target's line that may be secret."""
     transport, rest = split_target(line)
     if transport == "stdio":
         yield from _in_command(words(rest))
@@ -59,7 +59,7 @@ def in_target(line: str) -> Iterator[str]:
 
 
 def in_file(tree: Any) -> Iterator[str]:
-    """Yield the values of a scenario's file that are written out below a name of a secret."""
+    """Yield the values that a scenario's file has below names of secrets."""
     yield from _below(tree, _SECRET_NAME)
 
 
@@ -80,7 +80,7 @@ def _below(tree: Any, secret: re.Pattern[str]) -> Iterator[str]:
 
 
 def _literals(value: Any, shortest: int) -> Iterator[str]:
-    """Yield the texts of a value, and what is written out around their lookups."""
+    """Yield the texts of a value; of a text with lookups, the parts around them."""
     if isinstance(value, str):
         pieces = _LOOKUP.split(value)
         shortest = shortest if len(pieces) == 1 else WORD
@@ -88,7 +88,7 @@ def _literals(value: Any, shortest: int) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _literals(inner, shortest)
-    elif len(str(value)) >= WORD:  # a number: a short one may be that of tokens
+    elif len(str(value)) >= WORD:  # a number: a short one may be a count of tokens
         yield str(value)
 
 
@@ -124,6 +124,9 @@ def _of_flag(name: str, value: str) -> Iterator[str]:
 
 
 def _valued(name: str, value: str, secret: bool) -> Iterator[str]:
-    """Yield a value; a short one that may be none with its name, to leave the word alone."""
+    """Yield a value. If it is short and may not be secret, yield it with its name.
+
+    Otherwise the word would be redacted everywhere.
+    """
     if "${" not in value and len(value) >= SHORTEST:
         yield value if secret or len(value) >= WORD else name + value

@@ -1,4 +1,4 @@
-"""What differs from user to user: who it is, headers, a server's environment, credentials."""
+"""What differs from user to user: identity, headers, a server's environment, credentials."""
 
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -25,20 +25,20 @@ from mcp_perf.scenario.values.templates import compile_template
 
 Identity = Mapping[str, Any]
 NOBODY: Final[Identity] = MappingProxyType({})
-"""Every user's, where the scenario has no identities."""
+"""The identity of every user if the scenario has no identities."""
 _OF_CREDENTIALS = ("client_id", "client_secret", "issuer", "metadata_url")
 _Destination = Endpoint | Command | Code
 
 
 class NoneLeft(Exception):  # noqa: N818 -- a user too many, not a fault
-    """More users were asked for during the run than there are identities."""
+    """During the run, more users were asked for than there are identities."""
 
 
 class Roster:
-    """The identities of one process; a user takes one, and gives it back when it goes."""
+    """The identities of one process. A user takes one, and gives it back when it leaves."""
 
     def __init__(self, identities: Sequence[Identity] | None) -> None:
-        """None is for a scenario without identities."""
+        """Fill the roster. None is for a scenario without identities."""
         self._used = identities is not None
         self._free = list(identities or ())[::-1]
 
@@ -56,13 +56,13 @@ class Roster:
 
 
 class CredentialStore:
-    """Makes credentials where they are first asked for; equal ones are the same."""
+    """Makes credentials when they are first asked for. Users with equal ones share them."""
 
     def __init__(self, arm: Arm, loaded: Loaded, where: Endpoint) -> None:
-        """Load what OAuth needs. Raises Refusal, naming the extra, where it is not installed."""
-        assert arm.auth is not None  # noqa: S101 -- asked before
-        # It takes most of a second to import, which only a run that needs it has to spend; on a
-        # busy machine some seconds, in which a worker has to tell its master that it is there.
+        """Load what OAuth needs. Raises Refusal that names the extra if it is not installed."""
+        assert arm.auth is not None  # noqa: S101 -- the caller has checked
+        # The import takes most of a second, so only runs that need it make it. On a busy machine
+        # it takes some seconds, in which a worker's heartbeats to its master must go on.
         try:
             self._oauth = in_a_thread(lambda: import_module("mcp_perf.client.mcp.oauth"))
         except ModuleNotFoundError as error:
@@ -93,7 +93,7 @@ class CredentialStore:
 
 
 class Personal:
-    """One arm's, ready to be filled in for each user."""
+    """What differs from user to user on one arm, ready to be filled in for each."""
 
     def __init__(self, arm: Arm, loaded: Loaded, store: CredentialStore | None = None) -> None:
         theirs = {name: text for name, text in arm.headers.items() if any(names_in(text))}
@@ -106,7 +106,7 @@ class Personal:
         return _texts(self._headers.render({IDENTITY: identity}))
 
     def destination(self, shared: _Destination, identity: Identity) -> _Destination:
-        """Return where an arm is, as one user sees it. Raises ValueError on a bad header."""
+        """Return the destination of an arm for one user. Raises ValueError on a bad header."""
         if isinstance(shared, Endpoint) and shared.personal:
             return shared.for_user(self.headers(identity))
         if isinstance(shared, Command) and not self._env.constant:
@@ -115,18 +115,18 @@ class Personal:
         return shared
 
     def credentials(self, identity: Identity) -> Credentials | None:
-        """Return what gives a user its token; users of one identity share it."""
+        """Return what gives a user its token. Users with the same identity share it."""
         return None if self._store is None else self._store.of(identity)
 
 
 def tls_of(tls: Tls, loaded: Loaded) -> Callable[[], ssl.SSLContext]:
-    """Return what reads the files that `tls` names. Raises InputError where one is gone."""
+    """Return a function that reads the files of `tls`. Raises InputError if one is missing."""
     files = {key: str(named(text, loaded.env, loaded.base)) for key, text in tls.files.items()}
     return partial(secured, verify=tls.verify, **files)
 
 
 def shared_by_all(texts: Mapping[str, str], loaded: Loaded) -> dict[str, str]:
-    """Fill in the environment's variables, in those that are the same for all users."""
+    """Fill in the environment's variables, in the texts that are the same for all users."""
     shared = {name: text for name, text in texts.items() if not any(names_in(text))}
     rendered: dict[str, str] = compile_template(shared, env=loaded.env).render({})
     return rendered

@@ -1,4 +1,4 @@
-"""The proxies that the environment names: other clients use them, and calls of a run do not."""
+"""The proxies that the environment names: other clients use them, but calls of a run do not."""
 
 import os
 import urllib.request
@@ -11,10 +11,10 @@ _HERE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def unused(url: str, proxy: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Name the variable by which other clients would go to an address through a proxy, if any.
+    """Name the variable that makes other clients use a proxy for an address; empty if none does.
 
-    `proxy` is the arm's own. As curl has it: by the scheme, else for all, unless `no_proxy` names
-    the host; and not for this machine.
+    `proxy` is the arm's own. The rules are those that curl has: the variable of the scheme comes
+    before the one for all; neither counts if `no_proxy` names the host, nor for this machine.
     """
     host, scheme = hostname(url), url.partition(":")[0]
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")

@@ -1,4 +1,4 @@
-"""Why a run does not begin: an error carries its exit code and what to do next."""
+"""Why a run does not begin: an error with its exit code, and what to do next."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ CONFIGURATION: Final = 104
 UNREACHABLE: Final = 108
 
 
-class Refusal(Exception):  # noqa: N818 -- a run that is refused, not one that broke
+class Refusal(Exception):  # noqa: N818 -- the run is refused, it did not break
     """Nothing was measured. `lines` are for the user, one problem each."""
 
     def __init__(self, *lines: str, code: int = CONFIGURATION, keep_logs: bool = False) -> None:
@@ -16,4 +16,4 @@ class Refusal(Exception):  # noqa: N818 -- a run that is refused, not one that b
         self.lines = [clean(line) for line in lines]
         super().__init__("\n".join(self.lines))
         self.keep_logs = keep_logs
-        """Whether a line names a log file, which then has to stay."""
+        """Whether a line names a log file, which must not be removed then."""

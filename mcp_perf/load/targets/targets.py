@@ -1,4 +1,4 @@
-"""Where calls go: addresses resolved, systems started, sessions tried, before any load begins."""
+"""Where calls go. Before any load, addresses are resolved, systems started, sessions tried."""
 
 import difflib
 import logging
@@ -33,49 +33,49 @@ SYSTEM: str = "system:"
 _FALLBACK_S: Final = 2.0
 _MOST_NAMES: Final = 1000
 _LONGEST_NAME: Final = 128
-"""That the names of tools are compared with: it takes a time that grows with their number and
-length. Longer ones are against the specification (2025-11-25, "Tool Names")."""
+"""Of the names that a missing tool is compared with, because the time grows with their number and
+length. Longer names are against the specification (2025-11-25, "Tool Names")."""
 
 logger = logging.getLogger("mcp-perf")
 
 
 @dataclass(frozen=True, slots=True)
 class ArmTarget:
-    """One arm's target, reached."""
+    """One arm's target, after it was reached."""
 
     arm: str
     kind: str
     """`mcp`, `http` or `python`."""
     url: str
-    """The line of `mcp_perf.scenario.model.targets` that names it; a system's is its address."""
+    """A line of `mcp_perf.scenario.model.targets`; for a bundled system, its address."""
     destination: Destination
     variables: Mapping[str, Any]
-    """What lookups of this arm know besides the journey's values."""
+    """Values for lookups of this arm, besides the journey's values."""
     version: str = ""
-    """The negotiated MCP protocol version; empty for others."""
+    """The negotiated MCP protocol version; empty on other arms."""
     tools: Mapping[str, Tool] | None = None
     server: str = ""
-    """The name and the version by which the server introduced itself."""
+    """The name and the version with which the server introduced itself."""
     tools_list_bytes: int = 0
     remarks: Sequence[str] = ()
-    """What was odd when it was tried, and is no reason to refuse it."""
+    """What was odd when the target was tried, but not a reason to refuse it."""
     pids: Mapping[str, int] = field(default_factory=dict)
     """The processes of a bundled system that do this arm's work, by name."""
     upstream: str = ""
-    """Where the simulated providers of a bundled system are counted."""
+    """The address with the counts of a bundled system's simulated providers."""
     script: Responder = SILENT
     """What its clients answer when the server asks."""
     personal: Personal | None = None
-    """What differs from user to user, where something can."""
+    """What differs from user to user, if something can."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """Return where an arm is that is reached by HTTP."""
+        """Return the endpoint of an arm that is reached by HTTP."""
         assert isinstance(self.destination, Endpoint)  # noqa: S101 -- compiled for this kind of arm
         return self.destination
 
     def has(self, step: Step) -> bool:
-        """Tell whether there is the tool or the function that a step calls."""
+        """Tell whether the tool or the function that a step calls exists."""
         if step.action == "run" and isinstance(self.destination, Code):
             return find_function(self.destination, step.subject) is not None
         return step.action != "call" or self.tools is None or step.subject in self.tools
@@ -89,11 +89,10 @@ def reach_all(
     logs: Path | None = None,
     identity: Identity = NOBODY,
 ) -> dict[str, ArmTarget]:
-    """Resolve, start and try all targets. Raises Refusal, naming every one that failed.
+    """Resolve, start and try all targets. Raises Refusal that names every one that failed.
 
     `pointed` replaces the addresses of arms; `common` are variables that every arm knows; `logs` is
-    the folder for what stdio servers write to their standard error; `identity` is whose the trials
-    are.
+    the folder for the standard error of stdio servers; `identity` is the user who tries them.
     """
     reached: dict[str, ArmTarget] = {}
     failed: list[Refusal] = []
@@ -192,7 +191,7 @@ def _unreached(url: str, arm: Arm, error: TargetError, where: Destination | None
 
 
 def _speaks_sse(where: Destination | None) -> bool:
-    """Tell whether a GET brings an event stream that names an endpoint: the transport before."""
+    """Tell whether a GET gets an event stream that names an endpoint: the transport HTTP+SSE."""
     if not isinstance(where, Endpoint):
         return False
     channel = SseChannel(replace(where, timeout_s=min(where.timeout_s, _FALLBACK_S)))
@@ -206,12 +205,12 @@ def _speaks_sse(where: Destination | None) -> bool:
 
 
 def started_here(targets: Mapping[str, ArmTarget]) -> list[str]:
-    """Name the arms whose servers are started by their users."""
+    """Name the arms whose users start their servers."""
     return [name for name, target in targets.items() if isinstance(target.destination, Command)]
 
 
 def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
-    """Return a line for each tool or function that a step calls and its target does not have."""
+    """Return a line for each tool or function that a step calls but its target does not have."""
     problems = [
         _no_such(journey_name, targets[arm], str(step.subject))
         for journey_name, journey in loaded.scenario.journeys.items()
@@ -225,9 +224,9 @@ def unknown_tools(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]
 def unprovided(
     loaded: Loaded, targets: Mapping[str, ArmTarget], pointed: Mapping[str, str]
 ) -> list[str]:
-    """Return a line for each lookup that nothing provides, now that the systems have said theirs.
+    """Return a line for each lookup without a value, now that the values of systems are known.
 
-    If another target was named in a system's place, one line has all that the system would bring.
+    If another target replaces a system, one line names all that the system would provide.
     """
     lines = []
     for arm, target in targets.items():
@@ -245,7 +244,7 @@ def unprovided(
 
 
 def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
-    """Return a line for each step whose method is not in the version that its server speaks."""
+    """Return a line for each step whose method is not in the version that its server uses."""
     problems = [
         f"journey {name}, arm {arm}: {MODERN} does not have ping. Remove the step, or write "
         f"protocol: {HANDSHAKE[0]} for the arm"
@@ -259,7 +258,7 @@ def unspoken(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
 
 
 def _no_sessions(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
-    """Return a line for each arm that wants something of its sessions, and gets none."""
+    """Return a line for each setting of an arm's sessions, if it does not have sessions."""
     return [
         (
             f"arm {name}: {key}: true has no effect, because its server uses {MODERN}, which has "
