@@ -46,7 +46,7 @@ STRAYS: Final = {
     CROSSED_REPLY: "answers to requests of other users",
     LATE_REPLY: "answers to requests that were given up",
     UNMATCHED_REPLY: "answers to requests that nobody waited for",
-    STRAY_PROGRESS: "progress notifications that match no call in flight",
+    STRAY_PROGRESS: "progress notifications with an unknown token",
     FORBIDDEN_REQUEST: "requests that this version of MCP forbids servers to send",
     NO_MESSAGE: "lines or events that are not JSON-RPC messages",
 }

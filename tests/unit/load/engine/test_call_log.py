@@ -1,4 +1,4 @@
-"""Every call with its request and answer, as a file of lines: redacted, cut, and bounded."""
+"""Every call with its request and answer, as lines of a file: redacted, cut, and bounded."""
 
 import json
 from pathlib import Path
@@ -58,11 +58,11 @@ class Fake:
 
 
 class FakeRest(Fake, RestClient):
-    """Of a plain HTTP arm."""
+    """A fake client of a plain HTTP arm."""
 
 
 class FakeMcp(Fake, HttpClient):
-    """Of an MCP arm."""
+    """A fake client of an MCP arm."""
 
 
 def logged(client, arm="mcp", mcp='{call: echo, arguments: {text: "${text}"}}', journeys=1):
@@ -97,22 +97,22 @@ def test_a_call_is_handed_over_with_its_request_and_its_answer():
     assert recorder.calls == 2
 
 
-def test_a_request_by_http_is_told_as_the_file_says_it():
-    """Path, headers and body, filled in."""
+def test_a_request_over_http_is_logged_as_the_file_says_it():
+    """Path, headers and body are filled in."""
     [call], _ = logged(FakeRest(b"[1, 2]"), "rest")
     sent = {"post": "/a/m-1", "headers": {"X-B": "c"}, "json": {"n": [1, 7]}}
     assert (json.loads(call["request"]), call["answer"], call["step"]) == (sent, "[1, 2]", "all")
 
 
-def test_the_request_is_that_of_before_the_call():
-    """What the answer saves under a name that the request uses changes nothing."""
+def test_the_request_is_the_one_from_before_the_call():
+    """Saving a value from the answer under a name that the request uses does not change it."""
     step = '{call: echo, arguments: {text: "${text}"}, save: {text: a}}'
     [call], _ = logged(FakeMcp(b'{"jsonrpc": "2.0", "result": {"a": "new"}}'), mcp=step)
     assert json.loads(call["request"])["arguments"] == {"text": "m-1"}
 
 
-def test_calls_at_once_have_each_their_request():
-    """A burst and a pause make no call of their own."""
+def test_calls_at_once_each_have_their_request():
+    """A burst and a pause are not logged as calls."""
     steps = "{wait: 1ms}, {parallel: [{read: 'a://${text}'}, {prompt: b, arguments: {c: d}}]}"
     calls, _ = logged(FakeMcp(b"{}", b"{}"), mcp=steps)
     assert [json.loads(call["request"]) for call in calls] == [
@@ -121,8 +121,8 @@ def test_calls_at_once_have_each_their_request():
     ]
 
 
-def test_a_call_that_fails_is_told_with_the_reason():
-    """So is one that was cut off, and one that could not be made."""
+def test_a_call_that_fails_is_logged_with_the_reason():
+    """So is a call that could not be made."""
     [call], _ = logged(FakeMcp(b'{"jsonrpc": "2.0", "error": {"code": -1}}'))
     assert (call["class"], call["detail"], call["answer"]) == (
         "rpc_error",
@@ -134,8 +134,8 @@ def test_a_call_that_fails_is_told_with_the_reason():
     assert call["detail"] == "${text.x} has no value"
 
 
-def test_a_call_that_is_cut_off_is_told():
-    """It has a request, and no answer."""
+def test_a_call_that_is_cut_off_is_logged():
+    """It has a request, but no answer."""
     calls = []
     recorder = LoggedRecorder("local", lambda _records: None, log=calls.append)
     step = recorder.follow(_Cut(recorder), _Asked())
@@ -164,8 +164,8 @@ class _Cut:
         raise Interrupted
 
 
-def test_requests_of_sessions_are_told_by_their_method():
-    """They belong to no journey."""
+def test_requests_of_sessions_are_logged_by_their_method():
+    """They do not belong to a journey."""
     calls = []
     recorder = LoggedRecorder("local", lambda _records: None, log=calls.append)
     recorder.setup("mcp", "initialize", Reply(0))
@@ -176,7 +176,7 @@ def test_requests_of_sessions_are_told_by_their_method():
 
 
 def test_promise_24_secrets_are_in_no_request_and_no_answer(monkeypatch):
-    """Neither those that the run knows, nor what looks like one; long texts are cut."""
+    """Known secrets are redacted, and so are texts that look like one; long texts are cut."""
     monkeypatch.setattr(redaction, "redactor", redaction.Redactor(["canary-4711"]))
     answer = b'{"jsonrpc": "2.0", "result": {"token": "t-98765", "x": "canary-4711 %s"}}' % (
         b"y" * 2 * LONGEST
@@ -188,8 +188,8 @@ def test_promise_24_secrets_are_in_no_request_and_no_answer(monkeypatch):
     assert len(call["answer"]) < LONGEST + 20
 
 
-def test_a_run_that_asks_for_no_log_has_nothing_of_it():
-    """Its recorder and its steps are the plain ones."""
+def test_a_run_without_a_log_has_plain_steps():
+    """Its recorder and its steps are the usual ones."""
     assert recorder_for("") is Recorder
     loaded = load_text(SCENARIO.replace("MCP", "{call: e}"), "demo.yaml", Path(), environ={})
     target = ArmTarget("mcp", "mcp", "http:", WHERE, {}, "2025-11-25", {"e": Tool("e", {})})
@@ -204,7 +204,7 @@ def a_call(text=""):
 
 
 def test_calls_are_lines_of_a_file_until_it_is_full(tmp_path, monkeypatch):
-    """No line is broken off."""
+    """No line is cut off."""
     file = tmp_path / "calls.jsonl"
     make = recorder_for(str(file))
     assert file.read_bytes() == b""
@@ -221,7 +221,7 @@ def test_calls_are_lines_of_a_file_until_it_is_full(tmp_path, monkeypatch):
 
 
 def test_a_file_that_cannot_be_written_is_refused(tmp_path):
-    """Before the run; if it goes away later on, the run goes on without."""
+    """It is refused before the run. If the file vanishes later, the run goes on without it."""
     with pytest.raises(Refusal, match=r"--log-calls .*: the file cannot be written \(No such file"):
         recorder_for(str(tmp_path / "no" / "calls.jsonl"))
     call_log.append(tmp_path / "no" / "calls.jsonl", a_call())

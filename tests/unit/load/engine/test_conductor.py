@@ -142,7 +142,7 @@ class Conducted:
         return [record for record in self.written if isinstance(record, kind)]
 
     def orders(self):
-        """Return which orders were given for which turns."""
+        """Return the orders that were given, with their turns."""
         return [(order, data.get("turn")) for order, data in self.told]
 
 
@@ -167,14 +167,14 @@ def test_each_turn_is_prepared_then_run_in_order(conducted):
 
 
 class Observer:
-    """Something measured beside the load; it takes a second to begin."""
+    """Something measured next to the load; it takes a second to begin."""
 
     def __init__(self):
         self.run = None
         self.log = []
 
     def begin(self, turn):
-        """Begin, before anybody was told to go."""
+        """Begin before any node has an order to go."""
         self.log.append(("begin", turn.number, self.run.orders()[-1]))
         self.run.world.now_s += 1.0
         return [Note(at_s=0, code="x", text=f"begin {turn.number}")]
@@ -185,7 +185,7 @@ class Observer:
         return [Note(at_s=0, code="x", text=f"end {turn.number}")]
 
 
-def test_what_is_measured_beside_the_load_encloses_each_turn(conducted):
+def test_what_is_measured_next_to_the_load_encloses_each_turn(conducted):
     """It begins before the turn's clock and its first call, and ends after its last one."""
     observer = Observer()
     run = observer.run = conducted(Node("local"), turns=TURNS[:2], observer=observer)
@@ -333,7 +333,7 @@ def test_a_lost_node_is_named_and_the_run_goes_on(conducted):
 
 
 def test_the_last_node_lost_ends_the_wait(conducted):
-    """When the only node is lost in a turn, nothing more is waited for."""
+    """When the only node is lost in a turn, the wait is over."""
     run = conducted(Node("a"))
 
     def lose():
@@ -363,7 +363,7 @@ def test_a_node_that_never_answers_is_lost_in_the_end(conducted, order, lost_at_
 
 
 def test_the_report_waits_for_the_last_records_of_every_node(conducted):
-    """However long one takes for them; which one never hands them over is lost in the end."""
+    """It waits however long a node takes; a node that never hands them over is lost in the end."""
     run = conducted(Node("a"), Node("slow", drain_s=30.0))
     run.conductor.dismiss()
     assert (run.orders(), run.world.now_s) == ([("leave", -1)], 30.0)
@@ -375,7 +375,7 @@ def test_the_report_waits_for_the_last_records_of_every_node(conducted):
 
 
 def test_nothing_is_awaited_after_a_fault_of_our_own(conducted):
-    """Who has failed may be gone already."""
+    """A node that has failed may be gone already."""
     run = conducted(Node("a", silent_on="leave"))
     run.conductor.stop("error")
     run.conductor.dismiss()
@@ -401,7 +401,7 @@ def test_a_fault_of_our_own_ends_the_run(conducted, order):
     ],
 )
 def test_calls_that_were_cut_off_are_noted(conducted, node, late, turns, users, when):
-    """A turn whose drain was too short says of how many users it cut off calls, and in what."""
+    """If a drain was too short, the note says whose calls were cut off, and after which turn."""
     run = conducted(Node(node, late=late), turns=turns)
     run.conductor.conduct()
     (note,) = run.of(Note)

@@ -1,4 +1,4 @@
-"""Every journey once on each arm, without load: what is asked and answered is shown."""
+"""Every journey once on each arm, without load: requests and answers are shown."""
 
 import json
 
@@ -48,7 +48,7 @@ def tried(start, tmp_path, monkeypatch):
 
 
 def test_each_journey_is_walked_once_on_each_arm(tried, tmp_path):
-    """However often it comes under load; by one user, and nothing is left behind."""
+    """Its weight does not matter. There is one user, and no file is left behind."""
     fine, calls, said, server = tried()
     assert fine
     walked = [(call["arm"], call["journey"], call["step"], call["class"]) for call in calls]
@@ -68,8 +68,8 @@ def test_each_journey_is_walked_once_on_each_arm(tried, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["shop.yaml"]
 
 
-def test_a_step_that_is_not_ok_is_told(tried):
-    """Its journey ends there, as in a run; the others are walked all the same."""
+def test_a_step_that_is_not_ok_is_shown(tried):
+    """Its journey ends there, as in a run; the others are still walked."""
     fine, calls, _, _ = tried("{call: look, arguments: {text: x}, expect: {equals: {a: 1}}}")
     assert not fine
     [wrong] = [call for call in calls if call["class"] != "ok"]
@@ -79,6 +79,6 @@ def test_a_step_that_is_not_ok_is_told(tried):
 
 
 def test_what_a_run_refuses_is_refused(tried):
-    """Arguments that the schema forbids, with the line; nothing is called."""
+    """Arguments that the schema forbids are refused with their line, and nothing is called."""
     with pytest.raises(Refusal, match=r"shop.yaml:10: tool look: text: 5 is not of type"):
         tried("{call: look, arguments: {text: 5}}")

@@ -45,7 +45,7 @@ class Run:
 
 
 def test_ten_seconds_of_failures_end_the_run():
-    """Of the arm's own measured time; it is told once, with the reason."""
+    """Only the arm's own measured time counts. The run ends once, with the reason."""
     run = Run()
     for _ in range(4):
         run.begin()
@@ -61,7 +61,7 @@ def test_ten_seconds_of_failures_end_the_run():
 
 
 def test_only_the_last_seconds_count():
-    """An arm that was fine before has failed for as long all the same."""
+    """An arm that was fine before still ends the run."""
     run = Run()
     run.begin()
     for _ in range(60):
@@ -74,8 +74,8 @@ def test_only_the_last_seconds_count():
 
 
 @pytest.mark.parametrize(("ok", "failed"), [(6, 94), (100, 0), (0, 0)])
-def test_fewer_failures_do_not(ok, failed):
-    """Nor does silence, of which nothing is known yet."""
+def test_fewer_failures_do_not_end_it(ok, failed):
+    """Silence does not, either, because it says nothing."""
     run = Run()
     run.begin()
     for _ in range(30):
@@ -84,7 +84,7 @@ def test_fewer_failures_do_not(ok, failed):
 
 
 def test_the_time_of_the_drain_does_not_count():
-    """Of a few calls that are never answered it sees nothing else end, for half a minute."""
+    """In a drain of half a minute, only calls that are never answered end."""
     run = Run()
     for _ in range(4):
         run.begin()
@@ -96,7 +96,7 @@ def test_the_time_of_the_drain_does_not_count():
 
 
 def test_what_fails_in_the_drain_counts():
-    """Where no call is answered, all of them end there."""
+    """If no call is answered, all of them end in the drain."""
     run = Run()
     for rounds in range(2):
         assert run.ended == [], rounds
@@ -108,8 +108,8 @@ def test_what_fails_in_the_drain_counts():
     assert len(run.ended) == 1
 
 
-def test_one_call_that_fails_ends_no_run():
-    """A single user who waits for an answer for ten seconds has made one call in that time."""
+def test_one_call_that_fails_does_not_end_a_run():
+    """A single user who waits ten seconds for an answer has made one call in that time."""
     run = Run()
     run.begin()
     for second in range(30):
@@ -118,7 +118,7 @@ def test_one_call_that_fails_ends_no_run():
 
 
 def test_the_warm_up_does_not_count():
-    """Nothing in it does."""
+    """No failure in it counts."""
     run = Run()
     run.begin(phase="warmup")
     for _ in range(30):
@@ -127,7 +127,7 @@ def test_the_warm_up_does_not_count():
 
 
 def test_processes_work_side_by_side():
-    """Two of them have two slices for each second."""
+    """Two processes have two slices for each second."""
     run = Run()
     run.begin()
     for second in range(10):
@@ -167,13 +167,13 @@ gates: GATES
     ],
 )
 def test_when_a_run_ends_early(load, gates, expected, tmp_path):
-    """By default, but not where failures are looked for; what the file says goes before."""
+    """It does by default, but not if failures are wanted; the file has the last word."""
     text = SCENARIO.replace("LOAD", load).replace("GATES", gates)
     assert bound_of(load_text(text, "plain.yaml", tmp_path).scenario) == expected
 
 
 def test_it_can_be_turned_off_from_the_command_line(tmp_path):
-    """As in the file."""
+    """The command line turns it off as the file does."""
     text = SCENARIO.replace("LOAD", "{users: 1}").replace("GATES", "[]")
     loaded = load_text(text, "plain.yaml", tmp_path, ["load.abort=off"])
     assert bound_of(loaded.scenario) is None

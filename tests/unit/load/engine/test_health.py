@@ -29,8 +29,8 @@ class Machine:
         return self.now if all_of_them else Processors(self.now.own_s, self.now.waited_s, 0.0)
 
 
-def test_what_came_since_the_last_time_is_taken():
-    """CPU, waiting and the machine as differences; the next time begins at zero."""
+def test_take_returns_what_is_new_since_the_last_call():
+    """CPU, waiting and the machine are differences; the next one begins at zero."""
     machine = Machine()
     watch = Watch(machine.clock, machine.processors)
     machine.ns, machine.now = 2_000_000_000, Processors(0.5, 0.25, 3.0)
@@ -42,7 +42,7 @@ def test_what_came_since_the_last_time_is_taken():
 
 
 def test_promise_18_only_long_waits_are_stalls():
-    """A timer that is some milliseconds late is lag; 50 ms are time that was lost."""
+    """A timer that is a few milliseconds late is lag; 50 ms are lost time."""
     watch = Watch()
     for late_ms in (0, 1, 49, 50, 200):
         watch.woke(late_ms * 1_000_000, NOTHING)
@@ -83,7 +83,7 @@ print(found.stalled_s, found.longest_stall_s, found.paused_s)
 
 @pytest.mark.process
 def test_promise_18_a_process_that_is_stopped_sees_it():
-    """SIGSTOP for most of a second: nearly all of it was a pause."""
+    """After a SIGSTOP for most of a second, nearly all of it was a pause."""
     child = subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True)
     assert child.stdout.readline() == "ready\n"
     child.send_signal(signal.SIGSTOP)
@@ -95,7 +95,7 @@ def test_promise_18_a_process_that_is_stopped_sees_it():
 
 
 def test_the_kernels_files_are_read_as_they_are():
-    """Idle time and waiting for a disk are not busy; time as a guest is in that of the user."""
+    """Idle time and waiting for a disk are not busy; guest time is part of user time."""
     stat = "cpu  100 5 50 9000 300 2 3 7 90 1\ncpu0 1 2 3\n"
     assert busy_ticks(stat) == 100 + 5 + 50 + 2 + 3 + 7
     assert waited_ns("12345 678 9\n") == 678
@@ -103,7 +103,7 @@ def test_the_kernels_files_are_read_as_they_are():
 
 
 def test_readings_of_this_machine_rise():
-    """What was used between two of them is no less than nothing."""
+    """The difference between two readings is never negative."""
     before = Processors.now()
     sum(range(100_000))
     used = Processors.now().since(before)

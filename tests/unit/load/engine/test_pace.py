@@ -14,7 +14,7 @@ SECOND_NS = 1_000_000_000
 
 
 class VirtualUser:
-    """One user with a clock of its own: users of a closed load do not wait for each other."""
+    """One user with a separate clock: users of a closed load do not wait for each other."""
 
     def __init__(self, pace, service_s, outcome=OK):
         self.ns = 0
@@ -42,7 +42,7 @@ class VirtualUser:
 
 
 class VirtualEnd:
-    """The end of a turn, by a user's own clock."""
+    """The end of a turn by a user's own clock."""
 
     def __init__(self, user, end_ns):
         self.user = user
@@ -65,7 +65,7 @@ class VirtualEnd:
 @pytest.mark.parametrize(
     ("users", "think_s", "service_s", "round_s", "rounds"),
     [
-        (200, 4.0, 0.01, 5.0, 10),  # in phase it was 80/s, where 49.9/s are true
+        (200, 4.0, 0.01, 5.0, 10),  # in phase it was 80/s, but 49.9/s is right
         (200, 4.0, 0.01, 1.0, 50),  # a round is shorter than a think time
         (100, 1.0, 0.5, 0.7, 40),
         (100, 0.5, 2.0, 5.0, 20),
@@ -103,7 +103,7 @@ def test_promise_32_first_starts_are_spread():
 
 
 def test_promise_32_a_think_time_runs_on_in_the_arms_next_round():
-    """What was left of it at the end of a round is waited for in the next, and no more."""
+    """The rest of it at the end of a round is waited for in the next one, and no more."""
     user = VirtualUser(Pace(lambda: 4.0, spread=lambda: 0.5), 1.0)
     user.round(5.0)
     assert user.begun_s == [2.0]  # ends at 3 s, and the next is due at 7 s
@@ -118,7 +118,7 @@ def test_promise_32_a_think_time_runs_on_in_the_arms_next_round():
 
 
 def test_users_who_do_not_think_begin_at_once():
-    """There is nothing to spread."""
+    """Without a think time there is nothing to spread."""
     user = VirtualUser(Pace(), 0.5)
     user.round(2.0)
     assert user.begun_s == [0.0, 0.5, 1.0, 1.5]
@@ -147,14 +147,14 @@ def test_one_good_journey_ends_the_back_off():
 
 
 def test_what_we_cut_short_neither_lengthens_nor_ends_the_back_off():
-    """It says nothing about the target."""
+    """A call that we cut short says nothing about the target."""
     pace = Pace().on("mcp")
     failed = [pace.after(outcome)[1] for outcome in (TIMEOUT, TIMEOUT, INTERRUPTED, TIMEOUT)]
     assert failed == [0, 0, 0, FIRST_S]
 
 
-def test_a_back_off_runs_beside_the_think_time():
-    """Who thinks longer than that waits for nothing more."""
+def test_a_back_off_runs_at_the_same_time_as_the_think_time():
+    """A user who thinks for longer than the back-off does not wait any longer."""
     user = VirtualUser(Pace(lambda: 0.3, spread=lambda: 0.0), 0.0, TIMEOUT)
     opened = user.round(2.0)
     assert user.begun_s == pytest.approx([0, 0.3, 0.6, 0.9, 1.2, 1.6])
@@ -162,7 +162,7 @@ def test_a_back_off_runs_beside_the_think_time():
 
 
 def test_a_target_that_asks_to_be_left_alone_is():
-    """Retry-After is waited for after a failed journey, up to the end of the round."""
+    """After a failed journey, a user waits for Retry-After, up to the end of the round."""
     user = VirtualUser(Pace(told_s=lambda arm: 1.5 if arm == "mcp" else 9.0), 0.0, TIMEOUT)
     user.round(4.0)
     assert user.begun_s == pytest.approx([0, 1.5, 3.0])
@@ -171,7 +171,7 @@ def test_a_target_that_asks_to_be_left_alone_is():
 
 
 def test_promise_31_users_who_did_not_come_to_a_journey_are_counted():
-    """Who was to begin one in a round, and did not; but not who was thinking."""
+    """They had time for one in a round but did not begin one. Thinking users do not count."""
     thinking = VirtualUser(Pace(lambda: 9.0, spread=lambda: 0.5), 1.0)
     assert thinking.round(2.0).without_journey == 0
     assert VirtualUser(Pace(), 1.0).round(2.0).without_journey == 0

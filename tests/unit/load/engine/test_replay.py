@@ -33,7 +33,7 @@ TOOLS = {"a": "one", "b": "two", "c": "one"}
 
 @pytest.fixture
 def loaded(tmp_path):
-    """Load the scenario beside its recording."""
+    """Load the scenario next to its recording."""
     head = {**HEAD, "target": "http://127.0.0.1:1/mcp", "arguments": True}
     common = {"ms": 20, "transport": "http", "outcome": "ok", "bytes_out": 1, "arguments": {}}
     calls = [
@@ -54,7 +54,7 @@ def pool_of(loaded, **how):
 
 
 def test_a_replay_is_an_open_load_as_long_as_its_recording(loaded):
-    """Its rounds are alike; one is enough, without a warm-up."""
+    """All rounds would be the same, so there is only one, without a warm-up."""
     load = loaded().scenario.load
     assert (load.open, load.rate, load.round, load.max_in_flight) == (True, 3, 1, 3)
     rounds, round_s = fit(load.round_count, load.round_s, 1, None)
@@ -86,7 +86,7 @@ def test_sessions_begin_at_the_recorded_times_as_their_own_journeys(loaded, monk
 
 
 def test_promise_04_the_sessions_of_all_processes_are_those_of_the_recording(loaded):
-    """Each of them has a part, and hands none of it to another."""
+    """Each process has a part of them, and does not hand any over."""
     found = loaded()
     [turn] = plan(["mcp"], levels(found.scenario.load, 1, 2), 1, 0)
     parts = [[*pool_of(found, node_index=node, nodes=2).arrivals(turn)] for node in (0, 1)]
@@ -95,12 +95,12 @@ def test_promise_04_the_sessions_of_all_processes_are_those_of_the_recording(loa
 
 
 def test_journeys_that_are_not_selected_take_their_sessions_with_them(loaded):
-    """By --tags; the others begin when they did."""
+    """They are left out by --tags; the others begin when they did."""
     assert choose(loaded(), ["first"], []).replay.starts_ns == (0, 50_000_000)
 
 
 def test_a_replay_needs_its_recording_and_its_journeys(loaded):
-    """What is missing is named, with the line; the file is among what a run reads."""
+    """A refusal names what is missing, with the line. A run reads the file, too."""
     scenario = loaded().scenario
     assert "reads calls.jsonl" in told(scenario, {"mcp": "http://127.0.0.1:1/mcp"}, {})
     for text, message in (

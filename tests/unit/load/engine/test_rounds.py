@@ -96,8 +96,8 @@ def test_every_users_connection_is_checked_before_a_turn(node):
     assert [user.asked for user in node.users] == [[("mcp", None)], [("mcp", None)]]
 
 
-def test_users_are_told_how_many_are_at_work(node):
-    """At a low level the last users of a process have no session: each is told how many are."""
+def test_users_know_how_many_are_at_work(node):
+    """At a low level the last users of a process do not have a session, so each gets the number."""
     node.gate.at_work = lambda level: level // 2
     node.turn_runner.prepare({"turn": 3, "arm": "mcp", "users": 6})
     node.answer()
@@ -105,7 +105,7 @@ def test_users_are_told_how_many_are_at_work(node):
 
 
 def test_sessions_are_counted_between_preparing_and_answering():
-    """What is read beside the load when a turn begins finds the count of that very moment."""
+    """The count of sessions is as old as the first reading of the turn's resources."""
     node = Node()
     order = []
     node.turn_runner = TurnRunner(
@@ -149,7 +149,7 @@ def test_not_all_users_connect_at_once():
 
 
 def test_promise_31_users_who_cannot_connect_do_not_make_their_process_a_lost_one():
-    """A server that opens no session holds hundreds of users up for minutes: it is not awaited."""
+    """A server that never opens sessions holds up hundreds of users for minutes: do not wait."""
     node = Node(count=0)
     node.turn_runner.connect_s = 0.05
     ended = []
@@ -234,8 +234,8 @@ def test_a_hard_close_while_draining_cuts_off_what_is_left(node):
     assert node.answer()[1]["late"] == 2
 
 
-def test_a_close_that_comes_right_behind_the_go_is_not_lost(node):
-    """Both messages may arrive in one go: the turn that was never open must not open then."""
+def test_a_close_that_comes_right_after_the_go_is_not_lost(node):
+    """Both messages may arrive together: a turn that was not open yet must not open then."""
     node.go_on.set()
     node.turn_runner.go(go())
     node.turn_runner.close({"hard": False})
@@ -243,7 +243,7 @@ def test_a_close_that_comes_right_behind_the_go_is_not_lost(node):
 
 
 def test_a_fault_of_our_own_is_answered(node, caplog):
-    """Nobody waits for a node whose own code broke."""
+    """The conductor does not wait for a node whose own code failed."""
 
     def broken():
         raise RuntimeError("our bug")

@@ -20,7 +20,7 @@ LONG_S = 1000.0
 
 
 class Clock:
-    """Nanoseconds that stand still until somebody moves them."""
+    """A clock in nanoseconds that stands still until a test moves it."""
 
     def __init__(self):
         self.ns = 0
@@ -122,7 +122,7 @@ def test_users_leave_by_the_clock_even_if_nobody_closes_the_turn(gate, users):
 
 
 def test_a_turn_with_a_number_of_journeys_ends_with_the_last_of_them(gate, users):
-    """None too many begins, however many users there are; the next turn has as many."""
+    """No more journeys begin, however many users there are; the next turn has as many."""
     gate.journeys = 7
     users.spawn(3)
     for turn, so_far in ((ROUND, 7), (NEXT, 14)):
@@ -135,7 +135,7 @@ def test_a_turn_with_a_number_of_journeys_ends_with_the_last_of_them(gate, users
 
 
 def test_promise_20_no_journey_starts_after_the_close(gate, users, clock):
-    """A close ends the turn at once: who is in a journey ends that one, and begins no other."""
+    """A close ends the turn at once: users finish the journey they are in, and begin no other."""
     users.blocked = Event()
     users.spawn(3)
     gate.open(ROUND)
@@ -167,7 +167,7 @@ def test_promise_20_no_journey_starts_after_the_clock_ran_out_in_a_pause(gate, c
     assert walked == [0]
 
 
-def test_who_comes_after_the_clock_ran_out_starts_nothing(gate, users, clock):
+def test_a_user_that_comes_after_the_end_starts_nothing(gate, users, clock):
     """A user that enters a turn whose time is over leaves it again without a journey."""
     gate.open(ROUND)
     clock.pass_s(10.5)
@@ -192,7 +192,7 @@ def test_a_close_ends_the_pauses_of_users_who_think(gate, users):
 
 
 def test_users_whose_pause_ends_with_the_turn_come_back_for_the_next(gate, users):
-    """Where all pauses and the turn end at the very same time, nobody misses the next turn."""
+    """If all pauses end at the same time as the turn, no user misses the next turn."""
     users.think_s = 0.01
     users.spawn(8)
     gate.open(ROUND)
@@ -205,7 +205,7 @@ def test_users_whose_pause_ends_with_the_turn_come_back_for_the_next(gate, users
 
 
 def test_an_arrival_handed_out_at_the_very_end_is_waited_for(gate, users):
-    """Its user is busy for the gate, although nothing has run between handing out and closing."""
+    """The gate counts its user as busy, even if nothing has run since it was handed out."""
     users.blocked = Event()
     users.spawn(1)
     opened = gate.open(Turn(1, "mcp", "round", 1, 10.0, 1, 1.0), [0])
@@ -217,7 +217,7 @@ def test_an_arrival_handed_out_at_the_very_end_is_waited_for(gate, users):
 
 
 def test_cut_off_interrupts_only_those_in_a_call(gate, users):
-    """Who has left already is not disturbed; who hangs in a call is interrupted there."""
+    """Users who have left are not disturbed; users in a call are interrupted there."""
     users.spawn(2)
     gate.open(ROUND)
     until(lambda: len(users.walked) >= 2)
@@ -259,7 +259,7 @@ def cut_off(gate, users, clock, *, whole_drain):
 
 
 def test_promise_09_a_call_that_had_the_whole_drain_is_a_timeout(gate, users, clock):
-    """It began before the bell, and nobody can say that it was not given its time."""
+    """It began before the bell, so it had all the time that it was promised."""
     assert cut_off(gate, users, clock, whole_drain=True) == [TIMEOUT]
 
 
@@ -276,7 +276,7 @@ def test_a_call_that_began_in_the_drain_is_interrupted():
 
 
 def test_users_that_were_cut_off_can_still_be_found_by_locust(gate, users):
-    """Locust takes a user from the arguments of its greenlet, to let it say goodbye."""
+    """Locust finds a user by the arguments of its greenlet, to call its on_stop."""
     users.blocked = Event()
     users.greenlets.append(gevent.spawn(lambda _user: users._perform_for_ever(), "the user"))
     gate.open(ROUND)
@@ -304,7 +304,7 @@ def test_interrupted_users_come_back_for_the_next_turn(gate, users):
 
 
 def test_a_turn_is_joined_once_by_each_user(gate, users):
-    """Who left a turn waits for the next one, and does not come in again."""
+    """A user who left a turn waits for the next one, and does not come in again."""
     users.journey_s = 6.0
     users.spawn(3)
     open_turn = gate.open(ROUND)
@@ -326,7 +326,7 @@ def test_a_turn_is_joined_once_by_each_user(gate, users):
     ],
 )
 def test_busy_time_runs_to_the_end_of_the_last_journey(gate, users, journey_s, busy_s):
-    """The denominator of throughput covers the work that was counted, all of it."""
+    """The denominator of throughput covers all of the counted work."""
     users.journey_s = journey_s
     users.spawn(1)
     open_turn = gate.open(ROUND)
@@ -359,7 +359,7 @@ def test_a_turn_that_was_stopped_early_counts_only_the_time_it_had(gate, users, 
 
 
 def test_closing_twice_or_without_a_turn_is_fine(gate):
-    """A close where nothing is open does nothing."""
+    """Closing does nothing if no turn is open."""
     gate.close()
     open_turn = gate.open(ROUND)
     gate.close()
@@ -369,7 +369,7 @@ def test_closing_twice_or_without_a_turn_is_fine(gate):
 
 
 def test_a_user_that_is_killed_leaves_the_gate(gate, users):
-    """A user that Locust takes away in a journey is not waited for."""
+    """The gate does not wait for a user that Locust has killed in a journey."""
     users.blocked = Event()
     users.spawn(1)
     gate.open(ROUND)

@@ -29,19 +29,19 @@ def test_it_never_wakes_early_and_is_finer_than_gevents_sleep():
     assert 0 <= ours < theirs
 
 
-def test_a_moment_that_has_passed_costs_no_wait():
-    """Who is behind catches up at once."""
+def test_a_moment_that_has_passed_does_not_cost_a_wait():
+    """A greenlet that is late catches up at once."""
     alarm = Alarm()
     switched = []
     gevent.spawn(switched.append, True)
     alarm.wait_until(time.perf_counter_ns() - MS)
     assert not switched
     alarm.close()
-    alarm.close()  # a second time is no harm
+    alarm.close()  # a second close does no harm
 
 
-def test_where_there_is_no_timerfd_gevents_sleep_serves(monkeypatch):
-    """Elsewhere than on Linux an arrival may come a millisecond late, not never."""
+def test_without_a_timerfd_it_uses_gevents_sleep(monkeypatch):
+    """On systems other than Linux, an arrival may come a millisecond late, but it comes."""
     monkeypatch.setattr(alarm_module.sys, "platform", "darwin")
     alarm = Alarm()
     due_ns = time.perf_counter_ns() + MS
@@ -51,7 +51,7 @@ def test_where_there_is_no_timerfd_gevents_sleep_serves(monkeypatch):
 
 
 def test_other_greenlets_run_while_it_waits():
-    """Waiting for an arrival holds up nobody."""
+    """Waiting for an arrival does not hold up other greenlets."""
     alarm = Alarm()
     seen = []
     gevent.spawn(seen.append, "other")

@@ -12,19 +12,19 @@ from mcp_perf.load.hub.bridge import HubBridge, bridge
 
 
 async def double(number):
-    """Return something, after a turn of the loop."""
+    """Return twice a number, after a turn of the loop."""
     await asyncio.sleep(0)
     return 2 * number
 
 
 async def fail():
-    """Raise something."""
+    """Raise an error."""
     raise ValueError("no luck")
 
 
 @pytest.fixture(scope="module")
 def hub():
-    """Return the bridge of this process, which no other test is to have in its way."""
+    """Return the bridge of this process, without leftovers of other tests."""
     yield bridge()
     # As long as its loop runs, asyncio allows no other in this thread.
     bridge_module._Bridges.bridge._running.kill()
@@ -37,13 +37,13 @@ def test_a_result_comes_back(hub):
 
 
 def test_an_error_comes_back(hub):
-    """What the coroutine raises is raised where it was called."""
+    """An exception of the coroutine is raised in the caller."""
     with pytest.raises(ValueError, match="no luck"):
         hub.call(fail)
 
 
 def test_calls_of_many_greenlets_are_in_flight_together(hub):
-    """Each waits for the others: one after the other they would never end."""
+    """Each call waits for the others, so calls one after another would never end."""
     arrived, everybody = [], asyncio.Event()
 
     async def meet():
@@ -102,7 +102,7 @@ def test_a_coroutine_that_is_cancelled_ends_the_call(hub):
 
 
 def test_a_coroutine_that_leaves_ends_its_call_alone(hub):
-    """`sys.exit` is raised where it was called; the loop and the process go on."""
+    """`sys.exit` is raised in its caller; the loop and the process go on."""
 
     async def leave():
         sys.exit(0)
@@ -112,8 +112,8 @@ def test_a_coroutine_that_leaves_ends_its_call_alone(hub):
     assert hub.call(double, 2) == 4
 
 
-def test_a_plain_function_cannot_start_a_loop_but_return_what_is_to_be_awaited(hub):
-    """The one is a tool_error that says so, the other is awaited on this loop."""
+def test_a_plain_function_can_return_an_awaitable_but_not_start_a_loop(hub):
+    """An awaitable is awaited on this loop; a loop is a tool_error that says so."""
     client = PythonClient(Code("shop", None), hub)
     hub.call(double, 1)  # the loop runs
     coroutine = double(3)

@@ -1,4 +1,4 @@
-"""What Locust says beside a run: nothing that a user would have to read."""
+"""What Locust logs during a run: nothing that a user would not have to read."""
 
 import io
 import logging
@@ -20,8 +20,8 @@ def locust_log():
     logger.filters[:] = before
 
 
-def test_users_that_have_just_ended_are_no_error(locust_log):
-    """Locust stumbles over them while it stops the others; twice hushed is once."""
+def test_users_that_have_just_ended_are_not_an_error(locust_log):
+    """Locust reports them while it stops the others. Hushing twice is the same as once."""
     logger, _, out = locust_log
     hush()
     hush()
@@ -31,8 +31,8 @@ def test_users_that_have_just_ended_are_no_error(locust_log):
     assert len([one for one in logger.filters if type(one).__name__ == "_Without"]) == 1
 
 
-def test_the_address_that_does_not_open_the_page_is_not_said():
-    """Locust's has no key; what else it says on starting stays."""
+def test_the_address_that_does_not_open_the_page_is_not_logged():
+    """Locust's address lacks the key; everything else it says on starting stays."""
     hush()
     logger = logging.getLogger("locust.main")
     said = ("Starting web interface at http://127.0.0.1:8089", "Starting Locust 2.47.0")
@@ -41,7 +41,7 @@ def test_the_address_that_does_not_open_the_page_is_not_said():
 
 
 def test_what_we_say_ourselves_is_not_said_twice(locust_log):
-    """How busy the generator was is a reason of the verdict; our own lines pass."""
+    """A reason of the verdict says how busy the generator was. Our own lines pass."""
     logger, handler, out = locust_log
     handler.addFilter(told_by_us())
     logger.warning("CPU usage above 90%! This may constrain your throughput")

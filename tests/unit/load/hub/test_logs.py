@@ -13,7 +13,7 @@ LOGGER = logging.getLogger("mcp-perf")
 
 @pytest.fixture
 def logged(tmp_path, monkeypatch):
-    """Return what logs a line, an error and a fault in a folder, and reads the files again."""
+    """Return a function that logs a line, an error and a fault in a folder and reads the files."""
     monkeypatch.setattr(LOGGER, "level", logging.DEBUG)
     monkeypatch.setattr(redactor, "_secrets", set(), raising=False)
 
@@ -34,7 +34,7 @@ def logged(tmp_path, monkeypatch):
 
 
 def test_errors_have_a_file_of_their_own_once_there_is_one(logged):
-    """The other file has all lines, also those."""
+    """The other file has all lines, including the errors."""
     assert logged(errors=False).keys() == {"run.log"}
     files = logged()
     assert "INFO mcp-perf: Authorization: [redacted]" in files["run.log"]
@@ -47,7 +47,7 @@ def test_errors_have_a_file_of_their_own_once_there_is_one(logged):
 
 
 def test_as_json_each_line_is_an_object_with_its_fields(logged, monkeypatch):
-    """Redacted field by field, so that what is left is JSON."""
+    """Each field is redacted separately, so the line is still JSON."""
     monkeypatch.setenv("MCP_PERF_LOG_FORMAT", "json")
     files = logged()
     first, second, third = map(json.loads, files["run.log"].splitlines())
@@ -67,7 +67,7 @@ def test_as_json_each_line_is_an_object_with_its_fields(logged, monkeypatch):
 
 
 def test_any_other_handler_looks_the_same(monkeypatch):
-    """That of the terminal, or one of Locust's."""
+    """The terminal's handler and Locust's handlers do, too."""
     monkeypatch.setenv("MCP_PERF_LOG_FORMAT", "json")
     handler = logging.StreamHandler()
     guard(handler)

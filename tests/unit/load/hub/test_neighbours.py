@@ -1,4 +1,4 @@
-"""Processes of one machine that hand each other arrivals; here they are all in this one."""
+"""Processes of one machine that hand each other arrivals; here all of them are in one process."""
 
 import contextlib
 from pathlib import Path
@@ -26,7 +26,7 @@ def three():
 
 
 def test_an_arrival_goes_to_the_next_process_with_a_free_user(three):
-    """Round the ring, and to nobody twice."""
+    """It goes round the ring, and never to two processes."""
     made, taken = three
     made[0].tell(free=True)
     made[2].tell(free=True)
@@ -37,7 +37,7 @@ def test_an_arrival_goes_to_the_next_process_with_a_free_user(three):
 
 
 def test_nobody_hands_over_if_nobody_else_has_a_free_user(three):
-    """Who hands over has none: what it has said before counts no more."""
+    """The process itself has none, even if it said so before."""
     made, taken = three
     made[0].tell(free=True)
     assert not made[0].hand_over(7)
@@ -48,7 +48,7 @@ def test_nobody_hands_over_if_nobody_else_has_a_free_user(three):
     assert taken == [[], [], []]
 
 
-def test_who_leaves_takes_what_was_handed_over_and_no_more(three):
+def test_a_process_that_leaves_takes_what_was_handed_over(three):
     """No arrival is lost at the end of a turn, and none comes in the next one."""
     made, taken = three
     made[1].tell(free=True)
@@ -61,8 +61,8 @@ def test_who_leaves_takes_what_was_handed_over_and_no_more(three):
     assert taken[1] == [7]
 
 
-def test_a_process_that_reads_nothing_is_handed_only_so_much(three):
-    """Its pipe is full one day, and the arrival counts as dropped where it was planned."""
+def test_a_process_that_reads_nothing_is_handed_a_limited_number(three):
+    """When its pipe is full, the arrival counts as dropped in the process of its plan."""
     made, taken = three
     made[1].tell(free=True)
     handed = 0
@@ -73,7 +73,7 @@ def test_a_process_that_reads_nothing_is_handed_only_so_much(three):
 
 
 def test_a_worker_of_another_machine_keeps_its_part(tmp_path):
-    """There is no such folder there; in a closed load there is none at all."""
+    """The folder does not exist there; in a closed load it does not exist at all."""
     given = SimpleNamespace(replay=None), {}, 4
     assert Task(*given, 0, 2, meeting=str(tmp_path / "elsewhere")).neighbours() is None
     assert Task(*given, 0, 2).neighbours() is None

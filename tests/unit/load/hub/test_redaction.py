@@ -1,4 +1,4 @@
-"""What this process says: without secrets, and without orders to the terminal."""
+"""What this process says, without secrets and without control sequences for the terminal."""
 
 import logging
 
@@ -8,7 +8,7 @@ from mcp_perf.load.targets.refusal import Refusal
 
 
 def test_a_servers_words_do_not_steer_the_terminal():
-    """Colours, titles and line ends in names and errors are shown as they are written."""
+    """Colours, titles and line ends in names and errors are escaped."""
     assert clean("a\x1b[31mb\x1b]0;title\x07\rc\x9b2J") == (
         "a\\x1b[31mb\\x1b]0;title\\x07\\x0dc\\x9b2J"
     )
@@ -16,7 +16,7 @@ def test_a_servers_words_do_not_steer_the_terminal():
 
 
 def test_lines_and_tabs_of_our_own_stay():
-    """A traceback has them."""
+    """Tracebacks have both."""
     handler = logging.StreamHandler()
     guard(handler)
     record = logging.LogRecord("x", logging.ERROR, "f", 1, "one\n\ttwo\x07", None, None)

@@ -1,4 +1,4 @@
-"""Waiting on the hub: woken by bytes, ended in time, and by nobody else."""
+"""Waiting on the hub: woken by bytes, or ended in time, and never by anything else."""
 
 import io
 import socket
@@ -13,7 +13,7 @@ LATE_NS = 1 << 62
 
 @pytest.fixture
 def pair():
-    """Return two ends of a socket, the first of which does not block."""
+    """Return both ends of a socket. The first one does not block."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     yield ours, theirs
@@ -29,14 +29,14 @@ def now():
 
 @pytest.fixture
 def watchdog(now):
-    """Return a watchdog by this clock."""
+    """Return a watchdog with this clock."""
     watchdog = Watchdog(lambda: now[0])
     yield watchdog
     watchdog.stop()
 
 
-def test_who_waits_is_woken_by_the_first_byte(pair, watchdog):
-    """Time after time, on one descriptor."""
+def test_the_first_byte_ends_a_wait(pair, watchdog):
+    """It works again and again on one descriptor."""
     ours, theirs = pair
     readable = watchdog.wait_for(ours.fileno())
     for number in range(3):
@@ -47,7 +47,7 @@ def test_who_waits_is_woken_by_the_first_byte(pair, watchdog):
 
 
 def test_a_wait_ends_when_its_time_is_over_and_not_before(pair, watchdog, now):
-    """By the clock of calls; the watchdog looks every 20 ms."""
+    """The clock of calls decides; the watchdog looks every 20 ms."""
     ours, _ = pair
     readable = watchdog.wait_for(ours.fileno())
     waiting = gevent.spawn(readable, 1_000)
@@ -75,8 +75,8 @@ def test_a_wait_that_has_ended_meanwhile_is_left_alone(pair, watchdog):
     readable.close()
 
 
-def test_who_is_killed_waits_no_longer(pair, watchdog):
-    """And the descriptor can be waited for again."""
+def test_killing_a_greenlet_ends_its_wait(pair, watchdog):
+    """The descriptor can be waited for again."""
     ours, theirs = pair
     readable = watchdog.wait_for(ours.fileno())
     waiting = gevent.spawn(readable, LATE_NS)
@@ -89,7 +89,7 @@ def test_who_is_killed_waits_no_longer(pair, watchdog):
 
 
 def test_what_fails_in_a_thread_is_raised_and_not_printed():
-    """Gevent prints the traceback of what leaves a thread of its pool, also if somebody waits."""
+    """Gevent prints the traceback of an exception in its pool, even if a greenlet waits for it."""
     printed = io.StringIO()
     hub = gevent.get_hub()
     before, hub.exception_stream = hub.exception_stream, printed

@@ -1,4 +1,4 @@
-"""Locust's sockets with the run key: who has it is heard, whoever else comes is named."""
+"""Locust's sockets with the run key: nodes that have it are heard, all others are named."""
 
 import os
 import re
@@ -24,7 +24,7 @@ NAME = "host_1f0c"
 
 @pytest.fixture(autouse=True)
 def _key(monkeypatch):
-    """Let both ends have a key, and nothing from tests before; close what Locust leaves open."""
+    """Give both ends a key and no memory of other tests; close sockets that Locust leaves open."""
     monkeypatch.setattr(nodes._SignedSocket, "run_key", KEY)
     for kind in (MasterSocket, WorkerSocket):
         monkeypatch.setattr(kind, "_kept", None)
@@ -49,7 +49,7 @@ def master(port):
 
 @pytest.fixture
 def worker(port):
-    """Open a worker's socket, and read what comes there into `heard`."""
+    """Open a worker's socket, and read what arrives there into `heard`."""
     opened = WorkerSocket("127.0.0.1", port, NAME)
     opened.heard = []
     reading = gevent.spawn(lambda: opened.heard.extend(iter(opened.recv, None)))
@@ -59,7 +59,7 @@ def worker(port):
 
 @pytest.fixture
 def rogue(port):
-    """Open a socket as Locust has it, without a key."""
+    """Open a socket as Locust does, without a key."""
     opened = zmq.Context().socket(zmq.DEALER)
     opened.setsockopt(zmq.IDENTITY, b"rogue")
     opened.connect(f"tcp://127.0.0.1:{port}")
@@ -67,7 +67,7 @@ def rogue(port):
 
 
 def take(master):
-    """Wait for what the master hears next."""
+    """Wait for the next message that the master hears."""
     with gevent.Timeout(30):
         return master.recv_from_client()
 
@@ -80,7 +80,7 @@ def until(what):
 
 
 def test_messages_go_both_ways_in_their_order(master, worker):
-    """What a worker says before the master has answered is kept until then."""
+    """A worker's messages are kept until the master has answered."""
     for number in range(3):
         worker.send(Message("client_ready", number, NAME))
     came = [take(master) for _ in range(3)]
@@ -95,8 +95,8 @@ def test_messages_go_both_ways_in_their_order(master, worker):
     ]
 
 
-def test_what_has_no_key_does_not_reach_locust(master, worker, rogue):
-    """Forged records, a worker that is none, rubbish: dropped, counted, named by address."""
+def test_messages_without_a_key_do_not_reach_locust(master, worker, rogue):
+    """Forged records, a false worker, rubbish: all are dropped, counted, and named by address."""
     for kind in ("client_ready", "stats", "mcp-perf-records", "quit"):
         rogue.send(Message(kind, b"[]", NAME).serialize())
     rogue.send(b"")
@@ -110,8 +110,8 @@ def test_what_has_no_key_does_not_reach_locust(master, worker, rogue):
     assert master.end.refused() == [f"rogue at 127.0.0.1 is ignored: {why}"]
 
 
-def test_a_worker_obeys_no_master_without_the_key(worker, port, caplog):
-    """Whoever listens there can neither have it run something nor send it away, and is told of."""
+def test_a_worker_does_not_obey_a_master_without_the_key(worker, port, caplog):
+    """Whoever listens there can neither give it orders nor send it away; the worker reports it."""
     rogue = zmq.Context().socket(zmq.ROUTER)
     rogue.bind(f"tcp://127.0.0.1:{port}")
     worker.send(Message("client_ready", "canary", NAME))
@@ -127,20 +127,20 @@ def test_a_worker_obeys_no_master_without_the_key(worker, port, caplog):
 
 
 def test_no_worker_speaks_for_another(master, worker):
-    """The name in a message is that of its connection, or the message is dropped."""
+    """A message is dropped if the name in it is not the name of its connection."""
     worker.send(Message("quit", None, "another"))
     worker.send(Message("client_ready", 1, NAME))
     assert take(master)[1].type == "client_ready"
 
 
 def test_the_size_of_a_message_is_bounded(master, worker):
-    """Whoever sends a larger one is disconnected, before there is memory for it."""
+    """The sender of a larger one is disconnected before memory is taken for it."""
     assert master.socket.getsockopt(zmq.MAXMSGSIZE) == 64 * 1024 * 1024
     assert worker.socket.getsockopt(zmq.MAXMSGSIZE) == 64 * 1024 * 1024
 
 
 def test_options_of_the_master_stay_there(master, worker):
-    """A store's password, a target: what a worker needs of them is in its task."""
+    """Such as a store's password, or a target. A worker's task has what the worker needs."""
     worker.send(Message("client_ready", 1, NAME))
     take(master)
     parsed = {"store": "postgresql://me:canary@h/d", "target": ["mcp=x"], "mcp_perf_task": "{}"}
@@ -153,7 +153,7 @@ def test_options_of_the_master_stay_there(master, worker):
 
 
 def test_a_socket_that_is_opened_anew_goes_on(master, worker, port):
-    """Locust does so when one has broken: who knew each other still does."""
+    """Locust opens a new one when one has broken. Nodes that knew each other still do."""
     worker.send(Message("client_ready", 1, NAME))
     take(master)
     master.close(linger=0)
@@ -166,14 +166,14 @@ def test_a_socket_that_is_opened_anew_goes_on(master, worker, port):
 
 @pytest.mark.usefixtures("master")
 def test_a_port_that_is_taken_is_locusts_own_error(port):
-    """Its words are those that Locust looks for."""
+    """Locust looks for these words."""
     with pytest.raises(RPCError, match="Socket bind failure: Address already in use"):
         MasterSocket("127.0.0.1", port)
 
 
 @pytest.mark.parametrize("given", ["", "too short"])
 def test_without_a_good_key_the_process_ends(given, port, monkeypatch, caplog):
-    """104, in words, before anything is sent."""
+    """The exit code is 104, with a reason, and nothing is sent."""
     monkeypatch.setattr(nodes._SignedSocket, "run_key", given)
     for opening in (
         lambda: MasterSocket("127.0.0.1", port),
@@ -186,7 +186,7 @@ def test_without_a_good_key_the_process_ends(given, port, monkeypatch, caplog):
 
 
 def test_the_key_is_taken_out_of_the_environment(monkeypatch):
-    """No server that is started has it; line ends of the file that it came from do not count."""
+    """Child processes do not get it. Line ends of the file that it came from do not count."""
     monkeypatch.setenv("MCP_PERF_RUN_KEY", f"{KEY} of a file\n")
     monkeypatch.setattr(os, "register_at_fork", lambda **_hooks: None)
     for name in ("Server", "Client"):
@@ -199,8 +199,8 @@ def test_the_key_is_taken_out_of_the_environment(monkeypatch):
     assert nodes._SignedSocket.run_key == f"{KEY} of a file"
 
 
-def test_a_process_that_forks_its_workers_needs_no_key(monkeypatch):
-    """One is drawn, of at least 32 characters; one that was given is used."""
+def test_a_process_that_forks_its_workers_draws_a_key(monkeypatch):
+    """It has at least 32 characters; a given one is used instead."""
     nodes._SignedSocket.draw()
     assert nodes._SignedSocket.run_key == KEY
     monkeypatch.setattr(nodes._SignedSocket, "run_key", "")

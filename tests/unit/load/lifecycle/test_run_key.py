@@ -1,4 +1,4 @@
-"""What is signed with the run key is heard once, in its order, and nothing else ever is."""
+"""A message that is signed with the run key is heard once and in order. Nothing else is heard."""
 
 import pytest
 from hypothesis import assume, given
@@ -13,7 +13,7 @@ NO_KEY = f"at {HERE} is ignored: it has a different run key, or none"
 
 
 class Pair:
-    """A master and one worker that know each other, and what each of them was told."""
+    """A master and one worker that know each other, and the messages that each of them got."""
 
     def __init__(self, node="one", key=KEY):
         self.told = []
@@ -27,14 +27,14 @@ def worker(node="one", key=KEY, told=None):
 
 
 def introduce(master, one):
-    """Let a worker ask, and the master answer; return what the worker heard of it."""
+    """Let a worker ask and the master answer; return what the worker heard."""
     _, answer = master.hear(one.node, one.seal(b"unsaid"), HERE)
     return one.hear(answer)
 
 
 @given(st.lists(st.binary(max_size=100), max_size=5), st.lists(st.binary(max_size=100), max_size=5))
 def test_both_hear_what_the_other_says(up, down):
-    """Every message as it was, in its order, in both directions."""
+    """Every message arrives unchanged and in order, in both directions."""
     pair = Pair()
     frames = [pair.worker.seal(message) for message in up]
     assert [pair.master.hear("one", frame, HERE) for frame in frames] == [(m, None) for m in up]
@@ -45,7 +45,7 @@ def test_both_hear_what_the_other_says(up, down):
 
 @given(st.data())
 def test_a_frame_with_any_changed_byte_is_not_heard(data):
-    """Neither by the master nor by a worker, whichever byte it is: of kind, tag, count or text."""
+    """Neither master nor worker hears it, whether the byte is in kind, tag, count or text."""
     pair = Pair()
     for frame, hear in (
         (pair.worker.seal(b"passed: 1000"), lambda it: pair.master.hear("one", it, HERE)[0]),
@@ -60,8 +60,8 @@ def test_a_frame_with_any_changed_byte_is_not_heard(data):
 
 
 @given(st.binary(max_size=200))
-def test_what_nobody_signed_is_not_heard(frame):
-    """Whatever comes, and from whom: a stranger is told so, and named."""
+def test_unsigned_frames_are_not_heard(frame):
+    """The sender is called a stranger, and named, whatever it sends."""
     pair = Pair()
     assert pair.master.hear("one", frame, HERE) == (None, b"S")
     assert pair.master.hear("other", frame, HERE) == (None, b"S")
@@ -73,8 +73,8 @@ def test_what_nobody_signed_is_not_heard(frame):
 
 
 @given(st.permutations(range(4)))
-def test_nothing_is_heard_twice_or_behind_what_was_sent_after_it(order):
-    """Each frame may come as often and in whatever order it likes."""
+def test_nothing_is_heard_twice_or_too_late(order):
+    """Frames may arrive as often and in whatever order they like."""
     pair = Pair()
     frames = [pair.worker.seal(bytes([number])) for number in range(4)]
     heard = [pair.master.hear("one", frames[number], HERE)[0] for number in (*order, *order)]
@@ -83,8 +83,8 @@ def test_nothing_is_heard_twice_or_behind_what_was_sent_after_it(order):
     assert numbers[-1] == 3
 
 
-def test_what_was_said_elsewhere_is_not_heard():
-    """In another run of the same key, to another worker, in the other direction."""
+def test_messages_from_elsewhere_are_not_heard():
+    """They are from another run with the same key, to another worker, or in the other direction."""
     here, earlier = Pair(), Pair()
     other = worker("two")
     introduce(here.master, other)
@@ -94,14 +94,14 @@ def test_what_was_said_elsewhere_is_not_heard():
     assert here.master.hear("one", earlier.worker.seal(b"x"), HERE)[0] is None
     assert here.worker.hear(earlier.master.seal("one", b"x")) is None
     assert other.hear(here.master.seal("one", b"x")) is None
-    # Who replays a greeting learns nothing by the answer, and disturbs nobody.
+    # The answer to a replayed greeting reveals nothing, and disturbs nobody.
     introduce(here.master, worker("one"))
     assert here.master.hear("one", said, HERE)[0] == b"x"
 
 
 @given(st.binary(min_size=16, max_size=40))
-def test_a_worker_with_another_key_is_named_and_ends_in_words(key):
-    """The master goes on; the worker hears why it is not wanted, and sends nothing but its name."""
+def test_a_worker_with_another_key_is_named_and_ends_with_a_reason(key):
+    """The master goes on. The worker gets the reason, and sends nothing but its name."""
     assume(key != KEY)
     told = []
     master, stranger = MasterEnd(KEY, told.append), worker("late\nname" + "x" * 200, key)
@@ -116,8 +116,8 @@ def test_a_worker_with_another_key_is_named_and_ends_in_words(key):
     assert master.refused() == []
 
 
-def test_a_worker_obeys_no_master_without_the_key():
-    """It says so once, and goes on to ask: no message of its own leaves it."""
+def test_a_worker_does_not_obey_a_master_without_the_key():
+    """It says so once, and keeps asking: it does not send a single message."""
     told = []
     one = worker(told=told)
     stranger = MasterEnd(b"another key of a run", [].append)
@@ -130,7 +130,7 @@ def test_a_worker_obeys_no_master_without_the_key():
 
 
 def test_a_worker_that_is_known_goes_on_whatever_strangers_say():
-    """Nobody can send it away but its master."""
+    """Only its master can send it away."""
     pair = Pair()
     assert pair.worker.hear(b"S") is None
     assert pair.worker.hear(pair.master.hear("one", b"", HERE)[1]) is None
@@ -140,7 +140,7 @@ def test_a_worker_that_is_known_goes_on_whatever_strangers_say():
 
 
 def test_a_worker_that_comes_during_a_run_gets_nothing():
-    """It is named, and told why; those that the run began with are heard as before."""
+    """It is named, and gets the reason. The workers of the run are heard as before."""
     pair = Pair()
     known, late = worker("known"), worker("late")
     introduce(pair.master, known)
@@ -159,7 +159,7 @@ def test_a_worker_that_comes_during_a_run_gets_nothing():
 
 
 def test_a_crowd_of_strangers_is_counted_and_not_listed():
-    """Names cost whoever makes them up nothing."""
+    """Making up names costs an attacker nothing."""
     told = []
     master = MasterEnd(KEY, told.append)
     for number in range(MOST_NAMED + 5):
@@ -175,12 +175,12 @@ def test_a_crowd_of_strangers_is_counted_and_not_listed():
     ("key", "said"), [("", "is not set"), ("fifteen letters", "15 characters")]
 )
 def test_a_key_that_can_be_guessed_is_refused(key, said):
-    """As is none at all; the message says what to write."""
+    """So is an empty one; the message says what to write."""
     with pytest.raises(Refusal, match=f"MCP_PERF_RUN_KEY .*{said}.*at least 16") as refusal:
         usable(key)
     assert refusal.value.exit_code == 104
 
 
 def test_sixteen_characters_are_enough():
-    """Of whatever kind."""
+    """They may be of any kind."""
     assert usable("sixteen, and ü!?") == "sixteen, and ü!?".encode()

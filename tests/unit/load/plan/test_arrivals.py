@@ -1,4 +1,4 @@
-"""When journeys begin in an open load: exact, seeded, and the same however it is split."""
+"""When journeys begin in an open load: exact, seeded, and the same however the plan is split."""
 
 from functools import partial
 from itertools import chain, pairwise
@@ -42,7 +42,7 @@ def test_poisson_arrivals_are_those_of_a_poisson_process():
 
 @given(RATES, st.booleans(), st.integers(1, 7), st.integers(1, 20), st.text(max_size=5))
 def test_promise_04_split_over_workers_and_merged_is_unsplit(rate, poisson, nodes, users, seed):
-    """Every arrival of the plan is one node's: of the node whose user it is dealt out to."""
+    """Every arrival of the plan belongs to one node: the node of the user that it is dealt to."""
     plan = list(arrivals(rate, 0.5, poisson=poisson, seed=seed))
     parts = [
         list(arrivals(rate, 0.5, poisson=poisson, seed=seed, users=users, node=node, nodes=nodes))
@@ -56,7 +56,7 @@ def test_promise_04_split_over_workers_and_merged_is_unsplit(rate, poisson, node
 
 @pytest.mark.parametrize("users", [2, 4, 10, 50])
 def test_processes_drop_together_what_one_would_drop(users):
-    """An overloaded second of calls of half a second, also if the machines are not the same."""
+    """A second is overloaded with calls of half a second, also on machines that are not alike."""
 
     def dropped(nodes):
         plan = partial(arrivals, 200, 6, poisson=False, seed="1", users=users, nodes=nodes)
@@ -67,7 +67,7 @@ def test_processes_drop_together_what_one_would_drop(users):
 
 
 def _dropped(plan, users):
-    """Count the arrivals that find so many calls of half a second under way."""
+    """Count the arrivals that find this many calls of half a second in flight."""
     ends, missed = [], 0
     for at_ns in plan:
         ends = [end for end in ends if end > at_ns]
@@ -79,7 +79,7 @@ def _dropped(plan, users):
 
 
 def test_promise_04_the_same_seed_gives_the_same_intended_times():
-    """The plan is a function of its seed, and of nothing else."""
+    """The plan is a function of its seed and of nothing else."""
     first, again, other = (
         list(arrivals(500, 2, poisson=True, seed=seed)) for seed in ("7/1", "7/1", "7/2")
     )

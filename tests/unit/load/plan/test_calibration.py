@@ -1,4 +1,4 @@
-"""How many users keep the targets below saturation: found in the warm-ups, pure."""
+"""How many users keep the targets below saturation: found in the warm-ups, by pure functions."""
 
 import pytest
 from hypothesis import given
@@ -18,8 +18,8 @@ TURNS = plan(["control", "dual"], [Level(20)] * 2, 5.0, 3.0)
     tried=st.integers(1, 250),
     used=st.lists(st.floats(0, 4), min_size=1, max_size=5),
 )
-def test_so_many_users_stay_below_the_bound_in_proportion(bound, most, tried, used):
-    """The most that do; at least one, even if that is too many."""
+def test_users_stay_below_the_bound_in_proportion(bound, most, tried, used):
+    """It is the largest number that does, but at least one, even if that is too many."""
     users = users_below(bound, most, tried, used)
     each = max(used) / tried
     assert 1 <= users <= most
@@ -38,7 +38,7 @@ def test_so_many_users_stay_below_the_bound_in_proportion(bound, most, tried, us
     ],
 )
 def test_the_rounds_have_the_users_that_the_warm_ups_have_found(used, users, said):
-    """The busiest target decides; where nothing was read, nothing is raised."""
+    """The busiest target decides. If its use could not be read, the users are not raised."""
     tally, noted, given_users = _tally(), [], []
     for turn in turns(TURNS, 0.7, tally, lambda code, text: noted.append((code, text))):
         given_users.append(turn.users)
@@ -53,7 +53,7 @@ def test_the_rounds_have_the_users_that_the_warm_ups_have_found(used, users, sai
 
 
 def test_the_load_of_a_calibrated_run_is_the_one_that_it_had():
-    """So that a run with another number of users is not compared with it."""
+    """A run with another number of users is then not compared with it."""
     tally = _tally()
     for turn in turns(TURNS, 0.7, tally, lambda *_: None):
         _happen(tally, turn, 0.5)

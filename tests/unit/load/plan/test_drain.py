@@ -1,4 +1,4 @@
-"""How long the last calls of a round are waited for."""
+"""How long a run waits for the last calls of a round."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def scenario(tmp_path):
 @pytest.mark.parametrize(
     ("steps", "drain", "expected_s"),
     [
-        ("[{call: one}]", "30s", 5.0),  # its timeout, and a moment to be told of it
+        ("[{call: one}]", "30s", 5.0),  # its timeout, and a moment to notice it
         ("[{call: one, timeout: 9s}]", "30s", 10.0),
         ("[{call: one}, {call: two, timeout: 9s}]", "30s", 14.0),
         ("[{call: one}, {wait: 2s}]", "30s", 7.0),
@@ -45,12 +45,12 @@ def scenario(tmp_path):
 def test_promise_09_a_drain_is_as_long_as_the_timeouts_of_a_journey(
     scenario, steps, drain, expected_s
 ):
-    """Whatever the round's length is; `limits.drain` is the longest."""
+    """It does not depend on the round's length; `limits.drain` is the longest."""
     assert drain_s(scenario(steps, drain), "mcp") == expected_s
 
 
 def test_promise_09_the_longest_time_of_a_run_is_known_before(scenario):
-    """All turns, all drains, but no connecting; in a search also the wait before each trial."""
+    """It has all turns and drains, and a search's waits before trials, but no connecting."""
     given = scenario("[{call: one}]")
     turns = plan(["mcp", "rest"], [Level(1)] * 2, 5.0, 1.0)
     assert longest_s(turns, given) == (22.0, 22.0 + 3 * 5.0 + 3 * 11.0)
@@ -59,14 +59,14 @@ def test_promise_09_the_longest_time_of_a_run_is_known_before(scenario):
 
 
 def test_a_load_whose_users_double_has_time_for_two_drains(scenario):
-    """Whatever its calls do: rounds that may come too late are left out."""
+    """Rounds that may come too late are left out, whatever the calls do."""
     given = scenario("[{call: one}]", load="{shape: doubling}")
     turns = plan(["mcp"], [Level(1)] * 9, 5.0, 5.0)
     assert longest_s(turns, given) == (50.0, 50.0 + 2 * given.limits.drain)
 
 
 def test_promise_09_timeouts_that_cannot_be_reached_are_told(scenario):
-    """They say which arm it is, and what to write."""
+    """The message says which arm it is, and what to write."""
     assert list(shortened(scenario("[{call: one}]"))) == []
     (text,) = shortened(scenario("[{parallel: [{call: one, timeout: 60s}]}]"))
     assert text == (
@@ -76,8 +76,8 @@ def test_promise_09_timeouts_that_cannot_be_reached_are_told(scenario):
     )
 
 
-def test_nobody_ends_a_server_that_is_still_starting(scenario):
-    """Users may take as long to connect as a server of theirs may take to start."""
+def test_users_wait_for_a_server_that_is_still_starting(scenario):
+    """Users may take as long to connect as their server may take to start."""
     given = scenario("[{call: one}]")
     assert connect_s(given, []) == CONNECT_S
     assert connect_s(given, ["mcp"]) == 61.0

@@ -1,4 +1,4 @@
-"""When: turns are a pure function of the load, so they are tested as tables and as laws."""
+"""Turns are a pure function of the load, so they are tested with tables and laws."""
 
 import pytest
 from hypothesis import example, given
@@ -40,7 +40,7 @@ TIME_S = st.floats(0.1, 5000)
     ],
 )
 def test_a_bound_on_the_time_is_met_as_the_table_says(rounds, round_s, arms, run_time_s, expected):
-    """More time brings more rounds; less brings shorter ones, and then fewer."""
+    """More time brings more rounds; less time brings shorter ones, and then fewer."""
     count, seconds = fit(rounds, round_s, arms, run_time_s)
     assert (count, seconds) == (expected[0], pytest.approx(expected[1]))
 
@@ -58,7 +58,7 @@ def test_the_measured_time_fills_the_bound_and_no_more(rounds, round_s, arms, ru
 
 @given(ROUNDS, ROUND_S, ARMS, TIME_S)
 def test_rounds_keep_their_length_as_far_as_the_time_allows(rounds, round_s, arms, run_time_s):
-    """With time to spare a round is never shortened, and grows by less than one round in all."""
+    """With time to spare, no round gets shorter, and all together grow by less than one round."""
     count, seconds = fit(rounds, round_s, arms, run_time_s)
     if run_time_s >= rounds * round_s * arms:
         assert count >= rounds
@@ -111,7 +111,7 @@ def test_promise_11_every_plan_is_balanced_and_mirrored(arms, rounds, warmup_s):
 
 @given(st.integers(2, 5), st.integers(1, 60), st.floats(-1, 1))
 def test_promise_11_a_steady_drift_favours_no_arm(arms, blocks, drift):
-    """Over an even number of rounds, every arm stands at the same mean place in time."""
+    """Over an even number of rounds, the mean position in time is the same for every arm."""
     names = [f"arm {n}" for n in range(arms)]
     turns = plan(names, [ALONE] * 2 * blocks, 1.0, 0.0)
     cost = {name: sum(1 + drift * t.number for t in turns if t.arm == name) for name in names}
@@ -119,7 +119,7 @@ def test_promise_11_a_steady_drift_favours_no_arm(arms, blocks, drift):
 
 
 def test_one_arm_alone_has_every_turn():
-    """With one arm there is nobody to alternate with."""
+    """With one arm there is nothing to alternate with."""
     assert [turn.arm for turn in plan(["mcp"], [ALONE] * 3, 1.0, 1.0)] == ["mcp"] * 4
 
 
@@ -157,7 +157,7 @@ def test_every_shape_has_its_levels(given, rounds, expected):
 
 
 def test_the_end_of_the_stages_is_their_last_level():
-    """A place that rounding moves to the very end is still in the last stage."""
+    """A moment that rounding moves to the very end is still in the last stage."""
     load = Load.model_validate(
         {"stages": [{"users": 10, "for": "10s"}, {"users": 20, "to": 50, "for": "1s"}]}
     )

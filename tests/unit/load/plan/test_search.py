@@ -1,4 +1,4 @@
-"""A search's turns, asked for one after the other as the conductor does."""
+"""The turns of a search, taken one by one as the conductor does."""
 
 import random
 
@@ -12,12 +12,12 @@ from tests.support.virtual_search import Server, conduct, load, search
 
 
 def seen_of(made):
-    """Give the turns of a search alone."""
+    """Give only the turns of a search."""
     return [turn for turn, _ in made]
 
 
 def report_of(servers, gates=(), **given_):
-    """Give what is said of a search."""
+    """Give what the report says about a search."""
     return build(search(servers, gates, rate="1k/s", **given_))
 
 
@@ -33,12 +33,12 @@ def report_of(servers, gates=(), **given_):
     ],
 )
 def test_a_bound_on_the_time_takes_trials_away(rounds, run_time_s, arms, most):
-    """A trial keeps its length, for its rates depend on it."""
+    """A trial keeps its length, because its rates depend on it."""
     assert most_rounds(load(rate="1k/s", rounds=rounds), arms, run_time_s) == most
 
 
-def test_the_beginning_is_known_beforehand():
-    """A warm-up of each arm and its first trial, at the lowest rate of the search."""
+def test_the_beginning_is_known_in_advance():
+    """It is a warm-up of each arm, and its first trial at the lowest rate of the search."""
     found = beginning(load(rate="1k/s", warmup="1s"), ["control", "mcp"], 200)
     assert [(t.number, t.arm, t.phase, t.round, t.seconds, t.users, t.rate) for t in found] == [
         (0, "control", "warmup", 0, 1.0, 200, 5.0),
@@ -63,7 +63,7 @@ def test_turns_are_numbered_without_a_gap_and_arms_alternate_in_mirrored_order()
 
 
 def test_a_probe_comes_before_the_first_trial_and_after_one_that_broke():
-    """It is short, asks a quarter of what held, and has the number of the trial behind it."""
+    """It is short, has a quarter of the rate that held, and the round of the trial after it."""
     seen = seen_of(conduct({"mcp": Server(0.02, 4)}, rate="1k/s"))
     told = [(turn.phase, turn.round, turn.rate, turn.seconds, turn.rest_s) for turn in seen[:12]]
     assert told == [
@@ -76,8 +76,8 @@ def test_a_probe_comes_before_the_first_trial_and_after_one_that_broke():
     ]
 
 
-def test_what_was_found_is_tried_once_more_by_a_long_trial():
-    """At the highest rate that held: at least three rounds, and a hundred journeys."""
+def test_the_capacity_is_tried_once_more_in_a_long_trial():
+    """It runs at the highest rate that held, for at least three rounds and a hundred journeys."""
     for server, seconds in ((Server(0.02, 4), 9.0), (Server(0.2, 1), 21.0)):
         seen = [one for one in seen_of(conduct({"mcp": server}, rate="1k/s")) if one.round]
         long = [turn for turn in seen if turn.seconds > 3]
@@ -85,7 +85,7 @@ def test_what_was_found_is_tried_once_more_by_a_long_trial():
         assert long[0].rate == max(turn.rate for turn in long)
 
 
-def test_arms_search_apart():
+def test_arms_search_independently():
     """A slow arm does not hold a fast one back, and each has its own knee."""
     report = report_of({"fast": Server(0.01, 4), "slow": Server(0.1, 4)})
     rates = {name: arm.capacity.rate_per_s for name, arm in report.arms.items()}
@@ -95,8 +95,8 @@ def test_arms_search_apart():
 
 @settings(max_examples=10)
 @given(st.floats(0.01, 0.3), st.integers(1, 6), st.floats(0, 0.05), st.integers(0, 999))
-def test_the_report_tells_of_the_search_that_was_made(service_s, slots, noise, seed):
-    """From the journal alone: its trials are those of the run, and they came to the same end."""
+def test_the_report_agrees_with_the_search(service_s, slots, noise, seed):
+    """From the journal alone it gets the same trials and the same end."""
     server = Server(service_s, slots, noise=noise, rng=random.Random(seed))
     seen = []
     found = report_of({"mcp": server}, ["mcp.p95 < 2s"], seen=seen).arms["mcp"].capacity
@@ -107,7 +107,7 @@ def test_the_report_tells_of_the_search_that_was_made(service_s, slots, noise, s
 
 
 def test_the_same_outcomes_make_the_same_turns():
-    """No chance and no clock: a search can be made again."""
+    """There is no chance and no clock, so a search can be repeated."""
     once, again = (seen_of(conduct({"mcp": Server(0.03, 3)}, rate="1k/s")) for _ in range(2))
     assert once == again
 
@@ -122,7 +122,7 @@ def test_a_gate_moves_the_knee():
 
 
 def test_a_search_whose_turns_are_lost_ends():
-    """A worker that is gone leaves turns without an end: they tell nothing, and are bounded."""
+    """A lost worker leaves turns without an end. They do not count, and are limited."""
     lost = set(range(4, 99))
     seen = seen_of(conduct({"mcp": Server(0.03, 3)}, rate="1k/s", rounds=12, lost=lost))
     trials = [turn for turn in seen if turn.phase == "round"]

@@ -1,4 +1,4 @@
-"""The digest of what an arm does: the same for the same work, whatever else the file says."""
+"""The digest of an arm's work: the same for the same work, whatever else the file says."""
 
 import pytest
 
@@ -40,8 +40,8 @@ def digest(tmp_path, old="", new=""):
         ("get: /echo}", "get: /echo, on_error: stop}"),
     ],
 )
-def test_what_is_not_the_work_changes_no_digest(old, new, tmp_path):
-    """Titles, gates, limits, the load, addresses, and a default that is written out."""
+def test_digests_depend_only_on_the_work(old, new, tmp_path):
+    """They ignore titles, gates, limits, the load, addresses, and defaults that are written out."""
     assert digest(tmp_path, old, new) == digest(tmp_path)
 
 
@@ -59,19 +59,19 @@ def test_what_is_not_the_work_changes_no_digest(old, new, tmp_path):
         ('1:1/mcp"', '1:1/mcp", protocol: 2025-11-25', {"mcp"}),
     ],
 )
-def test_other_work_is_another_digest_of_the_arms_that_do_it(old, new, arms, tmp_path):
-    """The seed, values, journeys, steps, and a protocol that is pinned."""
+def test_different_work_changes_the_digest_of_its_arms(old, new, arms, tmp_path):
+    """The seed, values, journeys, steps and a pinned protocol count."""
     before, after = digest(tmp_path), digest(tmp_path, old, new)
     assert {arm for arm in before if before[arm] != after[arm]} == arms
 
 
 def test_a_digest_outlives_new_versions(tmp_path):
-    """What a later version adds to the model, and this file does not use, changes no digest."""
+    """What a later version adds to the model, but this file does not use, does not count."""
     assert digest(tmp_path) == {"mcp": "8f5bf8c55f29", "rest": "978912cf2099"}
 
 
 def test_every_shipped_scenario_has_a_digest_for_each_arm():
-    """Whatever a file may hold can be told apart."""
+    """Every value in a file can be digested."""
     for path in shipped():
         scenario = load(path, environ={}).scenario
         found = workload(scenario)
