@@ -1,4 +1,4 @@
-"""Scripted servers, as the tests of the client have them."""
+"""Scripted servers, as in the tests of the client."""
 
 from tests.unit.client.conftest import serve
 

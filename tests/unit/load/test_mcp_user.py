@@ -1,4 +1,4 @@
-"""The client of plain locustfiles, as Locust's request event hears it."""
+"""The client of plain locustfiles, as Locust's request event sees it."""
 
 import contextlib
 
@@ -30,20 +30,20 @@ HELLO = answer({"content": [{"type": "image"}, {"text": "hello"}], "structuredCo
 
 @pytest.fixture(autouse=True)
 def _forgetful(monkeypatch):
-    """Let no test know what another has learned."""
+    """Reset what one test may leave for another."""
     monkeypatch.setattr(mcp_user, "_versions", {})
     monkeypatch.setattr(mcp_user, "_texts", set())
 
 
 @pytest.fixture
 def told():
-    """Return what Locust was told."""
+    """Return what was reported to Locust."""
     return []
 
 
 @pytest.fixture
 def client_of(serve, told):
-    """Make the client of a server that answers by a script."""
+    """Make the client of a scripted server."""
 
     def make(*script, protocol: str = MODERN, **options):
         server = serve(*script)
@@ -63,7 +63,7 @@ def heard(told):
 
 
 def test_a_tool_call_is_one_request_of_the_type_mcp(client_of, told):
-    """With all that Locust's listeners ask for."""
+    """It has everything that Locust's listeners ask for."""
     client = client_of(HELLO)
     response = client.call_tool("echo", {"message": "hi"})
     assert (response.ok, response.text, response.structured) == (True, "hello", {"n": 1})
@@ -85,7 +85,7 @@ def test_a_tool_call_is_one_request_of_the_type_mcp(client_of, told):
 
 
 def test_each_kind_of_request_has_a_name_that_groups(client_of, told):
-    """The method and what it is about; `name` says another."""
+    """By default it is the method and the subject; `name` replaces it."""
     client = client_of(*[answer({"tools": [], "contents": []})] * 6)
     client.list_tools()
     client.read_resource("memo://1")
@@ -114,8 +114,8 @@ def test_the_handshake_and_the_goodbye_are_requests_too(client_of, told):
     assert names == ["initialize", "notifications/initialized", "tools/call echo", "DELETE session"]
 
 
-def test_the_version_is_probed_once_for_all_users_and_counts_as_no_request(client_of, told):
-    """What is not asked for by the locustfile, and may fail on purpose, is in no statistics."""
+def test_the_version_is_probed_once_and_is_not_a_request(client_of, told):
+    """The locustfile did not ask for it, and it may fail on purpose, so statistics omit it."""
     client = client_of(DISCOVER, HELLO, HELLO, protocol="auto")
     client.call_tool("echo")
     other = McpClient(client.server.url, EventHook())
@@ -126,7 +126,7 @@ def test_the_version_is_probed_once_for_all_users_and_counts_as_no_request(clien
 
 
 def test_failures_say_in_which_class_and_why(client_of, told):
-    """`isError` is another exception than an error of the protocol; nothing is raised."""
+    """`isError` and an error of the protocol are different exceptions; neither is raised."""
     failed = answer({"isError": True, "content": [{"type": "text", "text": "no tea\nleft"}]})
     client = client_of(failed, error(-32602, "no such tool"), http(b"", "500 Oops"), None)
     for _ in range(4):
@@ -141,8 +141,10 @@ def test_failures_say_in_which_class_and_why(client_of, told):
     assert texts[3].startswith("transport_error: ")
 
 
-def test_a_server_that_says_something_else_each_time_fills_no_table(client_of, told, monkeypatch):
-    """Beyond so many texts the class is told alone."""
+def test_a_server_that_says_something_else_each_time_does_not_fill_a_table(
+    client_of, told, monkeypatch
+):
+    """After a number of texts, only the class is reported."""
     monkeypatch.setattr(mcp_user, "_MOST_TEXTS", 2)
     client = client_of(*(error(-32000, f"no. {number}") for number in range(4)), http(b"", "500"))
     for _ in range(4):
@@ -152,7 +154,7 @@ def test_a_server_that_says_something_else_each_time_fills_no_table(client_of, t
 
 
 def test_a_with_block_decides_what_is_reported(client_of, told):
-    """As with `HttpUser`: once, at its end, also if the task goes on elsewhere."""
+    """As with `HttpUser`, it is reported once at the end, even if the task goes on elsewhere."""
     client = client_of(HELLO, HELLO, error(-32000, "busy"), HELLO, HELLO)
     with client.call_tool("echo", catch_response=True) as response:
         assert told == []
@@ -179,21 +181,21 @@ def test_a_with_block_decides_what_is_reported(client_of, told):
 
 
 def test_a_with_block_without_catch_response_is_a_mistake_of_the_locustfile(client_of):
-    """It would be reported twice."""
+    """The request would be reported twice."""
     client = client_of(HELLO)
     with pytest.raises(LocustError, match="catch_response=True"), client.call_tool("echo"):
         pass
 
 
 def test_an_odd_answer_has_no_text(client_of):
-    """What is no list of blocks, and no result, raises nothing."""
+    """Odd results and odd contents do not raise anything."""
     client = client_of(answer({"content": 3}), answer([]))
     assert client.call_tool("echo").text == ""
     assert client.call_tool("echo").result == {}
 
 
 def test_a_user_has_a_client_for_its_host(serve):
-    """With its headers and its context; `on_stop` ends the session."""
+    """It has the user's headers and context; `on_stop` ends the session."""
     server = serve(INITIALIZED, ACCEPTED, HELLO, http(b""))
 
     class Shopper(McpUser):
@@ -217,7 +219,7 @@ def test_a_user_has_a_client_for_its_host(serve):
 
 @pytest.mark.parametrize("host", [None, "ftp://shop"])
 def test_no_host_or_a_bad_one_stops_the_test(host):
-    """Before anything is sent, and Locust does not end as if all were well."""
+    """Nothing is sent, and Locust's exit code shows the failure."""
     kind = type("Shopper", (McpUser,), {"host": host})
     environment = Environment(user_classes=[kind])
     with pytest.raises(StopTest, match="not an http or https address: set host"):

@@ -1,4 +1,4 @@
-"""Arguments that a schema forbids are found before any load; those that are drawn, by draws."""
+"""Arguments that a schema forbids are found before any load; drawn ones need many draws."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ journeys:
 
 
 def found(first="{message: a}", second="{message: b}", with_="{n: 1}", identities=(), more=""):
-    """Return what is found in a scenario with these arguments."""
+    """Return the problems of a scenario with these arguments."""
     text = SCENARIO.replace("FIRST", first).replace("SECOND", second).replace("WITH", with_)
     loaded = load_text(text + more, "demo.yaml", Path(), environ={})
     known = {"greeting": "hello", "run": "r"}
@@ -59,7 +59,7 @@ def found(first="{message: a}", second="{message: b}", with_="{n: 1}", identitie
     ],
 )
 def test_arguments_that_can_never_fit_are_found_with_their_line(arguments, words):
-    """The schema's own words say what is wrong; in a burst, too."""
+    """The schema's own words say what is wrong, also in a burst."""
     [line] = found(arguments)
     assert line.startswith(f"demo.yaml:11: tool echo: {words}"), line
     assert line.endswith("(by the tool's inputSchema)")
@@ -68,14 +68,14 @@ def test_arguments_that_can_never_fit_are_found_with_their_line(arguments, words
 
 
 def test_arguments_that_fit_are_fine():
-    """So are those that are drawn, and names of the run."""
+    """So are drawn arguments, and names of the run."""
     with_ = '{n: {int: {min: 1, max: 9}}, text: {template: "m-${seq}"}}'
     drawn = '{message: "${text}", count: "${n}"}'
     assert found(drawn, '{message: "${arm} ${user} ${run}"}', with_) == []
 
 
 def test_arguments_that_fit_only_sometimes_are_found_by_many_draws():
-    """One of fifty values is wrong; the draw that has it is told."""
+    """One of fifty values is wrong; the message says in which draw."""
     with_ = "{n: {int: {min: 0, max: 50}}}"
     [line] = found('{message: x, count: "${n}"}', with_=with_)
     assert "demo.yaml:11: tool echo: count: 0 is less than the minimum of 1" in line
@@ -90,19 +90,19 @@ def test_what_grows_is_followed_over_the_draws():
 
 
 def test_a_value_that_an_earlier_step_saves_is_not_known_yet():
-    """Nothing is said of such arguments before they are made."""
+    """Such arguments are not checked before the run."""
     assert found(second='{message: "${said}", loud: true}') == []
 
 
 def test_a_value_that_cannot_be_looked_up_is_found():
-    """One that cannot even be drawn is left to the calls."""
+    """A value that cannot even be drawn is left to the calls."""
     [line] = found('{message: "${n.name}"}')
     assert line.startswith("demo.yaml:11: ${n.name} has no value")
     assert found('{message: "${text}"}', with_='{text: {template: "${greeting.x}"}}') == []
 
 
 def test_each_identity_is_tried(tmp_path, monkeypatch):
-    """Of the first users, as they will be in the run."""
+    """The first users are tried with the identities that they get in the run."""
     monkeypatch.chdir(tmp_path)
     Path("users.csv").write_text("name\nann\na-name-that-is-too-long\n")
     identities = [{"name": "ann"}, {"name": "a-name-that-is-too-long"}]

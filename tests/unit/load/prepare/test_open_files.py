@@ -1,4 +1,4 @@
-"""Open files: what a scenario needs of them; too low a limit is told before anything runs."""
+"""Open files: how many a scenario needs. Too low a limit is reported before anything runs."""
 
 import resource
 from pathlib import Path
@@ -63,13 +63,13 @@ def limits(monkeypatch):
     ],
 )
 def test_a_user_needs_as_many_files_as_it_has_connections(arm, steps, each):
-    """Those of calls at once, streams, answers and cancellations, by what its era has of them."""
+    """Calls at once, streams, answers and cancellations take some, depending on the era."""
     loaded = demo(arm, steps)
     assert needed(loaded, 1001) - needed(loaded, 1) == 1000 * each
 
 
 def test_an_arm_that_is_pointed_elsewhere_needs_what_that_takes():
-    """Not what its file says."""
+    """The target in its file does not count."""
     loaded = demo("{mcp: 'http://127.0.0.1:1'}")
     pointed = {"a": "stdio:server"}
     assert needed(loaded, 1001, pointed) - needed(loaded, 1, pointed) == 3000
@@ -82,13 +82,13 @@ def test_a_limit_that_is_high_enough_is_left_alone(limits):
 
 
 def test_a_limit_that_is_too_low_is_raised(limits):
-    """As far as the machine lets a process do it by itself."""
+    """It is raised as far as the machine lets a process raise it."""
     require(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 1000)
     assert limits == [4096, 4096]
 
 
 def test_an_unlimited_machine_is_asked_for_what_is_needed(limits):
-    """To ask for everything would be refused, where everything is not what it says."""
+    """Asking for an unlimited number would be refused if the machine has a hidden limit."""
     limits[1] = resource.RLIM_INFINITY
     require(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 5000)
     assert limits[0] == needed(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 5000)
@@ -96,7 +96,7 @@ def test_an_unlimited_machine_is_asked_for_what_is_needed(limits):
 
 @pytest.mark.parametrize("refuse", [False, True])
 def test_what_the_machine_forbids_is_refused_with_what_to_do(limits, monkeypatch, refuse):
-    """With the number that is needed and the one that is allowed, and before anything is sent."""
+    """The message has the number that is needed and the one that is allowed. Nothing is sent."""
     users = 5000
     if refuse:
 

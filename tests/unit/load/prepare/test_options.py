@@ -1,4 +1,4 @@
-"""What the user asks for, by Locust's command line or its form."""
+"""What the user asks for on Locust's command line or in its form."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from mcp_perf.load.prepare.options import FormChoices, add, names, run_options, 
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes what Locust's parser takes, and notes what its form would show."""
+    """Accepts what Locust's parser accepts, and notes what its form would show."""
 
     def __init__(self):
         self.shown = {}
@@ -38,7 +38,7 @@ def parsed(*arguments, **stock):
     return options
 
 
-def test_nothing_asked_for_is_the_default_scenario():
+def test_without_options_the_default_scenario_runs():
     """`locust -f locustfiles` alone asks for a run, too."""
     asked = run_options(parsed())
     assert asked.scenario == "twilio-tasks"
@@ -80,12 +80,12 @@ def test_everything_asked_for_is_kept():
     ],
 )
 def test_a_list_is_read_from_options_and_from_the_forms_text(value, expected):
-    """The web form makes one text of what the command line repeats."""
+    """The web form has one text for what the command line repeats."""
     assert several(value) == expected
 
 
 def test_the_web_page_and_the_master_are_for_this_machine_only():
-    """Locust would listen on every address; ours listen on loopback unless told."""
+    """Locust would listen on every address. Ours listen on loopback unless an option says more."""
     parser = Parser()
     add(parser)
     assert parser.get_default("web_host") == "127.0.0.1"
@@ -101,15 +101,15 @@ def test_our_options_are_known_by_name():
 
 
 def test_the_form_shows_scenario_and_target_and_no_more():
-    """What cannot be typed into a form sensibly is left to the command line."""
+    """Options that make no sense in a form are left to the command line."""
     parser = Parser()
     add(parser)
     assert [name for name, shown in parser.shown.items() if shown] == ["--scenario", "--target"]
 
 
 @pytest.mark.usefixtures("form")
-def test_the_form_lists_the_scenarios_that_there_are(monkeypatch, tmp_path):
-    """Shipped ones and those of ./scenarios, by their names, each once."""
+def test_the_form_lists_the_scenarios(monkeypatch, tmp_path):
+    """It lists shipped scenarios and the ones in ./scenarios, by name, each once."""
     folder = tmp_path / "scenarios"
     folder.mkdir()
     (folder / "my_own.yaml").touch()
@@ -126,12 +126,12 @@ def test_the_form_lists_the_scenarios_that_there_are(monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("form")
 def test_a_path_is_fine_although_the_form_lists_names():
-    """The choices are an offer, not a fence: Locust parses its command line anew for each page."""
+    """The choices do not limit anything: Locust parses its command line again for each page."""
     assert parsed("--scenario", "some/where.yaml").scenario == "some/where.yaml"
 
 
 def test_the_command_line_has_no_choices():
-    """There any name or path is looked up, and refused with a message of ours."""
+    """Any name or path there is looked up, and refused with our message."""
     parser = Parser()
     add(parser)
     (scenario,) = [a for a in parser._actions if a.dest == "scenario"]

@@ -1,4 +1,4 @@
-"""Whose servers a run may burden, and how much, before somebody is asked."""
+"""Which servers a run may load, and how much, before it has to ask."""
 
 import sys
 from pathlib import Path
@@ -59,7 +59,7 @@ def needed(host="big.test", load=CLOSED, *, typed=True, allowed=(), users=2, use
 
 
 def refused(**case) -> str:
-    """Return the words in which such a run is refused."""
+    """Return the message with which such a run is refused."""
     with pytest.raises(Refusal) as refusal:
         needed(**case)
     assert refusal.value.exit_code == 104
@@ -67,7 +67,7 @@ def refused(**case) -> str:
 
 
 def test_an_address_that_only_a_proxy_knows_may_be_public():
-    """It is asked for like one; so is the proxy, if a file names it."""
+    """It needs the same permission; so does the proxy if a file names it."""
     proxy = '", proxy: "http://mine.test:3128"}  #'
     assert needed("hidden.test", load="{users: 21}") == 0
     assert "hidden.test is a public address" in refused(
@@ -80,7 +80,7 @@ def test_an_address_that_only_a_proxy_knows_may_be_public():
 
 
 def test_a_proxy_of_the_environment_is_named_in_the_report(monkeypatch):
-    """The calls do not go that way, as other clients would."""
+    """Other clients would use it, but calls of a run do not."""
     monkeypatch.setenv("HTTP_PROXY", "http://p.test:3128")
     loaded = load_text(
         TEXT.replace("HOST", "mine.test").replace("LOAD", CLOSED), "x", Path(), environ={}
@@ -94,7 +94,7 @@ def test_a_proxy_of_the_environment_is_named_in_the_report(monkeypatch):
 
 
 def test_a_run_says_what_it_does_and_how_it_was_slowed_down():
-    """Before anything is done; the report notes the latter, and what is insecure."""
+    """It does so before anything is done. The report notes the latter, and what is insecure."""
     text = TEXT.replace("HOST", "big.test").replace("LOAD", CLOSED)
     text = text.replace('/api"', '/api", tls: {verify: false}')
     loaded = load_text(text, "demo.yaml", Path(), environ={})
@@ -112,13 +112,13 @@ def test_a_run_says_what_it_does_and_how_it_was_slowed_down():
 
 @pytest.mark.parametrize("host", ["mine.test", "unknown.test"])
 def test_addresses_of_ones_own_take_any_load(host):
-    """Also if a file names them; a name that nobody knows is told when it is tried."""
+    """A file may name them, too. An unknown name is reported when it is tried."""
     assert needed(host, typed=False, users=5000) == 0
     assert needed(host, SEARCH, typed=False) == 0
 
 
 def test_a_public_address_that_is_typed_takes_a_small_load_unasked():
-    """Users of a closed load then think so long that they make at most 50 calls/s."""
+    """Users of a closed load then think long enough to make at most 50 calls/s."""
     assert needed() == pytest.approx(0.12)
     assert needed(load="{users: 2, think: 1s}") == 0
     assert needed(load=OPEN) == 0
@@ -134,7 +134,7 @@ def test_a_public_address_that_is_typed_takes_a_small_load_unasked():
     ],
 )
 def test_more_needs_the_owners_consent(case, why):
-    """By --allow, which the message says, or by a yes."""
+    """It is given with --allow, as the message says, or with a yes."""
     text = f"big.test is a public address ({why})"
     assert refused(**case) == f"{text}. If its owners agree to the load, add --allow big.test"
     asked: list[str] = []
@@ -145,7 +145,7 @@ def test_more_needs_the_owners_consent(case, why):
 
 
 def test_a_run_gets_no_more_users_than_it_could_have_begun_with():
-    """They are told how to have more; fewer, and as many, are fine."""
+    """The refusal says how to get more; the same number, or fewer, are fine."""
     text = TEXT.replace("HOST", "big.test").replace("LOAD", "{users: 2, think: 120ms}")
     loaded = load_text(text, "demo.yaml", Path(), environ={})
     lines = {name: arm.address for name, arm in loaded.scenario.arms.items()}
@@ -158,8 +158,8 @@ def test_a_run_gets_no_more_users_than_it_could_have_begun_with():
     permit_more(loaded, lines, 21, typed, ["big.test"])
 
 
-def test_a_file_may_send_nothing_to_a_public_address_unasked():
-    """Not even the one request for each identity, nor what goes to an issuer."""
+def test_a_file_may_not_send_anything_to_a_public_address_unasked():
+    """Not even the one request for each identity, or a request to an issuer."""
     more = "identities: {provision: {post: 'http://big.test/u', take: {a: b}}}\n"
     assert "big.test is a public address" in refused(host="mine.test", more=more, typed=False)
     assert needed("mine.test", more=more, typed=False, allowed=["big.test"]) == 0
@@ -180,7 +180,7 @@ def test_a_pause_is_a_think_time_of_the_load():
 
 
 def test_a_run_is_refused_before_it_makes_a_folder(tmp_path):
-    """As every run whose configuration is not fit."""
+    """So is every run whose configuration is wrong."""
     file = tmp_path / "demo.yaml"
     file.write_text(TEXT.replace("HOST", "big.test").replace("LOAD", CLOSED))
     with pytest.raises(Refusal, match=r"add --allow big\.test"):
@@ -192,8 +192,8 @@ def test_a_run_is_refused_before_it_makes_a_folder(tmp_path):
     ("terminal", "line", "yes"),
     [(True, "yes\n", True), (True, "y\n", False), (True, "", False), (False, "yes\n", False)],
 )
-def test_only_a_whole_yes_on_a_terminal_is_one(monkeypatch, capsys, terminal, line, yes):
-    """A pipe cannot agree in anybody's name."""
+def test_only_the_word_yes_on_a_terminal_is_a_yes(monkeypatch, capsys, terminal, line, yes):
+    """A pipe cannot agree for anybody."""
 
     class Stream:
         isatty = staticmethod(lambda: terminal)

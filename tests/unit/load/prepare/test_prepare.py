@@ -34,7 +34,7 @@ journeys:
 
 @pytest.fixture
 def demo(tmp_path) -> Path:
-    """Write the demo scenario; nobody is at its address."""
+    """Write the demo scenario. Nothing listens at its address."""
     path = tmp_path / "demo.yaml"
     path.write_text(SCENARIO)
     return path
@@ -51,12 +51,12 @@ def demo(tmp_path) -> Path:
     ],
 )
 def test_tags_choose_journeys(tags, excluded, expected) -> None:
-    """--tags keeps journeys that carry one of them, --exclude-tags drops those that do."""
+    """--tags keeps journeys that have one of them, --exclude-tags drops them."""
     loaded = choose(load_text(SCENARIO, "demo.yaml", Path(), environ={}), tags, excluded)
     assert list(loaded.scenario.journeys) == expected
 
 
-def test_tags_that_leave_nothing_are_refused_with_those_there_are(demo) -> None:
+def test_tags_that_leave_nothing_are_refused_with_the_known_ones(demo) -> None:
     """A run without a journey would prove nothing; the message lists the tags of the file."""
     with pytest.raises(Refusal, match="the tags in the file are fast, rare, slow") as refused:
         read(RunOptions(scenario=str(demo), tags=["nope"]))
@@ -73,7 +73,7 @@ def test_tags_that_leave_nothing_are_refused_with_those_there_are(demo) -> None:
     ],
 )
 def test_a_wrong_target_is_refused(demo, target, words) -> None:
-    """--target says what to write instead, and which arms there are."""
+    """--target says what to write instead, and which arms exist."""
     with pytest.raises(Refusal, match=words) as refused:
         prepare(RunOptions(scenario=str(demo), targets=[target]))
     assert refused.value.exit_code == 104
@@ -92,7 +92,7 @@ load: {rate: 300/s}
 
 
 def test_a_version_that_is_asked_for_is_that_of_all_mcp_arms(tmp_path) -> None:
-    """It replaces the scenario's; one that is unknown, or cannot be spoken there, is refused."""
+    """It replaces the scenario's. A version that is unknown, or wrong for an arm, is refused."""
     path = tmp_path / "mine.yaml"
     path.write_text(MCP)
     arms = read(RunOptions(scenario=str(path), protocol="2025-06-18")).scenario.arms
@@ -116,7 +116,7 @@ def test_a_version_that_is_asked_for_is_that_of_all_mcp_arms(tmp_path) -> None:
     ],
 )
 def test_an_open_load_starts_few_servers_and_says_how_many(more, pointed, users, told) -> None:
-    """One for each journey in flight, up to 16, unless the scenario asks for more."""
+    """It starts one for each journey in flight, up to 16, unless the scenario asks for more."""
     loaded = load_text(MCP.replace("{rate", f"{{{more}rate"), "mine.yaml", Path(), environ={})
     assert most_users(loaded, pointed) == users
     where = {"mcp": "stdio:server", **pointed}
@@ -127,7 +127,7 @@ def test_an_open_load_starts_few_servers_and_says_how_many(more, pointed, users,
 
 
 def test_processes_are_to_be_shared_only_where_the_file_can_say_so() -> None:
-    """A bundled system takes no `process`, so nobody is told to write it."""
+    """A bundled system does not take `process`, so the hint to write it is left out."""
     text = MCP.replace("{stdio: [server]}", "system:echo/stdio")
     for scenario, told in ((MCP, True), (text, False)):
         loaded = load_text(scenario, "mine.yaml", Path(), environ={})
@@ -136,7 +136,7 @@ def test_processes_are_to_be_shared_only_where_the_file_can_say_so() -> None:
 
 
 def test_a_run_says_how_long_it_may_take_once_users_are_connected() -> None:
-    """With drains: who connects before a turn takes another time, which nobody knows."""
+    """Drains are included. Connecting before a turn takes further time, which nobody knows."""
     loaded = load_text(SCENARIO, "demo.yaml", Path(), environ={})
     turns = tuple(plan(["control"], [Level(1)], 5.0, 1.0))
     run = Prepared(RunOptions(), loaded, "demo-1", 1, 1.0, turns, 1, Path("out"), Systems(Path()))
@@ -145,7 +145,7 @@ def test_a_run_says_how_long_it_may_take_once_users_are_connected() -> None:
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
-    """--out with an earlier run in it is refused; so is a file."""
+    """--out with an earlier run in it is refused, and so is a file."""
     (tmp_path / "journal.jsonl").touch()
     with pytest.raises(Refusal, match=": the folder contains an earlier run; name a new one"):
         prepare(RunOptions(scenario=str(demo), out=str(tmp_path)))
@@ -154,7 +154,7 @@ def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
 
 
 def test_nobody_at_the_address_is_unreachable(demo, tmp_path) -> None:
-    """A refused connection is 108 and names arm, address and reason; no folder is made."""
+    """A refused connection is 108, with arm, address and reason; no folder is made."""
     with pytest.raises(Refusal, match=r"control: cannot reach http://127.0.0.1:1 .*refused") as no:
         prepare(RunOptions(scenario=str(demo), out=str(tmp_path / "run")))
     assert no.value.exit_code == 108
@@ -176,10 +176,10 @@ def test_nobody_at_the_address_is_unreachable(demo, tmp_path) -> None:
         ),
     ],
 )
-def test_open_files_are_made_sure_of_where_the_connections_are(
+def test_open_files_are_checked_in_the_process_with_the_connections(
     demo, tmp_path, monkeypatch, workers, target, pointed, asked
 ) -> None:
-    """Here, unless workers have the users; a bundled system inherits the limit of its parent."""
+    """It is this one, unless workers have the users. Bundled systems inherit its limit."""
     required = []
 
     def require(_loaded, users, lines):
@@ -196,7 +196,7 @@ def test_open_files_are_made_sure_of_where_the_connections_are(
 
 
 def test_a_load_that_is_calibrated_has_no_baseline(tmp_path):
-    """Each run finds another number of users, so two of them had different loads."""
+    """Each run finds a different number of users, so two runs have different loads."""
     options = RunOptions("dual-vs-control", baseline=str(tmp_path / "base.json"))
     with pytest.raises(Refusal) as refused:
         prepare(options)
@@ -206,7 +206,7 @@ def test_a_load_that_is_calibrated_has_no_baseline(tmp_path):
 
 
 def test_a_load_that_is_calibrated_needs_the_processor_time_of_every_target(demo, tmp_path):
-    """It cannot be found without; the refusal says whose is missing, and why."""
+    """Without it the users cannot be found. The refusal says which arm's is missing, and why."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         arm = f'{{http: "http://127.0.0.1:{server.getsockname()[1]}", resources: none}}'
         text = SCENARIO.replace('{http: "http://127.0.0.1:1"}', arm)
@@ -222,7 +222,7 @@ def test_a_load_that_is_calibrated_needs_the_processor_time_of_every_target(demo
 def test_a_file_for_calls_that_cannot_be_written_is_refused_before_anything_starts(
     file, demo, tmp_path
 ):
-    """A missing folder, or a folder itself; no run begins that has to break off."""
+    """Its folder is missing, or it is a folder itself. No run begins that would have to stop."""
     with pytest.raises(
         Refusal, match=(r"^--log-calls .*: the file cannot be written; name another one$")
     ):

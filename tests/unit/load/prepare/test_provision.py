@@ -1,4 +1,4 @@
-"""What a request brings for an identity, and what is said where it brings nothing of use."""
+"""What a request brings for an identity, and the message if it brings nothing useful."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ journeys: {one: {steps: [{get: /a}]}}
     ],
 )
 def test_a_path_that_finds_nothing_is_refused_in_words(take, said):
-    """By the number of the identity, and without what the reply holds: it may be a secret."""
+    """The message has the identity's number, but not the reply, which may hold a secret."""
     loaded = load_text(TEXT.replace("TAKE", take), "demo.yaml", Path(), environ={})
     reply = Reply(0)
     reply.status, reply.body = 200, b'{"id": "s3cret"}'
@@ -39,7 +39,7 @@ def test_a_path_that_finds_nothing_is_refused_in_words(take, said):
 
 
 def test_a_request_that_is_sent_to_a_login_says_so(serve):
-    """A page for people is no identity."""
+    """A web page is not an identity."""
     server = serve(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n")
     loaded = load_text(TEXT.replace("127.0.0.1:1/u", server.url[7:]), "x", Path(), environ={})
     made = _Provisioner(loaded.scenario.identities.provision, loaded, "run")

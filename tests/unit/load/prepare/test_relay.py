@@ -1,4 +1,4 @@
-"""What the master tells its workers: all they need, and no secret."""
+"""What the master sends to its workers: everything they need, but no secrets."""
 
 from argparse import Namespace
 from dataclasses import replace
@@ -31,7 +31,7 @@ SECRET = "s3cr3t-canary"
 
 @pytest.fixture
 def prepared(tmp_path):
-    """Return a run whose scenario holds a secret, with both arms reached."""
+    """Return a run whose scenario contains a secret, with both arms reached."""
     loaded = load_text(TEXT, "demo.yaml", tmp_path, ["load.users=7"], environ={"TOKEN": SECRET})
     endpoint = Endpoint.of("http://127.0.0.1:5/x", headers={"Authorization": f"Bearer {SECRET}"})
     targets = {
@@ -44,7 +44,7 @@ def prepared(tmp_path):
 
 @pytest.fixture
 def reached(monkeypatch):
-    """Reach targets without a network; return how each was asked for."""
+    """Reach targets without a network; return the arguments of each attempt."""
     asked = []
 
     def reach(name, arm, _loaded, url, provided, version="", *, logs, **_identity):
@@ -58,7 +58,7 @@ def reached(monkeypatch):
 def test_a_worker_gets_the_scenario_and_the_targets_as_the_master_has_them(
     prepared, reached, monkeypatch
 ):
-    """The same text, settings and addresses; the version that the master negotiated."""
+    """It gets the same text, settings and addresses, and the version that the master negotiated."""
     monkeypatch.setenv("TOKEN", "the worker's own")
     options = Namespace()
     relay.send(prepared, options, ["a", "b", "c"])
@@ -88,7 +88,7 @@ def test_only_the_chosen_arms_are_sent(prepared, monkeypatch):
 
 @pytest.mark.usefixtures("reached")
 def test_secrets_do_not_travel(prepared, monkeypatch):
-    """Every worker reads them from its own environment."""
+    """Every worker reads them from its environment."""
     options = Namespace()
     relay.send(prepared, options, ["a"])
     assert SECRET not in str(vars(options))
@@ -106,8 +106,8 @@ def test_the_message_is_text_that_locust_can_send(prepared):
     assert len(message) < 4096
 
 
-def test_a_worker_that_reaches_no_target_says_so(prepared, monkeypatch):
-    """What the master could reach and a worker cannot is refused there, with its reason."""
+def test_a_worker_that_cannot_reach_a_target_says_so(prepared, monkeypatch):
+    """A target that the master could reach, but not the worker, is refused there, with a reason."""
 
     def reach(*_args, **_options):
         raise Refusal("rest: cannot reach it", code=108)
@@ -121,7 +121,7 @@ def test_a_worker_that_reaches_no_target_says_so(prepared, monkeypatch):
 
 
 def test_the_only_node_takes_what_was_prepared(prepared):
-    """Without workers nothing is sent, and nothing is reached twice."""
+    """Without workers nothing is sent, and no target is reached twice."""
     task = relay.local(prepared)
     assert task.loaded is prepared.loaded
     assert task.targets is prepared.targets
@@ -129,7 +129,7 @@ def test_the_only_node_takes_what_was_prepared(prepared):
 
 
 def test_each_worker_brings_the_identities_of_its_users(prepared, monkeypatch):
-    """None of them is sent; it tries the targets as its first user, and knows the run's name."""
+    """None of them is sent. The worker tries the targets as its first user, and knows `${run}`."""
     source = """identities: {provision: {post: "http://127.0.0.1:1/", take: {token: t}}}\narms:"""
     text = TEXT.replace("arms:", source, 1).replace("${env:TOKEN}", "${identity.token}")
     prepared.loaded = load_text(text, "demo.yaml", Path(), environ={"TOKEN": SECRET})
@@ -153,7 +153,7 @@ def test_each_worker_brings_the_identities_of_its_users(prepared, monkeypatch):
 
 
 def test_variables_that_name_secrets_are_not_sent(prepared, reached, monkeypatch):
-    """`vars` of the file and of an arm: each worker fills them in from its own environment."""
+    """Each worker fills in the `vars` of the file and of an arm from its environment."""
     text = TEXT.replace("arms:", 'vars: {all: "${env:TOKEN}"}\narms:', 1)
     text = text.replace('2/mcp"}', '2/mcp", vars: {own: "${env:TOKEN}"}}')
     prepared.loaded = load_text(text, "demo.yaml", Path(), environ={"TOKEN": SECRET})
@@ -169,7 +169,7 @@ def test_variables_that_name_secrets_are_not_sent(prepared, reached, monkeypatch
 
 
 def test_a_worker_without_a_variable_or_file_says_so(prepared, monkeypatch):
-    """What only the master has is a mistake like others, not a fault of ours."""
+    """What only the master has is a mistake like any other, not a fault in mcp-perf."""
     options = Namespace()
     relay.send(prepared, options, ["one"])
     monkeypatch.delenv("TOKEN", raising=False)

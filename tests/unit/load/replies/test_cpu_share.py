@@ -1,4 +1,4 @@
-"""How many replies are looked at, by what a look costs; no clock is read."""
+"""How many replies are looked at depends on what a look costs; no clock is read."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.costs import Costs
 
 
 def looks(costs, number, share=0.2, one=None):
-    """Make calls, and look at what is due; return which calls were looked at."""
+    """Make calls, and look at replies that are due; return which ones were looked at."""
     one = one or CpuShare(share, lambda: costs.calls, costs.process, costs.thread)
     due = []
     for index in range(number):
@@ -26,7 +26,7 @@ def looks(costs, number, share=0.2, one=None):
     [(1, 0.2, 1), (19, 0.2, 1), (40, 0.2, 3), (100, 0.2, 7), (2000, 0.2, 134), (2, 0.01, 3)],
 )
 def test_looks_take_their_share_of_the_cpu_and_no_more(look_us, share, every):
-    """All replies while they cost less than the share; else one of so many."""
+    """All replies are looked at while this costs less than the share, otherwise one in some."""
     costs = Costs(look_us=look_us, call_us=100)
     number = 40_000
     due = looks(costs, number, share)
@@ -43,7 +43,7 @@ def test_the_first_replies_are_looked_at_whatever_it_costs():
 
 
 def test_a_server_that_is_wrong_at_every_nth_call_cannot_hide():
-    """Which of the next replies is looked at is left to chance."""
+    """The next reply to look at is drawn at random."""
     due = looks(Costs(look_us=160, call_us=100), 40_000)
     later = [index for index in due if index > 1000]
     found = {remainder: sum(index % 8 == remainder for index in later) for remainder in range(8)}
@@ -51,7 +51,7 @@ def test_a_server_that_is_wrong_at_every_nth_call_cannot_hide():
 
 
 def test_it_adapts_when_calls_become_dearer():
-    """A target that is slow leaves the time to look at everything again."""
+    """A slow target leaves the time to look at everything again."""
     costs = Costs(look_us=100, call_us=50)
     one = CpuShare(0.2, lambda: costs.calls, costs.process, costs.thread)
     looks(costs, 5000, one=one)
@@ -61,8 +61,8 @@ def test_it_adapts_when_calls_become_dearer():
     assert one.every == 1
 
 
-def test_looks_that_are_never_over_are_still_some():
-    """At least one reply of a thousand is looked at."""
+def test_even_the_dearest_looks_are_made_sometimes():
+    """At least one reply in a thousand is looked at."""
     costs = Costs(look_us=1_000_000, call_us=1)
     one = CpuShare(0.2, lambda: costs.calls, costs.process, costs.thread)
     looks(costs, 50_000, one=one)

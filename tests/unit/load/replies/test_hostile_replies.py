@@ -33,7 +33,7 @@ MESSAGE = st.fixed_dictionaries(
 
 
 def came(body: bytes, status: int = 200) -> Reply:
-    """Return a reply that came so."""
+    """Return a reply with this body."""
     reply = Reply(0)
     reply.body, reply.status = body, status
     return reply
@@ -41,7 +41,7 @@ def came(body: bytes, status: int = 200) -> Reply:
 
 @given(st.binary(max_size=60) | (MESSAGE | JSON).map(lambda it: json.dumps(it).encode()), st.data())
 def test_no_reply_breaks_what_reads_it(body: bytes, data: Any) -> None:
-    """Each ends in a class, with words of bearable length; what cannot be read says so."""
+    """Each ends in a class, with a text of bearable length that says if it cannot be read."""
     status = data.draw(st.sampled_from([0, 200, 202, 400, 429, 500]))
     judged = jsonrpc.judge(came(body, status), 7)
     assert judged.outcome in CLASSES
@@ -63,6 +63,6 @@ def test_no_reply_breaks_what_reads_it(body: bytes, data: Any) -> None:
 
 @given(st.text(min_size=LONGEST, max_size=LONGEST + 50).map(lambda text: text + "x" * 100_000))
 def test_an_endless_error_is_cut_off(text: str) -> None:
-    """Before anything is looked for in it."""
+    """It is cut off before anything is looked for in it."""
     body = json.dumps({"jsonrpc": "2.0", "id": 7, "error": {"code": 1, "message": text}})
     assert len(jsonrpc.judge(came(body.encode()), 7).detail) == LONGEST + 1

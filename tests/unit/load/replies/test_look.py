@@ -1,4 +1,4 @@
-"""What a look at the ok replies of a step finds, and how it is told."""
+"""What a look at the ok replies of a step finds, and how it is recorded."""
 
 import msgspec
 
@@ -16,7 +16,7 @@ class Replies:
         self.number = 0
 
     def come(self, text="", arguments=None, **result):
-        """Let a reply come; its message has an id of its own."""
+        """Let a reply come; each message has a different id."""
         self.number += 1
         reply = Reply(0)
         content = [{"type": "text", "text": text}] if text else []
@@ -27,7 +27,7 @@ class Replies:
 
 
 def test_errors_in_disguise_and_empty_replies_are_counted():
-    """With the first that looks like an error; what was told is not told again."""
+    """The first that looks like an error is kept. Nothing is recorded twice."""
     replies = Replies()
     for text in ("fine", "Error: one", "Error: two", ""):
         replies.come(text)
@@ -40,7 +40,7 @@ def test_errors_in_disguise_and_empty_replies_are_counted():
 
 
 def test_the_same_reply_to_different_arguments_is_noticed():
-    """Ids of messages differ and do not count; constant arguments tell nothing."""
+    """Ids of messages do not count. Nothing follows from constant arguments."""
     replies = Replies()
     for number in range(5):
         replies.come("always this", {"q": number})
@@ -53,7 +53,7 @@ def test_the_same_reply_to_different_arguments_is_noticed():
     assert [seen.alike[digest] for digest in seen.varied] == [6]
 
 
-def test_only_some_replies_are_told_apart():
+def test_only_some_replies_are_counted_separately():
     """A tool that answers properly has a new one each time, and memory is bounded."""
     replies = Replies()
     for number in range(1000):
@@ -63,8 +63,8 @@ def test_only_some_replies_are_told_apart():
     assert seen.varied == []
 
 
-def test_what_is_no_good_reply_is_not_looked_at():
-    """An error that the scenario expects, and what cannot be read."""
+def test_only_good_replies_are_looked_at():
+    """Expected errors and unreadable replies are not."""
     replies = Replies()
     expected = Reply(0).fail(TOOL_ERROR, "")
     expected.body = b'{"jsonrpc": "2.0", "id": 1, "result": {"isError": true}}'

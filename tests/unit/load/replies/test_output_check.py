@@ -1,4 +1,4 @@
-"""Results held against their outputSchema: which of them, and what is said of them."""
+"""Results are checked by their outputSchema: which ones, and with which messages."""
 
 import msgspec
 import pytest
@@ -43,7 +43,7 @@ class Step:
         self.checks = Checks(result_root, output=output, expects=expects, **options)
 
     def judge(self, body, outcome=OK):
-        """Judge one reply; return its class and what is said of it."""
+        """Judge one reply; return its class and the message."""
         reply = Reply(0)
         reply.status = 200
         reply.body = body if isinstance(body, bytes) else msgspec.json.encode({"result": body})
@@ -75,22 +75,22 @@ BAD = {"content": [], "structuredContent": {"value": "1"}}
     ],
 )
 def test_a_result_that_breaks_its_tools_output_schema_fails(body, expected, words):
-    """A server that promises a shape is held to it, also where the scenario expects nothing."""
+    """A server has to keep the shape that it promises, even if the scenario expects nothing."""
     cls, detail = Step().judge(body)
     assert cls == expected
     assert words in detail
 
 
 @pytest.mark.parametrize("result", [GOOD, BAD, {"content": []}])
-def test_an_expectation_beside_it_changes_nothing(result):
-    """A result that is decoded for the expectations is checked as any other."""
+def test_an_expectation_next_to_it_changes_nothing(result):
+    """A result that is decoded for expectations is checked like any other."""
     plain, beside = Step(), Step(equals={"content": []})
     assert plain.judge(result) == beside.judge(result)
     assert beside.track.checked == 1
 
 
 def test_a_result_that_is_none_is_said_to_have_no_structured_content():
-    """Whatever comes instead of an object."""
+    """The message is the same whatever comes instead of an object."""
     step = Step(equals={"x": 1})
     assert "all of it: null" in step.judge(b'{"result": []}')[1]
 
@@ -104,7 +104,7 @@ def test_every_result_is_checked_while_that_costs_little():
 
 
 def test_results_whose_checks_would_cost_too_much_are_sampled_and_counted():
-    """Checked and unchecked results add up to all that were ok or broke their schema."""
+    """Checked and unchecked results add up to all results that were ok or broke their schema."""
     step = Step(look_us=200, call_us=100)
     seen = [step.judge(BAD)[0] for _ in range(20_000)]
     track = step.track
@@ -115,7 +115,7 @@ def test_results_whose_checks_would_cost_too_much_are_sampled_and_counted():
 
 
 def test_a_result_that_fails_an_expectation_is_not_among_the_unchecked():
-    """It is a failure already, and is not counted as one that may be another."""
+    """It is a failure already, so it does not count as a possible further one."""
     step = Step(look_us=200, call_us=100, equals={"structuredContent.value": 2})
     for _ in range(5000):
         assert step.judge(GOOD)[0] == CHECK_FAILED
@@ -123,15 +123,15 @@ def test_a_result_that_fails_an_expectation_is_not_among_the_unchecked():
     assert (step.track.violations, step.track.unchecked) == (0, 0)
 
 
-def test_an_error_that_the_scenario_expects_has_no_shape_to_be_held_to():
-    """Only results that are ok are held against the schema."""
+def test_an_error_that_the_scenario_expects_is_not_checked():
+    """The schema is for ok results only."""
     step = Step(accepted=(TOOL_ERROR,))
     assert step.judge({}, outcome=TOOL_ERROR)[0] == OK
     assert (step.track.checked, step.track.unchecked) == (0, 0)
 
 
 def test_a_schema_that_is_itself_broken_checks_nothing():
-    """The server's own answer will tell; nothing is fetched from anywhere."""
+    """The server's own answer will show it; nothing is fetched from anywhere."""
     for broken in ({"type": "no such type"}, {"$ref": "http://127.0.0.1:9/schema"}):
         with pytest.raises(ValueError, match=r"."):
             CompiledSchema(broken, "x", "outputSchema")
@@ -140,7 +140,7 @@ def test_a_schema_that_is_itself_broken_checks_nothing():
 
 
 def test_a_result_that_is_nested_too_deeply_for_its_schema_is_not_checked():
-    """A server that refers eight times to itself could keep the validator for ever by it."""
+    """With eight references to itself, a schema could keep the validator busy for ever."""
     again = {"properties": {"a": {"allOf": [{"$ref": "#"}] * 8}}, "type": "object"}
     schema = CompiledSchema(again, "structuredContent", "outputSchema")
     track = Track("mcp", "call", "ask")
@@ -154,7 +154,7 @@ def test_a_result_that_is_nested_too_deeply_for_its_schema_is_not_checked():
 
 
 def test_more_violations_than_anybody_is_shown_are_not_explained_anew():
-    """To say what is wrong takes longer than to find that something is."""
+    """Explaining a violation takes longer than finding it."""
     step = Step()
     details = [step.judge({"structuredContent": {"value": str(n)}})[1] for n in range(40)]
     assert '"31" is not' in details[31]

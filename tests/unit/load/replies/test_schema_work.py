@@ -1,4 +1,4 @@
-"""How much work a schema makes: counted before a validator can be kept for ever."""
+"""How much work a schema makes is counted before it can keep a validator busy for ever."""
 
 import time
 from typing import Any
@@ -13,7 +13,7 @@ TREE: dict[str, Any] = {"properties": {"left": {"$ref": "#"}, "right": {"$ref": 
 
 
 def chain(levels: int, times: int, keyword: str = "allOf", ref: str = "$ref") -> dict[str, Any]:
-    """Return definitions each of which holds the next one several times."""
+    """Return definitions that each contain the next one several times."""
     parts = {
         f"p{level}": {keyword: [{ref: f"#/$defs/p{level + 1}"}] * times} for level in range(levels)
     }
@@ -35,15 +35,15 @@ def chain(levels: int, times: int, keyword: str = "allOf", ref: str = "$ref") ->
         chain(3, 8),
     ],
 )
-def test_what_servers_write_is_no_work(schema):
-    """A value may be nested as it likes."""
+def test_usual_schemas_of_servers_are_no_work(schema):
+    """A value may be nested to any depth."""
     assert deepest(schema) is None
 
 
 @pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
 @pytest.mark.parametrize("ref", ["$ref", "$dynamicRef"])
 def test_twelve_levels_of_eight_references_are_refused_at_once(keyword, ref):
-    """They stand for 8^12 schemas, and a validator would hold each against the value."""
+    """They stand for 8^12 schemas, and a validator would apply each to the value."""
     begun_s = time.process_time()
     with pytest.raises(ValueError, match="too large to expand"):
         deepest(chain(12, 8, keyword, ref))
@@ -51,7 +51,7 @@ def test_twelve_levels_of_eight_references_are_refused_at_once(keyword, ref):
 
 
 def test_a_schema_of_too_many_parts_is_refused():
-    """Before anything is made of it."""
+    """It is refused before anything is made of it."""
     with pytest.raises(ValueError, match="too large to expand"):
         deepest({"enum": [[]] * MOST_PARTS})
 
@@ -66,7 +66,7 @@ def test_a_schema_of_too_many_parts_is_refused():
     ],
 )
 def test_a_schema_that_is_its_own_condition_is_refused(schema):
-    """No value would ever be held against all of it."""
+    """A validator would never finish with it."""
     with pytest.raises(ValueError, match="it refers to itself endlessly"):
         deepest(schema)
 
@@ -82,13 +82,13 @@ def test_a_schema_that_is_its_own_condition_is_refused(schema):
     ],
 )
 def test_references_below_another_id_are_not_followed(schema):
-    """What they mean depends on where they stand."""
+    """Their meaning depends on where they are."""
     with pytest.raises(ValueError, match=r"a part of it sets another \$?id"):
         deepest(schema)
 
 
 def test_a_tree_is_checked_as_deep_as_any_answer_is():
-    """Each value in it is held against one schema, by whatever way."""
+    """One schema is applied to each value in it, however it is reached."""
     assert deepest(TREE) == DEEPEST
 
 
@@ -103,14 +103,14 @@ def test_a_tree_is_checked_as_deep_as_any_answer_is():
     ],
 )
 def test_work_that_grows_with_each_level_bounds_the_depth(below):
-    """A server could answer with a value that is nested so deeply that it is held for ever."""
+    """A server could answer with a value that is nested deeply enough to take for ever."""
     deep = deepest({**below, "type": ["object", "array"]})
     assert deep is not None
     assert 2 <= deep <= 5
 
 
 def test_a_slow_growth_deep_below_is_seen_too():
-    """However long the way down to where a schema doubles."""
+    """It is seen however far down the schema doubles."""
     parts: dict[str, Any] = {f"p{n}": {"items": {"$ref": f"#/$defs/p{n + 1}"}} for n in range(30)}
     parts["p30"] = {"items": {"allOf": [{"$ref": "#/$defs/p0"}] * 2}}
     assert deepest({"$ref": "#/$defs/p0", "$defs": parts}) == DEEPEST
@@ -135,7 +135,7 @@ _JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(_KEYWORDS), _JSON))
 def test_no_schema_breaks_the_count(schema):
-    """Whatever stands where a schema should: it is counted, or refused in words."""
+    """Anything in place of a schema is either counted or refused in words."""
     try:
         assert (deepest(schema) or 0) <= DEEPEST
     except ValueError as refused:

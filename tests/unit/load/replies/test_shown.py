@@ -1,4 +1,4 @@
-"""A reply as people read it."""
+"""A reply as people see it."""
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ from mcp_perf.load.replies.shown import LONGEST, paths, shown
     ],
 )
 def test_what_a_message_carries_is_shown_as_it_came(body, text):
-    """The envelope of JSON-RPC is left away: expectations begin within it."""
+    """The envelope of JSON-RPC is left out, because expectations begin inside it."""
     assert shown(body) == text
 
 
@@ -44,6 +44,6 @@ def test_a_long_reply_is_cut_and_says_so():
         ({}, ""),
     ],
 )
-def test_paths_lead_to_what_there_is(value, named):
-    """As they are written in `expect` and `save`; of a list, those into its first item."""
+def test_paths_lead_to_the_values(value, named):
+    """They are written as in `expect` and `save`; in a list, only into its first item."""
     assert paths(value) == named

@@ -57,7 +57,7 @@ from mcp_perf.load.replies.suspicion import says_failed, suspicion, text_failed
     ],
 )
 def test_texts_that_look_like_errors(text):
-    """As the tools of real servers word what went wrong, and call it a result."""
+    """Tools of real servers describe errors like this, and call them results."""
     assert text_failed(text)
     assert suspicion({"content": [{"type": "text", "text": text}]}) == "error"
 
@@ -93,8 +93,8 @@ def test_texts_that_look_like_errors(text):
         "",
     ],
 )
-def test_texts_that_do_not(text):
-    """What speaks of errors, and is none."""
+def test_texts_that_do_not_look_like_errors(text):
+    """They mention errors, but report none."""
     assert not text_failed(text)
 
 
@@ -114,7 +114,7 @@ def test_texts_that_do_not(text):
     ],
 )
 def test_objects_say_it_by_their_members(told, failed):
-    """By the names that APIs give to it."""
+    """APIs give these names to it."""
     assert says_failed(told) is failed
     assert (suspicion({"structuredContent": told, "content": [{"text": "done"}]}) == "error") is (
         failed
@@ -147,17 +147,17 @@ def text(*words):
         ({"content": "odd"}, "empty"),
     ],
 )
-def test_results_that_hold_nothing(result, found):
-    """Neither words nor an image nor a structure: nobody can do anything with it."""
+def test_results_that_are_empty(result, found):
+    """They have neither words nor an image nor a structure, so they are of no use."""
     assert suspicion(result) == found
 
 
 def test_a_long_text_costs_no_more_than_its_beginning():
-    """An error far behind is part of an answer."""
+    """An error far down in a text is part of an answer."""
     assert not text_failed("x" * 10_000 + " Error: no")
     assert not text_failed("word " * 100_000)
 
 
 def test_a_text_that_is_nested_without_end_says_nothing():
-    """It is no JSON that anybody reads: the call keeps its class."""
+    """It is not readable as JSON, so the call keeps its class."""
     assert not text_failed('{"a":' * 100_000)

@@ -1,4 +1,4 @@
-"""What is secret although no variable brought it: in the line of a target, and in a file."""
+"""Secrets that no variable brought, but that are written in a target's line or in a file."""
 
 import pytest
 
@@ -29,12 +29,12 @@ from mcp_perf.scenario.loader import load_text
     ],
 )
 def test_values_of_a_target_are_confidential_by_default(line, secret):
-    """Queries, flags, credentials, segments that are nobody's word; no numbers, no paths."""
+    """Queries, flags, credentials and odd segments are; numbers and paths are not."""
     assert list(in_target(line)) == secret
 
 
 def test_literals_under_the_name_of_a_secret_are_confidential():
-    """What the file says of outcomes is none: there stands where a value is found."""
+    """Values under outcomes are not: they say where a value is found."""
     tree = {
         "headers": {
             "X-Auth-Token": "t0p!",
@@ -65,7 +65,7 @@ def test_literals_under_the_name_of_a_secret_are_confidential():
 
 
 def test_all_of_a_run_is_gathered(tmp_path):
-    """From its variables, its file, its settings and its targets."""
+    """Secrets come from its variables, its file, its settings and its targets."""
     text = """
 name: it
 arms: {mcp: {mcp: "http://127.0.0.1:1/mcp", headers: {X-Api-Key: in-the-file}}}

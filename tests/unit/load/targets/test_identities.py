@@ -1,4 +1,4 @@
-"""Who the users of a run are, settled before it."""
+"""Who the users of a run are, settled before the run."""
 
 import io
 import json
@@ -56,7 +56,7 @@ class _Login(BaseHTTPRequestHandler):
 
 
 class Logins(ThreadingHTTPServer):
-    """A place where identities are made."""
+    """A server that makes identities."""
 
     daemon_threads = True
 
@@ -98,7 +98,7 @@ PROVISIONED = "\n  csv: names.csv" + PROVISION
 
 
 def test_no_two_users_have_one_identity_on_however_many_nodes(loaded) -> None:
-    """Each node deals its own share, in order; all shares together are all identities."""
+    """Each node deals out its share, in order; all shares together are all identities."""
     shares = [settle(loaded(), 2, "r", slice(node, None, 2)) for node in range(2)]
     assert [[one["code"] for one in share] for share in shares] == [
         ["code-1", "code-3"],
@@ -109,7 +109,7 @@ def test_no_two_users_have_one_identity_on_however_many_nodes(loaded) -> None:
 
 
 def test_a_user_too_many_gets_none_until_another_has_gone() -> None:
-    """Who goes gives back; nobody ever shares."""
+    """A user that leaves gives back its identity; no two users ever share one."""
     roster = Roster([{"number": 1}])
     one = roster.take()
     with pytest.raises(NoneLeft):
@@ -119,7 +119,7 @@ def test_a_user_too_many_gets_none_until_another_has_gone() -> None:
 
 
 def test_without_identities_everybody_is_nobody() -> None:
-    """There are as many as there are users, and none of them needs to come back."""
+    """There are as many as there are users, and none has to be given back."""
     roster = Roster(None)
     assert roster.take() is roster.take() is NOBODY
     roster.give_back(NOBODY)
@@ -129,12 +129,12 @@ def test_without_identities_everybody_is_nobody() -> None:
 
 
 def test_all_rows_are_there_for_users_that_come_later(loaded) -> None:
-    """The run begins with two of three."""
+    """The run begins with two users of three."""
     assert [one["code"] for one in settle(loaded(), 2, "r")] == ["code-1", "code-2", "code-3"]
 
 
 def test_fewer_rows_than_users_are_refused(loaded) -> None:
-    """The refusal says how many there are, and what to do."""
+    """The refusal says how many rows there are, and what to do."""
     with pytest.raises(
         Refusal, match="3 rows, but the run has 4 users: add rows, or run with -u 3"
     ) as it:
@@ -152,7 +152,7 @@ def test_a_value_that_no_header_can_have_is_refused_unseen(loaded, tmp_path) -> 
 
 
 def test_an_identity_is_made_once_for_each_user(loaded, logins) -> None:
-    """In the order of the rows, with what the row, the run and the number say."""
+    """Requests are in the order of the rows, with the values of row, run and number."""
     made = settle(loaded(PROVISIONED), 2, "r1")
     assert made == [
         {"name": "ada", "number": 1, "code": "code-of-ada"},
@@ -166,14 +166,14 @@ def test_an_identity_is_made_once_for_each_user(loaded, logins) -> None:
 
 
 def test_what_a_request_brought_is_not_said_whatever_it_is_called() -> None:
-    """It is the server that names it; short words are left alone, and so is a file's own column."""
+    """The server chooses its name. Short words and a file's own columns are left alone."""
     identity = {"number": 1, "row": "only-a-name", "place": "brought-7a8b", "kind": "gold"}
     hide_secrets(identity, set(), ("place", "kind"))
     assert clean("brought-7a8b, gold, only-a-name") == "[redacted], gold, only-a-name"
 
 
 def test_each_node_asks_for_its_own_share(loaded, logins) -> None:
-    """Nothing is asked for twice, and nobody is told what another node was given."""
+    """Nothing is asked for twice, and no node learns what another was given."""
     scenario = loaded(PROVISIONED)
     shares = [settle(scenario, 2, "r", slice(node, None, 3)) for node in range(3)]
     assert [[one["code"] for one in share] for share in shares] == [
@@ -199,10 +199,10 @@ def test_each_node_asks_for_its_own_share(loaded, logins) -> None:
         (200, b'{"made": {"code": ""}}', CONFIGURATION, "take code: nothing at 'made.code'"),
     ],
 )
-def test_who_gets_none_is_told_before_the_run(
+def test_a_user_without_an_identity_is_refused_before_the_run(
     loaded, logins, capsys, status, body, code, said
 ) -> None:
-    """A request that was refused is a mistake (104); a server that fails is not there (108)."""
+    """A refused request is a mistake (104); a failing server counts as unreachable (108)."""
     logins.answer = lambda _said: (status, body)
     with pytest.raises(Refusal, match=said) as refusal:
         settle(loaded(PROVISIONED), 2, "r")
@@ -212,8 +212,8 @@ def test_who_gets_none_is_told_before_the_run(
     assert "s3cr3t" not in str(refusal.value)
 
 
-def test_nobody_at_the_address_is_told(loaded) -> None:
-    """As a target that is not there."""
+def test_an_address_without_a_server_is_refused(loaded) -> None:
+    """It counts as a target that cannot be reached."""
     source = PROVISIONED.replace("BASE", "http://127.0.0.1:1")
     with pytest.raises(Refusal, match="refused") as refusal:
         settle(loaded(source), 1, "r")
@@ -221,7 +221,7 @@ def test_nobody_at_the_address_is_told(loaded) -> None:
 
 
 def test_a_users_headers_are_encoded_once_and_win(loaded) -> None:
-    """Those of a step under the same name give way, and all others stay as they are."""
+    """A step's headers of the same name give way; all others stay."""
     scenario = loaded()
     shared = Endpoint.of("http://127.0.0.1:1", headers={"X-Same": "same"}, personal=["X-Key"])
     own = Personal(scenario.scenario.arms["api"], scenario).destination(shared, {"code": "c-1"})
@@ -234,7 +234,7 @@ def test_a_users_headers_are_encoded_once_and_win(loaded) -> None:
 
 
 def test_a_server_of_ones_own_is_started_with_ones_own_environment(loaded) -> None:
-    """What is the same for all stays beside it."""
+    """Variables that are the same for all users stay in it."""
     scenario = loaded()
     personal = Personal(scenario.scenario.arms["local"], scenario)
     own = personal.destination(Command(("server",), env={"SAME": "same"}), {"code": "c-1"})
@@ -242,7 +242,7 @@ def test_a_server_of_ones_own_is_started_with_ones_own_environment(loaded) -> No
 
 
 def test_what_oauth_needs_and_is_not_installed_is_refused_and_not_printed(monkeypatch):
-    """The traceback of a thread would stand on the terminal beside what to install."""
+    """A thread's traceback would be on the terminal next to the hint what to install."""
     oauth = "{client_id: me, client_secret: '${env:S}', issuer: i}"
     auth = f"mcp: 'http://127.0.0.1:1', auth: {{oauth: {oauth}}}"
     text = f"name: a\nenv: [S]\narms: {{a: {{{auth}}}}}\njourneys: {{b: {{steps: [{{call: c}}]}}}}"

@@ -1,4 +1,4 @@
-"""Which proxy of the environment is not used, and when it would be."""
+"""Which proxy of the environment is not used, and when other clients would use it."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from mcp_perf.load.targets.proxies import unused
     ],
 )
 def test_a_variable_is_named_that_other_clients_would_follow(environ, url, named):
-    """Its name, and never what it holds; an arm with a proxy of its own needs no word."""
+    """Only its name is given, not its value. An arm with its own proxy needs no warning."""
     said = unused(url, "", environ)
     assert said.partition(" ")[0] == named
     assert "secret" not in said

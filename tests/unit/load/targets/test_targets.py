@@ -18,14 +18,14 @@ from mcp_perf.scenario.problems.problem import ScenarioError
 
 SCENARIO = """
 name: secure
-title: A target with a certificate of its own
+title: A target with its own certificate
 arms: {api: {http: "https://127.0.0.1:9", tls: {ca: own.pem}}}
 journeys: {look: {steps: [{get: /}]}}
 """
 
 
-def test_what_was_odd_is_told_of_clients_of_each_kind(serve):
-    """Of a plain HTTP arm, how its replies were packed; of a function nothing can be odd."""
+def test_each_kind_of_client_reports_what_was_odd(serve):
+    """A plain HTTP arm reports how replies were packed; a function cannot be odd."""
     body = gzip.compress(b"{}")
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
     client = RestClient(Endpoint.of(serve(head % len(body) + body).url))
@@ -37,22 +37,22 @@ def test_what_was_odd_is_told_of_clients_of_each_kind(serve):
 
 
 @pytest.mark.process
-def test_certificates_to_trust_lie_beside_the_scenario(tmp_path, monkeypatch):
-    """The file is found from any folder, as the loader says; what fails here is the connection."""
-    beside = tmp_path / "scenarios"
-    beside.mkdir()
+def test_certificates_to_trust_lie_next_to_the_scenario(tmp_path, monkeypatch):
+    """The file is found from any folder, as the loader says; only the connection fails here."""
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
             *("-subj", "/CN=localhost", "-keyout", str(tmp_path / "key.pem")),
-            *("-out", str(beside / "own.pem")),
+            *("-out", str(folder / "own.pem")),
         ],
         check=True,
         capture_output=True,
     )
-    (beside / "secure.yaml").write_text(SCENARIO)
+    (folder / "secure.yaml").write_text(SCENARIO)
     monkeypatch.chdir(tmp_path)
-    loaded = load(beside / "secure.yaml")
+    loaded = load(folder / "secure.yaml")
     with pytest.raises(Refusal, match="connection refused") as refusal:
         reach("api", loaded.scenario.arms["api"], loaded, "https://127.0.0.1:9", {})
     assert refusal.value.exit_code == UNREACHABLE
@@ -73,7 +73,7 @@ def http(status: int, body: bytes, kind: str = "text/plain") -> bytes:
 
 
 def tried(server):
-    """Try a server; return what is said of it."""
+    """Try a server; return the message."""
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
     with pytest.raises(Refusal) as refused:
         reach("mcp", loaded.scenario.arms["mcp"], loaded, server.url, {})
@@ -127,7 +127,7 @@ def answer(result):
 
 
 def test_a_server_is_started_in_its_folder_seen_from_that_of_the_scenario(tmp_path):
-    """Or in the one that is written out."""
+    """A relative folder is relative to the scenario's; an absolute one stays."""
     text = "name: t\ntitle: T\narms: {mcp: {mcp: {stdio: [a], cwd: CWD}}}\n"
     text += "journeys: {j: {steps: [{list: tools}]}}"
     for cwd, folder in (("../b", tmp_path / "../b"), ("/c", "/c"), (".", tmp_path)):
@@ -137,7 +137,7 @@ def test_a_server_is_started_in_its_folder_seen_from_that_of_the_scenario(tmp_pa
 
 
 def test_a_step_that_calls_an_odd_tool_is_refused_with_what_is_odd(serve):
-    """The others of the list are fine."""
+    """The other tools of the list are fine."""
     good, odd = {"name": "good", "inputSchema": {}}, {"name": "bad", "inputSchema": None}
     server = serve(
         answer({"protocolVersion": "2025-11-25", "serverInfo": {"name": "shop", "version": "1.2"}}),
@@ -153,7 +153,7 @@ def test_a_step_that_calls_an_odd_tool_is_refused_with_what_is_odd(serve):
 
 
 def test_what_a_replaced_system_would_have_brought_is_one_line():
-    """With the place for it in a copy of the file; what a system does not bring has its line."""
+    """It says where to write the values in a copy. Other missing values have their own lines."""
     targets = {"control": ArmTarget("control", "http", "http://a", Endpoint.of("http://a"), {})}
     loaded = load(find("twilio-tasks"))
     [line] = unprovided(loaded, targets, {"control": "http://a"})
@@ -171,7 +171,7 @@ def test_what_a_replaced_system_would_have_brought_is_one_line():
 
 
 def test_code_that_cannot_be_imported_is_refused_in_its_own_words():
-    """Before there is anywhere to call."""
+    """It is refused before anything is called."""
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
     with pytest.raises(Refusal, match="nowhere cannot be imported"):
         reach("mcp", loaded.scenario.arms["mcp"], loaded, "python:nowhere", {})
@@ -179,23 +179,23 @@ def test_code_that_cannot_be_imported_is_refused_in_its_own_words():
 
 @pytest.mark.parametrize("where", ["outside", "gone"])
 def test_the_files_of_a_certificate_may_be_where_a_variable_says(tmp_path, where):
-    """A private key stands in no repository; a file that cannot be used is named."""
+    """A private key does not belong in a repository. An unusable file is named."""
     (tmp_path / "outside").write_text("no key")
     environ = {"KEY": str(tmp_path / where)}
     text = SCENARIO.replace("ca: own.pem", 'cert: "${env:KEY}"')
     text = text.replace("title:", "env: [KEY]\ntitle:")
     if where == "gone":
         with pytest.raises(ScenarioError, match=r"the path in '\$\{env:KEY\}' is not a file"):
-            load_text(text, "x", tmp_path / "beside", environ=environ)
+            load_text(text, "x", tmp_path / "scenarios", environ=environ)
         return
-    loaded = load_text(text, "x", tmp_path / "beside", environ=environ)
+    loaded = load_text(text, "x", tmp_path / "scenarios", environ=environ)
     with pytest.raises(Refusal, match="outside cannot be used") as refused:
         reach("api", loaded.scenario.arms["api"], loaded, "https://127.0.0.1:9", {})
     assert refused.value.exit_code == CONFIGURATION
 
 
 def test_a_target_out_of_reach_names_the_proxy_that_was_not_used(monkeypatch):
-    """Other clients might get there by it."""
+    """Other clients might reach it through that proxy."""
     monkeypatch.setenv("HTTP_PROXY", "http://p.test:3128")
     monkeypatch.delenv("no_proxy", raising=False)
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
@@ -203,8 +203,8 @@ def test_a_target_out_of_reach_names_the_proxy_that_was_not_used(monkeypatch):
         reach("mcp", loaded.scenario.arms["mcp"], loaded, "http://127.0.0.2:9/mcp", {})
 
 
-def test_calls_go_by_the_proxy_and_the_name_of_the_arm(serve):
-    """All of it is in the bytes that are sent, and nothing in the calls."""
+def test_calls_use_the_proxy_and_the_host_of_the_arm(serve):
+    """The requests that are sent show both."""
     server = serve(http(403, b""), http(403, b""), http(403, b""))
     text = MCP.replace(
         "timeout: 300ms", f"timeout: 300ms, proxy: {server.url.removesuffix('/mcp')}"
