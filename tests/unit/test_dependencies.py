@@ -1,4 +1,4 @@
-"""What `pip install mcp-perf` brings: the table of docs/architecture.md, weighed anew."""
+"""What `pip install mcp-perf` brings: the table of docs/architecture.md is checked by weighing."""
 
 import re
 import tomllib
@@ -18,14 +18,14 @@ MOST_MB = 200
 
 
 def megabytes(found: Distribution) -> float:
-    """Return what the files of a distribution take, compiled modules included."""
+    """Return the size of a distribution's files, compiled modules included."""
     paths = [path.locate() for path in found.files or ()]
     return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, float]:
-    """Weigh what is required here: by name, with all that is not required directly as one."""
+    """Weigh what is required here: direct requirements by name, all others together."""
     direct = [canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]]
     found = dict.fromkeys(direct, 0.0) | {"all that these require": 0.0}
     for one in with_requirements(list(PROJECT["dependencies"])):
@@ -35,7 +35,7 @@ def weights() -> dict[str, float]:
 
 
 def test_the_table_has_what_is_required_and_what_it_weighs(weights):
-    """A version or a platform more or less changes no weight to its double."""
+    """Versions and platforms differ, but never by a factor of two."""
     table = {name.strip("`"): float(weight) for name, weight in ROWS}
     assert list(table) == list(weights)
     for name, weight in weights.items():
@@ -43,7 +43,7 @@ def test_the_table_has_what_is_required_and_what_it_weighs(weights):
 
 
 def test_all_of_it_weighs_less_than_200_megabytes(weights):
-    """And the page adds up what its table says, with 6 MB of mcp-perf itself."""
+    """The page adds up its table correctly, with 6 MB for mcp-perf itself."""
     assert sum(weights.values()) < MOST_MB - 10
     [said] = re.findall(r"takes (\d+) MB", PAGE)
     assert int(said) == pytest.approx(6 + sum(float(weight) for _, weight in ROWS), abs=1)

@@ -7,7 +7,7 @@ from mcp_perf import folders
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Make what tells a checkout from another folder."""
+    """Make the files by which a checkout is recognised."""
     for name in ("mcp_perf", "reports/templates"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "reports/templates/report.html.j2").touch()
@@ -15,7 +15,7 @@ def checkout(tmp_path):
 
 
 def test_runs_of_a_checkout_go_to_its_reports(checkout):
-    """The folder is there for them."""
+    """That folder is made for runs."""
     assert folders.runs(checkout) == checkout / "reports/out"
 
 
@@ -28,7 +28,7 @@ def test_elsewhere_they_go_to_a_folder_of_their_own(tmp_path, own, monkeypatch):
 
 
 def test_git_ignores_all_of_the_folder(tmp_path):
-    """Its `.gitignore` is there from the first run on, and a user may change it."""
+    """Its `.gitignore` exists from the first run on, and a user may change it."""
     folders.make(tmp_path / "mcp-perf-out" / "echo-1")
     ignored = tmp_path / "mcp-perf-out" / ".gitignore"
     assert ignored.read_text("utf-8") == "*\n"
@@ -38,6 +38,6 @@ def test_git_ignores_all_of_the_folder(tmp_path):
 
 
 def test_a_folder_that_the_user_names_gets_nothing_else(tmp_path):
-    """What git does with it is the user's affair."""
+    """The user decides what git does with it."""
     folders.make(tmp_path / "results" / "echo")
     assert [path.name for path in tmp_path.rglob("*")] == ["results", "echo"]

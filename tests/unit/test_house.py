@@ -1,4 +1,4 @@
-"""The rules of the house, as a test: who may import whom, and how large things may be."""
+"""The rules of the house, as tests: which module may import which, and how large things may be."""
 
 import ast
 import re
@@ -24,7 +24,7 @@ VAGUE_NAMES = {"utils", "helpers", "manager", "data", "process", "common", "misc
 
 
 def name(path: Path) -> str:
-    """Return a path as it is read in the house."""
+    """Return a path as the rules name it."""
     return str(path.relative_to(ROOT))
 
 
@@ -46,7 +46,7 @@ def violations(path: Path, imported: str) -> Iterator[str]:
         yield f"{here} must not import {imported}"
     inside = "/".join(path.relative_to(ROOT).parts[:2])
     on_locust = here == "locustfiles" or inside == "mcp_perf/load"
-    # The command shows progress beside the load.
+    # The command shows progress during the load.
     if top in ENGINES and not on_locust and (inside, top) != ("mcp_perf/cli", "gevent"):
         yield f"only the load may import {top}"
     if inside == "mcp_perf/client" and top == "mcp_targets":
@@ -54,7 +54,7 @@ def violations(path: Path, imported: str) -> Iterator[str]:
 
 
 def test_nothing_on_the_way_of_a_call_logs() -> None:
-    """What a call passes has neither a logger nor the settings; what is odd is data."""
+    """Code that a call passes through has no logger and no settings; oddities are data."""
     rooms = ("client/http", "client/protocol", "client/mcp", "load/steps", "load/engine/user.py")
     on_the_way = [
         path for path in FILES if name(path).startswith(tuple(f"mcp_perf/{r}" for r in rooms))
@@ -72,7 +72,7 @@ def test_imports_follow_the_arrows(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_files_and_functions_stay_small(path: Path) -> None:
-    """No file is over 400 lines, no function over 60, no module is named after nothing."""
+    """No file is over 400 lines, no function over 60, and every name of a module has a meaning."""
     text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= LONGEST_FILE
     assert path.stem.strip("_") not in VAGUE_NAMES
@@ -82,7 +82,7 @@ def test_files_and_functions_stay_small(path: Path) -> None:
 
 
 def test_most_files_are_short() -> None:
-    """Five files of six are under 200 lines."""
+    """Five files out of six are under 200 lines."""
     long = [path for path in FILES if path.read_text(encoding="utf-8").count("\n") >= 200]
     assert len(long) <= len(FILES) / 6, [name(path) for path in long]
 
@@ -95,7 +95,7 @@ def test_there_is_one_locustfile() -> None:
 
 @pytest.mark.process
 def test_no_registry_host_and_no_foreign_path_is_written_anywhere() -> None:
-    """The repository names no package registry's host and no path of anybody's machine."""
+    """The repository does not contain hosts of package registries or paths of anybody's machine."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -115,7 +115,7 @@ def test_no_registry_host_and_no_foreign_path_is_written_anywhere() -> None:
 
 
 def test_targets_and_reports_name_the_classes_alike() -> None:
-    """A call's outcome is the same word from the socket to the report."""
+    """The outcome of a call is the same word from the socket to the report."""
     from mcp_perf import outcomes as samples
     from mcp_perf.client import reply
 

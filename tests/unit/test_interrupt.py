@@ -1,4 +1,4 @@
-"""Ctrl-C before a run answers it: pressed when a module has just been imported."""
+"""Ctrl-C before a run handles it, pressed right after a module is imported."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ _TIMES = "import time:"
 
 
 def pressed(tmp_path, module: str, times: int, *words: str) -> tuple[int, list[str]]:
-    """Start a command, press Ctrl-C when it has imported a module; return its end."""
+    """Start a command, and press Ctrl-C when it has imported a module; return how it ended."""
     command = [sys.executable, "-X", "importtime", "-m", "mcp_perf", *words]
     env = {**os.environ, "MCP_PERF_RUNS": str(tmp_path)}
     with subprocess.Popen(
@@ -45,5 +45,5 @@ def pressed(tmp_path, module: str, times: int, *words: str) -> tuple[int, list[s
     ],
 )
 def test_ctrl_c_during_the_start_is_answered_by_one_sentence(module, times, words, tmp_path):
-    """Whatever is imported just then, and if it is pressed again: no traceback, exit code 105."""
+    """There is no traceback, and the exit code is 105, at any import and even if pressed twice."""
     assert pressed(tmp_path, module, times, *words) == (CODE, [SAID])

@@ -1,4 +1,4 @@
-"""What a test takes is said by its markers, and the commands of the Makefile choose by them."""
+"""Markers say what a test needs, and the commands of the Makefile choose tests by them."""
 
 import os
 import re
@@ -75,7 +75,7 @@ WRONG = {
 
 @pytest.mark.process
 def test_a_test_that_starts_a_process_without_its_marker_fails(tmp_path):
-    """By itself, by a fixture, and by one that another test has set up; all others pass."""
+    """The test, its fixture or a fixture of another test may start it; all other tests pass."""
     (tmp_path / "test_suite.py").write_text(SUITE)
     options = "".join(f'"{name}: {text}",' for name, text in MARKERS.items())
     (tmp_path / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\nmarkers = [{options}]\n")
@@ -108,8 +108,8 @@ def test_a_test_that_starts_a_process_without_its_marker_fails(tmp_path):
         (["os.fork"], "process"),
     ],
 )
-def test_a_command_line_tells_its_marker(argv, marker):
-    """Whatever is not known by its name is a process, which every one of the markers allows."""
+def test_a_command_line_shows_its_marker(argv, marker):
+    """A command with an unknown name is a process, which every one of the markers allows."""
     assert needed(argv) == marker
     assert missing(marker, set())
     assert not missing(marker, {marker})
@@ -117,7 +117,7 @@ def test_a_command_line_tells_its_marker(argv, marker):
 
 
 def test_the_markers_are_declared_as_they_are_explained():
-    """pyproject.toml has each with the same words, so that `pytest --markers` shows them."""
+    """pyproject.toml has the same words for each, and `pytest --markers` shows them."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]
     listed = dict(line.split(": ", 1) for line in declared["ini_options"]["markers"])
     assert {name: listed[name] for name in MARKERS} == MARKERS
@@ -125,7 +125,7 @@ def test_the_markers_are_declared_as_they_are_explained():
 
 
 def test_every_file_with_a_test_of_test_all_is_read_by_it():
-    """Makefile finds them by the marker's text, so no helper may hold one under another name."""
+    """The Makefile finds them by the marker's text, so a helper must not rename a marker."""
     chooses = "load|browser|database|network|simulated"
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert f'"mark\\.({chooses})\\b"' in makefile

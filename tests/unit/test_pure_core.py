@@ -1,4 +1,4 @@
-"""The pure core has no clock, no socket and no file, and its tests wait for nothing."""
+"""The pure core has no clock, no socket and no file, and its tests do not wait."""
 
 import ast
 import importlib
@@ -20,7 +20,7 @@ IMPURE = {
 
 
 def modules(tree: ast.AST) -> Iterator[str]:
-    """Yield the top packages that a file imports, wherever in it."""
+    """Yield the top-level packages that a file imports, wherever it does."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -29,7 +29,7 @@ def modules(tree: ast.AST) -> Iterator[str]:
 
 
 def called(tree: ast.AST) -> Iterator[str]:
-    """Yield the name of every function that is called, as it is written."""
+    """Yield the name of every function that is called, in the form of the source."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func)
@@ -37,28 +37,28 @@ def called(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", CORE)
 def test_the_core_is_pure(name):
-    """Time, files and sockets are arguments, or somebody else's; nothing is printed or opened."""
+    """Time, files and sockets are arguments or belong to others; nothing is printed or opened."""
     tree = ast.parse((ROOT / name).read_text("utf-8"))
     assert set(modules(tree)) & IMPURE == set()
     assert {"open", "print", "input"} & set(called(tree)) == set()
 
 
 def test_every_module_of_the_core_is_in_the_table():
-    """Importing one puts it there: a module that no test used would be missing, and not fail."""
+    """Coverage lists a module once it is imported: one without tests would be missing, not red."""
     for name in CONFIG["run"]["source_pkgs"]:
         assert importlib.import_module(name)
 
 
 @pytest.mark.parametrize("name", TESTS)
 def test_no_test_of_the_core_sleeps(name):
-    """What is tested without waiting is quick, and cannot fail because a machine is slow."""
+    """A test that does not wait is quick, and cannot fail because a machine is slow."""
     tree = ast.parse((ROOT / name).read_text("utf-8"))
     names = {function.rpartition(".")[2] for function in called(tree)}
     assert {"sleep", "wait", "until"} & names == set()
 
 
 def test_the_core_is_checked_branch_by_branch():
-    """CI measures these modules by the tests of core.txt, and takes no less than all of it."""
+    """CI measures these modules with the tests of core.txt, and every branch has to be covered."""
     assert CONFIG["report"]["fail_under"] == 100
     assert len(CORE) >= 10
     assert len(TESTS) >= 10

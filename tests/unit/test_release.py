@@ -19,7 +19,7 @@ def release():
 
 
 def test_the_version_is_that_of_the_project(release):
-    """It is written in one place; the same one again is the first release."""
+    """It is written in one place. The same version again is the first release."""
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     assert release.numbered(text, "99.0.0").count('\nversion = "99.0.0"\n') == 1
     assert release.numbered('\nversion = "0.1.0"\n', "0.1.0") == '\nversion = "0.1.0"\n'
@@ -27,13 +27,13 @@ def test_the_version_is_that_of_the_project(release):
 
 @pytest.mark.parametrize("version", ["0.9.9", "1.0", "v2.0.0", "2.0.0rc1", "2.0.0; id"])
 def test_no_version_goes_back(release, version):
-    """Nor is any other word one."""
+    """Other words are refused, too."""
     with pytest.raises(SystemExit, match=r"not before 1\.0\.0"):
         release.numbered('\nversion = "1.0.0"\n', version)
 
 
 def test_what_is_unreleased_becomes_the_version(release):
-    """Its lines are the notes, and Unreleased is empty again, which is no release."""
+    """Its lines are the notes. Unreleased is empty then, and an empty one is refused."""
     text, notes = release.dated(CHANGES, "0.2.0", "2026-02-03")
     assert notes == "- One."
     begin = "# Changelog\n\n## [Unreleased]\n\n## [0.2.0] - 2026-02-03\n\n- One.\n\n## [0.1.0]"

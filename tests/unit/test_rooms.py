@@ -1,7 +1,7 @@
 """The floor plan as a test: nothing imports upwards, and no room is a heap.
 
-A *room* is a folder with modules and no rooms of its own. `PLAN` lists the rooms of each package,
-and the modules that stand beside rooms, from the ground upwards.
+A *room* is a folder with modules but without rooms in it. `PLAN` lists the rooms of each package
+and the modules next to rooms, from the ground upwards.
 """
 
 import ast
@@ -67,7 +67,7 @@ MODULES = modules()
 
 
 def imported(name: str) -> Iterator[str]:
-    """Yield the modules of ours that a module imports, also inside functions."""
+    """Yield our modules that a module imports, also inside functions."""
     for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
@@ -77,7 +77,7 @@ def imported(name: str) -> Iterator[str]:
 
 
 def storey(name: str) -> tuple[str, int]:
-    """Return the package of a module, and how high in it the module is."""
+    """Return the package of a module, and its height in the plan."""
     package, _, inside = name.partition(".")
     places = PLAN[package]
     here = [place for place in places if f"{inside}.".startswith(f"{place}.")]
@@ -87,7 +87,7 @@ def storey(name: str) -> tuple[str, int]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_nothing_imports_upwards(name):
-    """A module imports from its own room and from those below it."""
+    """A module imports from its own room and from rooms below it."""
     package, height = storey(name)
     above = [
         other
@@ -98,7 +98,7 @@ def test_nothing_imports_upwards(name):
 
 
 def test_no_room_has_a_circle():
-    """Within a room, too, there is an order from the ground upwards."""
+    """The modules of a room have an order from the ground upwards, too."""
     graph = {name: {other for other in imported(name) if other in MODULES} for name in MODULES}
     try:
         TopologicalSorter(graph).prepare()
@@ -107,7 +107,7 @@ def test_no_room_has_a_circle():
 
 
 def test_the_plan_names_nothing_that_is_gone():
-    """Each room and each module of the plan exists."""
+    """Every room and every module of the plan exists."""
     gone = [
         f"{package}.{place}"
         for package, places in PLAN.items()
@@ -119,7 +119,7 @@ def test_the_plan_names_nothing_that_is_gone():
 
 @pytest.mark.parametrize("package", PLAN)
 def test_a_room_holds_four_to_twelve_files(package):
-    """Fewer are no room, more are a heap; beside rooms there may be fewer."""
+    """Fewer are not a room, and more are a heap. Next to rooms there may be fewer."""
     folders = {path.parent for path in MODULES.values()}
     sizes = {
         str(folder.relative_to(ROOT)): len(list(folder.glob("[!_]*.py")))

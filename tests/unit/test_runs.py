@@ -1,4 +1,4 @@
-"""Runs from Python: the command line that is made, and what its end means; no run is made here."""
+"""Runs from Python: the command line that is made, and what its exit means. No run is made."""
 
 import json
 import subprocess
@@ -16,14 +16,14 @@ BEGIN = [sys.executable, *["-P", "-m", "mcp_perf", "run", "--format", "html,json
 
 
 def line(subject, **settings) -> list[str]:
-    """Return what is behind `mcp-perf run`."""
+    """Return the part of a command line after `mcp-perf run`."""
     argv = runs.command(subject, settings)
     assert argv[: len(BEGIN)] == BEGIN
     return argv[len(BEGIN) :]
 
 
 def test_settings_are_the_options_of_the_command():
-    """Lists repeat an option, mappings are written as the option wants them."""
+    """Lists repeat an option, and mappings are written in the option's form."""
     assert line(
         Path("shop.yaml"),
         users=4,
@@ -43,12 +43,12 @@ def test_settings_are_the_options_of_the_command():
 
 
 def test_every_setting_is_an_option_of_the_command():
-    """So what the command's table says of one is true here."""
+    """What the command's table says about an option is true here, too."""
     assert set(runs.RunSettings.__annotations__) <= {param.name for param in of_cli.run.params}
 
 
 def test_a_command_stands_behind_two_dashes():
-    """As a server over stdio is written on the command line."""
+    """A server over stdio is written like this on the command line."""
     assert line(["npx", "-y", "my-server"], requests=9) == [
         *("--requests", "9", "--", "npx", "-y", "my-server")
     ]
@@ -56,7 +56,7 @@ def test_a_command_stands_behind_two_dashes():
 
 @pytest.fixture
 def child(monkeypatch, tmp_path):
-    """Have a child that writes a report, or none, and ends with a code."""
+    """Replace the child by one that may write a report, and ends with a code."""
     monkeypatch.chdir(tmp_path)
     seen = []
 
@@ -82,8 +82,8 @@ def document(verdict: str = "PASS", code: int = 0) -> dict:
     return {**built, "verdict": verdict, "exit_code": code, "reasons": reasons}
 
 
-def test_run_returns_what_came_of_it_whatever_that_is(child, tmp_path):
-    """The report's own model; the folder is new, named after what was run, and ignored by git."""
+def test_run_returns_its_report_whatever_the_verdict(child, tmp_path):
+    """It is the report's model. The folder is new, has the scenario's name, and git ignores it."""
     child(99, document("FAIL", 99))
     assert run("shop.yaml").verdict == "FAIL"
     [folder] = (tmp_path / "mcp-perf-out").glob("shop-*")
@@ -91,7 +91,7 @@ def test_run_returns_what_came_of_it_whatever_that_is(child, tmp_path):
 
 
 def test_assert_load_fails_with_the_reasons_and_the_folder(child):
-    """Whatever is not PASS is no pass."""
+    """Only PASS is a pass."""
     seen = child(90, document("INCONCLUSIVE", 90))
     with pytest.raises(AssertionError, match=r"INCONCLUSIVE\nit was slow .*\nReport: ") as failure:
         assert_load("http://127.0.0.1:1/mcp", "mcp.p95 < 1s", gate=["mcp.p50 < 1s"])
@@ -102,13 +102,13 @@ def test_assert_load_fails_with_the_reasons_and_the_folder(child):
 
 
 def test_assert_load_returns_the_report_of_a_pass(child):
-    """For what else is to be asserted."""
+    """The test may assert more about it."""
     child(0, document())
     assert assert_load("shop.yaml").arms.keys() == example_report.report().arms.keys()
 
 
-def test_a_run_without_a_report_says_what_it_said(child, tmp_path):
-    """With the exit code; it leaves no folder."""
+def test_a_run_without_a_report_repeats_its_last_lines(child, tmp_path):
+    """The exit code is there, too, but no folder is left."""
     child(108)
     with pytest.raises(NoReport, match="nobody there") as error:
         run("shop.yaml")
@@ -117,7 +117,7 @@ def test_a_run_without_a_report_says_what_it_said(child, tmp_path):
 
 
 def test_the_report_of_an_earlier_run_is_not_taken_for_this_one(child, tmp_path):
-    """The folder was named by the user, and the run was refused for what it holds."""
+    """The user has named the folder, and the run was refused because of its contents."""
     (tmp_path / "out").mkdir()
     child(104, document())
     with pytest.raises(NoReport):
@@ -125,12 +125,12 @@ def test_the_report_of_an_earlier_run_is_not_taken_for_this_one(child, tmp_path)
     assert (tmp_path / "out" / "report.json").is_file()
 
 
-def test_who_is_interrupted_lets_the_run_end(monkeypatch):
-    """The child is told to, and waited for: it writes its reports."""
+def test_an_interrupt_lets_the_run_end(monkeypatch):
+    """The child is terminated and waited for, so it writes its reports."""
     deeds = []
 
     class Child:
-        """Is interrupted in its first wait."""
+        """A child that is interrupted in its first wait."""
 
         def __init__(self, *_argv, **_streams) -> None:
             pass
@@ -150,7 +150,7 @@ def test_who_is_interrupted_lets_the_run_end(monkeypatch):
 
 
 def test_the_package_has_its_names_and_no_others():
-    """Each is loaded when it is used; one that there is not is no name."""
+    """Each is loaded when it is first used; an unknown name is an AttributeError."""
     assert mcp_perf.run is run
     assert mcp_perf.Report.model_fields
     with pytest.raises(AttributeError, match="assert_laod"):
@@ -158,8 +158,8 @@ def test_the_package_has_its_names_and_no_others():
 
 
 @pytest.mark.process
-def test_who_asks_for_a_run_is_not_patched():
-    """All that a suite needs is imported without gevent; `McpUser` is what brings Locust."""
+def test_asking_for_a_run_does_not_patch_the_process():
+    """All that a suite needs is imported without gevent; only `McpUser` imports it."""
     code = """
 import sys, threading
 from mcp_perf import *

@@ -1,4 +1,4 @@
-"""The settings of the tool: where each may come from, and what a file of others may not set."""
+"""The settings of the tool: where each may come from, and what somebody else's file may set."""
 
 import io
 import re
@@ -19,7 +19,7 @@ ALL = {f"MCP_PERF_{name.upper()}": field for name, field in settings.Settings.mo
 
 @pytest.fixture(autouse=True)
 def sources(tmp_path, monkeypatch):
-    """Stand in an empty folder, with no setting from anywhere; return the user's own file."""
+    """Enter an empty folder without settings from anywhere; return the user's own file."""
     (tmp_path / "here").mkdir()
     (tmp_path / "config").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -31,13 +31,13 @@ def sources(tmp_path, monkeypatch):
 
 
 def shown(field):
-    """Return a default as a file of variables has it."""
+    """Return a default in the form of a file of variables."""
     value = field.default
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def test_the_example_lists_every_setting_with_its_default_and_what_it_is():
-    """No other, and none is set by it as it is."""
+    """It lists nothing else, and does not set anything as it stands."""
     text = (ROOT / ".env.example").read_text("utf-8")
     listed = re.findall(r"^# (.+)\n#(\w+)=(.*)$", text, re.MULTILINE)
     assert listed == [(field.description, name, shown(field)) for name, field in ALL.items()]
@@ -47,7 +47,7 @@ def test_the_example_lists_every_setting_with_its_default_and_what_it_is():
 
 
 def test_the_first_source_that_has_a_setting_wins(sources, tmp_path, monkeypatch):
-    """The environment, the named file, for the look the folder's file, and the user's own."""
+    """First the environment, then the named file, the folder's for the look, and the user's own."""
     sources.write_text(
         'store = "sqlite:///own"\nlog_format = "json"\nscenario = "own"\nout = "o"\n'
     )
@@ -75,7 +75,7 @@ def test_the_first_source_that_has_a_setting_wins(sources, tmp_path, monkeypatch
 
 
 def test_a_file_of_variables_is_read_only_if_it_is_named(tmp_path):
-    """One that lies in the folder is somebody else's."""
+    """A file that lies in the folder may be somebody else's."""
     (tmp_path / "here" / ".env").write_text("MCP_PERF_SCENARIO=theirs\n")
     assert settings.current().scenario == "twilio-tasks"
     CliRunner().invoke(main, ["--env-file", ".env", "list"])
@@ -84,7 +84,7 @@ def test_a_file_of_variables_is_read_only_if_it_is_named(tmp_path):
 
 @pytest.mark.parametrize("name", list(settings.Settings.model_fields))
 def test_a_file_in_the_current_folder_sets_the_look_and_nothing_else(name, tmp_path):
-    """No path, no host, no scenario, no key: it is refused, with what to do instead."""
+    """Paths, hosts, scenarios and keys in it are refused, with what to do instead."""
     (tmp_path / "here" / "mcp-perf.toml").write_text(f'{name} = "never"\n')
     if name == "colour":
         assert settings.current().colour == "never"
@@ -115,7 +115,7 @@ def test_in_the_folder_of_the_users_own_file_it_is_the_users_own(sources, monkey
     ],
 )
 def test_a_mistake_is_told_with_the_place_of_the_setting(sources, text, said):
-    """104, and never with a value, which may be secret."""
+    """The exit code is 104, and the value is never shown, because it may be secret."""
     sources.write_text(text)
     ended = CliRunner().invoke(main, ["trend"])
     assert ended.exit_code == 104
@@ -125,7 +125,7 @@ def test_a_mistake_is_told_with_the_place_of_the_setting(sources, text, said):
 
 
 def test_runs_go_where_the_settings_say(tmp_path, monkeypatch):
-    """Else where they went before."""
+    """Without a setting they go where they went before."""
     assert settings.runs() == folders.runs()
     monkeypatch.setenv("MCP_PERF_OUT", "runs")
     assert settings.runs(tmp_path) == tmp_path / "runs"
@@ -134,7 +134,7 @@ def test_runs_go_where_the_settings_say(tmp_path, monkeypatch):
 
 
 def test_doctor_shows_what_is_in_force_and_no_secret(monkeypatch):
-    """With the variable that it comes from, and with variables that are no settings."""
+    """It shows the variable that each comes from, and variables that only look like settings."""
     monkeypatch.setenv("MCP_PERF_STORE", "postgresql://me:secret-word@host/runs")
     monkeypatch.setenv("MCP_PERF_RUN_KEY", "secret-key-of-the-run")
     monkeypatch.setenv("MCP_PERF_STOR", "x")
@@ -153,7 +153,7 @@ def test_doctor_shows_what_is_in_force_and_no_secret(monkeypatch):
     ("chosen", "coloured"), [("auto", False), ("never", False), ("always", True)]
 )
 def test_colours_are_as_the_settings_say(chosen, coloured, monkeypatch):
-    """Where nothing is a terminal; what is asked for in a CI job wins."""
+    """They hold without a terminal, too. What a CI job asks for wins."""
     monkeypatch.setenv("MCP_PERF_COLOUR", chosen)
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)

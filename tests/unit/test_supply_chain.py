@@ -1,4 +1,4 @@
-"""What others wrote and we run: pinned, and bounded where it may change under us."""
+"""Code of others that we run: it is pinned, and bounded if it may change under us."""
 
 import re
 import tomllib
@@ -27,7 +27,7 @@ def pinned() -> dict[str, str]:
 
 
 def test_development_and_ci_install_what_is_pinned():
-    """Every requirement has one version in the file, which fits it; no line names an address."""
+    """Every requirement has one matching version in the file; lines do not have addresses."""
     versions = pinned()
     others = [one for one in REQUIRED if canonicalize_name(one.name) != "mcp-perf"]
     unfit = [one for one in others if versions[canonicalize_name(one.name)] not in one.specifier]
@@ -53,7 +53,7 @@ def test_what_is_used_by_private_names_has_an_upper_bound(name):
     ],
 )
 def test_actions_of_others_are_pinned_by_their_commit(file):
-    """A tag can be moved to other code; what it is called stands behind it."""
+    """A tag can be moved to other code. The version is in a comment behind the commit."""
     used = re.findall(r"uses: (?!\./|OWNER/)(.*)", (ROOT / file).read_text("utf-8"))
     assert used
     assert [one for one in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", one)] == []

@@ -1,4 +1,4 @@
-"""One word, one meaning: docs/glossary.md holds code and pages to it, as far as a machine can."""
+"""One word, one meaning: docs/glossary.md binds code and pages, as far as a machine can check."""
 
 import ast
 import io
@@ -35,7 +35,7 @@ NOTES = (r"\bturn 0\b", r"\busers on local\b")
 
 
 def words_of(name: str) -> list[str]:
-    """Split `snake_case` and `CamelCase` into words, each without the ending of a plural."""
+    """Split `snake_case` and `CamelCase` into words, each without its plural ending."""
     found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
     return [word.lower().removesuffix("s") for word in found]
 
@@ -49,7 +49,7 @@ def names_in(path: Path) -> frozenset[str]:
 
 @cache
 def said() -> str:
-    """Return the words of all pages and names, with a blank before and after each."""
+    """Return the words of all pages and names, with a space before and after each."""
     pages = (path.read_text("utf-8") for path in PAGES if path != GLOSSARY)
     names = sorted({name for path in CODE for name in (path.stem, *names_in(path))})
     return "".join(f" {' '.join(words_of(text))} " for text in (*pages, *names))
@@ -63,20 +63,20 @@ def terms() -> list[str]:
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_name_is_made_of_words_that_were_thrown_out(path: Path) -> None:
-    """What such a word meant has a name of its own now."""
+    """What they meant has another name now."""
     names = {path.stem, *names_in(path)}
     assert [name for name in names if NO_NAMES.intersection(words_of(name))] == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_page_has_words_that_were_thrown_out(path: Path) -> None:
-    """Pages and files of users say what the code says."""
+    """Pages and files of users use the words of the code."""
     words = re.findall(r"[a-z]+", path.read_text("utf-8").lower())
     assert THROWN_OUT.intersection(word.removesuffix("s") for word in words) == set()
 
 
 def test_no_two_classes_have_one_name() -> None:
-    """In the engine a class is known by its name alone, and no other name of a type is the same."""
+    """In the engine a class is known by its name alone, and no other type has the same name."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     classes = set()
     for path in ENGINE:
@@ -94,13 +94,13 @@ def test_no_two_classes_have_one_name() -> None:
 
 
 def test_the_glossary_has_each_word_once() -> None:
-    """In the order of the alphabet, so that a word is found where it is looked for."""
+    """They are in alphabetical order, so each is easy to find."""
     assert terms() == sorted(set(terms()), key=str.lower)
 
 
 @pytest.mark.parametrize("term", terms())
 def test_each_word_of_the_glossary_is_used(term: str) -> None:
-    """In pages or in names of the code, in one word or in several."""
+    """It is in pages or in names of the code, as one word or several."""
     assert f" {' '.join(words_of(term))} " in said()
 
 
