@@ -24,13 +24,13 @@ from mcp_perf.scenario.model.targets import split_target
 class BurstStep:
     """`parallel:`: its calls begin at once, and it ends with the last of them.
 
-    Each call is counted as any other. What they save is known after the burst; that no call of it
-    needs what another one saves was seen to before the run.
+    Each call is counted like any other. What they save is known after the burst. A check before
+    the run makes sure that no call needs what another one saves.
     """
 
     steps: Sequence[Runnable]
     goes_on: bool = True
-    """Where a failed call is to end the journey, the context notes it."""
+    """Always true: if a failed call is to end the journey, the context says so."""
 
     def run(self, context: CallContext[Any]) -> str:
         """Make all calls; return the class of the first in the list that is not ok."""
@@ -50,10 +50,10 @@ class BurstStep:
         if context.intended_ns is not None:
             context.intended_ns = 0
         context.told_s = max(context.told_s, *(other.told_s for other in contexts))
-        # A call that did not even end in a class was ended by what nobody here throws.
+        # A call without a class was ended by an exception that nobody here throws.
         ends = [call.value if call.exception is None else (HARNESS_ERROR, 0, 0) for call in calls]
-        # Waits end their calls, and others go on meanwhile: the burst would have ended with the
-        # last call in any case, so only what it took beyond that is left out.
+        # Other calls go on while one waits, and the burst ends with its last call. So only the
+        # time by which waits made the burst longer is left out.
         context.waited_ns += max(end for _, end, _ in ends) - max(end for _, _, end in ends)
         return self._outcome(context, [cls for cls, _, _ in ends])
 
@@ -66,10 +66,10 @@ class BurstStep:
 
 
 def _ended(step: Runnable, context: CallContext[Any]) -> tuple[str, int, int]:
-    """Make a call; return its class, when it ended, and when without what its user waited then."""
+    """Make a call; return its class, when it ended, and when it would have without its waits."""
     try:
         cls = step.run(context)
-    except Interrupted as cut:  # the burst passes it on
+    except Interrupted as cut:  # the burst raises it
         cls = cut.outcome
     end_ns = time.perf_counter_ns()
     return cls, end_ns, end_ns - context.waited_ns
@@ -86,9 +86,9 @@ def opens_by_steps(scenario: model.Scenario, arm: str) -> bool:
 
 
 def undecided(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
-    """Return a line for each burst in which it could not be told which answer a server asks for.
+    """Return a line for each burst in which more than one answer fits a server's question.
 
-    Up to 2025-11-25 a server that asks on a channel does not say for which call.
+    Up to 2025-11-25, a server that asks on a channel does not say which call it asks for.
     """
     problems = [
         f"journey {name}, arm {arm}: calls of one burst have different answers for {kind}, but a "

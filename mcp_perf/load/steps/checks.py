@@ -26,7 +26,7 @@ from mcp_perf.scenario.values.templates import LookupFailed, TooLong
 _decode = msgspec.json.Decoder().decode
 
 _ANSWERED: Final = (OK, HTTP_ERROR, RATE_LIMITED)
-"""Outcomes of an answer that came whole. A call that timed out in the body has a status, too."""
+"""Outcomes of a complete answer. A call that timed out in its body has a status, too."""
 _MOST_EXPLAINED: Final = 3
 """Failures of each step that say which paths there are."""
 
@@ -92,11 +92,11 @@ class Checks:
             return problem
         try:
             return self._compare(root, values) or self._keep(root, reply, values)
-        except JMESPathError as error:  # such as the length of what is not there
+        except JMESPathError as error:  # such as the length of a missing value
             return f"expect or save: {error}{self._there(root)}"
 
     def _there(self, root: Any) -> str:
-        """Say which paths there are. Of the first failures only: one is shown, and it costs."""
+        """Say which paths there are, for the first failures only: it costs, and one is shown."""
         if self._explained == _MOST_EXPLAINED:
             return ""
         self._explained += 1
@@ -111,7 +111,7 @@ class Checks:
                 return f"expect {expectation.path}: {error}"
             found = get(root)
             if found.__class__ is str and found == wanted:
-                continue  # as most expectations are met
+                continue  # most expectations are met here
             if not expectation.meets(found, wanted):
                 there = self._there(root) if found is None else ""
                 return expectation.problem(found, wanted) + there

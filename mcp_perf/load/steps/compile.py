@@ -1,4 +1,4 @@
-"""From a scenario and its reached targets to journeys that run: everything that can be is done now.
+"""Turns a scenario and its reached targets into journeys, and does all work that it can do now.
 
 Templates whose names are all known become constants, constant requests become bytes, paths and
 schemas become functions.
@@ -76,9 +76,9 @@ class ArmCompiler:
     target: ArmTarget
     recorder: Recorder
     name: str = ""
-    """Of the journey."""
+    """The journey's name."""
     after_change: bool = False
-    """Whether a step before it may bring the notification that an `await` waits for."""
+    """Whether an earlier step may cause the notification that an `await` waits for."""
 
     def journey(
         self, listed: Sequence[model.Step], answers: dialog.Answers | None
@@ -93,7 +93,7 @@ class ArmCompiler:
         return compiled
 
     def step(self, step: model.Step, answers: dialog.Answers | None) -> Runnable:
-        """Compile a step; `answers` are those of its journey."""
+        """Compile a step; `answers` are its journey's."""
         compiled = self.KINDS[step.action](self, step, answers)
         follow: Callable[..., Runnable] | None = getattr(self.recorder, "follow", None)  # to log
         if follow is None or not isinstance(compiled, steps.CompiledStep):
@@ -105,7 +105,7 @@ class ArmCompiler:
 
     def _burst(self, step: model.Step, answers: dialog.Answers | None) -> BurstStep:
         if split_target(self.target.url)[0] != "http":
-            # What a server asks on a channel names no call: whatever is asked is answered.
+            # A question on a channel does not say which call it is for: all share the answers.
             answers = joined(*map(own_answers, step.inner), answers)
         return BurstStep([self.step(one, answers) for one in step.inner])
 
@@ -145,7 +145,7 @@ class ArmCompiler:
         validate = validator(tool)
         constant = arguments.render(self._known) if self._is_known(arguments) else None
         if constant is not None and validate(constant):
-            constant = None  # refused call by call, so that every one is counted
+            constant = None  # each call is refused, so that each is counted
         kind = steps.ToolStep if step.cancel_after is None else CancelledStep
         terms = self._terms(step)
         # A call that was cancelled has no output.
@@ -262,7 +262,7 @@ class ArmCompiler:
         return template.names <= self._known.keys()
 
     def _part(self, tree: Any, encode: Callable[[Any], bytes]) -> bytes | Callable[[Values], bytes]:
-        """Encode a part of a request now, if nothing of it depends on the journey."""
+        """Encode a part of a request now if none of it depends on the journey."""
         template = self._template(tree)
         if self._is_known(template):
             return encode(template.render(self._known))
@@ -319,9 +319,9 @@ def asked(step: model.Step) -> tuple[str, dict[str, Any]]:
 def validator(tool: Tool) -> Callable[[Any], str]:
     """Compile a tool's inputSchema to a function that returns what is wrong, or nothing.
 
-    A schema that is itself broken, of an unknown dialect, or that points outside itself, checks
-    nothing, which `unchecked` says: the server's own answer will tell. Of several schemas, one has
-    to fit.
+    A schema that is broken, has an unknown dialect, or points outside itself checks nothing, and
+    `unchecked` says so: the server's own answer will show what is wrong. If there are several
+    schemas, one has to fit.
     """
     try:
         schemas = [
@@ -337,7 +337,7 @@ def validator(tool: Tool) -> Callable[[Any], str]:
 
 
 def output_check(tool: Tool, track: Track, recorder: Recorder) -> OutputCheck | None:
-    """Compile a tool's outputSchema; None where it has none that can be used."""
+    """Compile a tool's outputSchema; None if it has none that can be used."""
     if tool.output_schema is None:
         return None
     try:
@@ -348,7 +348,7 @@ def output_check(tool: Tool, track: Track, recorder: Recorder) -> OutputCheck | 
 
 
 def unchecked(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
-    """Say of each tool that is called which of its schemas check nothing, and why."""
+    """Return a line for each schema of a called tool that checks nothing, and say why."""
     called = dict.fromkeys(
         (arm, step.subject)
         for journey in loaded.scenario.journeys.values()

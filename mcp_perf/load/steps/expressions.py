@@ -1,7 +1,7 @@
-"""JMESPath, compiled once, and bounded: an expression of a line can ask for more than memory holds.
+"""JMESPath, compiled once, and bounded: a single line can ask for more than memory holds.
 
 `[@,@] | [@,@] | …` makes a value that has 2^n parts as soon as it is written out or compared. So
-what an expression looks at and makes is counted before it is made.
+the values that an expression looks at and makes are counted before they are made.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,15 +16,15 @@ from jmespath.visitor import TreeInterpreter
 Getter = Callable[[Any], Any]
 
 MOST_VALUES: Final = 1_000_000
-"""Looked at or made by one search: half a second, in which no other user goes on. 16 characters
-count as one."""
+"""Looked at or made by one search. It takes half a second, in which no other user goes on. 16
+characters count as one."""
 _WHOLE: Final = ("to_string", "contains", "join")
-"""Functions that go through all of what they are given; the others look at its first level."""
+"""Functions that go through all of their arguments; the others look at the first level."""
 _FUNCTIONS: Final = Functions()
 _FREE: Final = ("length", "type", "not_null", "to_array")
 
 
-class TooMuch(JMESPathError):  # noqa: N818 -- a bound, and no mistake in the expression
+class TooMuch(JMESPathError):  # noqa: N818 -- a bound, not a mistake in the expression
     """A search would look at more values than it may."""
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class TooMuch(JMESPathError):  # noqa: N818 -- a bound, and no mistake in the ex
 
 
 def getter(expression: str) -> Getter:
-    """Compile a JMESPath expression; plain paths (`a.b[0].c`) take a short cut, 20 times faster."""
+    """Compile a JMESPath expression; plain paths (`a.b[0].c`) take a shortcut, 20 times faster."""
     keys = _plain_path(Parser().parse(expression).parsed)
     if keys is None:
         parsed = jmespath.compile(expression).parsed
@@ -137,13 +137,13 @@ class _Interpreter(TreeInterpreter):
         return _FUNCTIONS.call_function(name, given)
 
     def _weigh(self, value: Any) -> None:
-        """Count all parts of a value, those that it holds several times as often."""
+        """Count all parts of a value; one that occurs several times counts each time."""
         waiting = [value]
         while waiting:
             one = waiting.pop()
             self._spend(1 + len(one) // 16 if isinstance(one, str) else 1)
             if isinstance(one, list | dict):
-                self._spend(len(one))  # before they are put down to be counted
+                self._spend(len(one))  # before they are queued to be counted
                 waiting += one.values() if isinstance(one, dict) else one
 
     def _spend(self, values: int) -> None:

@@ -1,4 +1,4 @@
-"""One virtual user at work: it has a context for each arm, and walks journeys in that of the turn.
+"""One virtual user at work: it has a context for each arm, and walks journeys in the turn's arm.
 
 Both arms of a user see the same journeys with the same generated values in the same order (common
 random numbers), so that chance in the mix cannot look like a difference between arms.
@@ -79,19 +79,19 @@ class Walk:
         self._dealt.append(self._numbers[name])
 
     def told_s(self) -> float:
-        """Return how long the target has asked to be left alone; it is asked for once."""
+        """Return how long the target has asked to be left alone; a second call returns 0."""
         told, self.context.told_s = self.context.told_s, 0.0
         return told
 
     def journey(self, intended_ns: int = 0) -> str:
         """Walk one journey to its end, or to its first failed step; return its class.
 
-        `intended_ns` is when it was to begin, in an open load: its clock, and that of its first
-        call, starts there.
+        In an open load, `intended_ns` is when it was to begin: its clock and its first call's clock
+        start there.
         """
         if not self._dealt:
             self._dealt = self._deck.copy()
-            if len(self._dealt) > 1:  # else there is nothing to draw, and nothing is drawn
+            if len(self._dealt) > 1:  # one needs no order, and draws no random number
                 self._random.shuffle(self._dealt)
         name, generate, steps, track, starts = self._routes[self._dealt.pop()]
         context = self.context
@@ -138,7 +138,7 @@ class Walk:
 def deck(weights: Sequence[float]) -> list[int]:
     """Return journey numbers in the proportion of their weights, to be shuffled and dealt.
 
-    Dealing from a deck keeps the mix exact in every round, where drawing at random would not.
+    Dealing from a deck keeps the mix exact in every round; drawing at random would not.
     """
     least = min(weights)
     parts = [Fraction(weight / least).limit_denominator(20) for weight in weights]

@@ -1,4 +1,4 @@
-"""Steps that listen: they ask for notifications, and wait for one that a change brings."""
+"""Steps that listen: they ask for notifications, and wait for one that a change causes."""
 
 import time
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from mcp_perf.scenario.values.templates import Template
 
 @dataclass(eq=False, kw_only=True)
 class ListenStep(CompiledStep[McpSession]):
-    """`listen:` and `subscribe:`; up to the journey's end."""
+    """`listen:` and `subscribe:`: the user listens until the journey ends."""
 
     lists: tuple[str, ...]
     uri: Template | None
 
     def run(self, context: CallContext[McpSession]) -> str:
-        """Ask; where the session's stream is open already and nothing is sent, none is counted."""
+        """Ask; if the session's stream is open already, nothing is sent, and no call counted."""
         listening = context.listens = context.client.listening
         if self.uri is None and listening.hears:
             listening.listen(Wanted(self.lists))
@@ -44,7 +44,7 @@ class AwaitStep(CompiledStep[McpSession]):
     method: str
     uri: Template | None
     after_change: bool
-    """Whether a step before it, that is not one of listening, may be what brings it."""
+    """Whether an earlier step, after the listening began, may cause the notification."""
 
     def call(self, context: CallContext[McpSession]) -> tuple[Reply, str]:
         uri = "" if self.uri is None else str(self.uri.render(context.values))
@@ -55,7 +55,7 @@ class AwaitStep(CompiledStep[McpSession]):
 
 @dataclass(slots=True)
 class ChangeStep:
-    """A step that an `await` follows: its beginning is that of the time until the notification."""
+    """A step that an `await` follows: the time until the notification starts with this step."""
 
     step: Runnable
 
@@ -69,9 +69,9 @@ class ChangeStep:
 
 
 def changes(listed: Sequence[steps.Step]) -> dict[int, int]:
-    """Return the index of each `await` -> that of the step that may bring its notification.
+    """Return the index of each `await` -> the index of the step that may cause its notification.
 
-    It is the last call before it, in as far as it was already listened then.
+    This step is the last call before the `await`, if the journey listened by then.
     """
     found: dict[int, int] = {}
     last: int | None = None

@@ -1,7 +1,7 @@
 """Locust's own statistics, fed with what the recorder has counted in a second.
 
-To tell Locust of each call costs an eighth of the call's CPU. It shows the same figures this way,
-up to a second later; its workers' statistics reach its master in batches as well.
+Reporting each call to Locust costs an eighth of the call's CPU time. This way Locust shows the same
+figures, up to a second later; its workers' statistics reach its master in batches as well.
 """
 
 import time
@@ -29,7 +29,7 @@ class LocustFeed:
 
     @classmethod
     def of(cls, environment: Any) -> "LocustFeed | None":
-        """Return the feed of Locust's environment; None where somebody else hears each request."""
+        """Return the feed of Locust's environment; None if somebody else hears each request."""
         listeners = environment.events.request._handlers  # noqa: SLF001 -- there is no other way
         if [listener.__module__ for listener in listeners] != [_OWN]:
             return None
@@ -38,12 +38,13 @@ class LocustFeed:
     def take(self, counted: Iterable[tuple[LocustRow, str, OpenCell]]) -> None:
         """Add the calls of a second, as Locust adds what a worker has counted.
 
-        Each row once, and the total once: Locust keeps what its rows were at the end of a second.
+        Each row and the total are added once, because Locust keeps their state at each second's
+        end.
         """
         rows: dict[LocustRow, StatsEntry] = {}
         total = StatsEntry(self._statistics, "", "")
         for row, cls, tally in counted:
-            if cls == INTERRUPTED:  # told to nobody: the target had no part in it
+            if cls == INTERRUPTED:  # not reported: the target had no part in it
                 continue
             batch = self._batch(row, cls, tally)
             total.extend(batch)
@@ -67,7 +68,7 @@ class LocustFeed:
         return batch
 
     def _note(self, error: CallFailed, batch: StatsEntry) -> None:
-        """Note a kind of failure, in the table that Locust has of them."""
+        """Note a kind of failure in Locust's table of failures."""
         errors = self._statistics.errors
         key = StatsError.create_key(batch.method, batch.name, error)
         known = errors.setdefault(key, StatsError(batch.method, batch.name, error))
@@ -77,7 +78,7 @@ class LocustFeed:
 
 
 def _fill(batch: Any, tally: OpenCell) -> None:
-    """Fill an entry. In an open load Locust has the time from the send, as it has of its own."""
+    """Fill an entry. In an open load its times run from the send, as for Locust's own users."""
     now_s = time.time()
     service = tally.service.pairs()
     pairs = zip(service[::2], service[1::2], strict=True) if service else tally.buckets.items()

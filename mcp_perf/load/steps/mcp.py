@@ -21,7 +21,7 @@ class CancelledStep(ToolStep):
     cancel_after_s: float = 0.0
 
     def _send(self, context: CallContext[ToolClient], arguments: dict[str, Any] | None) -> Reply:
-        """Call, cancel; what the user waits beyond that is in no time."""
+        """Call, and cancel; no time includes what the user waits after that."""
         reply, stop = context.client.cancelled_call(self.prepared, arguments, self.cancel_after_s)
         if stop is not None:
             context.recorder.stopped(self.track, stop)
@@ -36,7 +36,7 @@ class RequestStep(CompiledStep[ToolClient]):
     request: Request
     checks: Checks
     params: Template | None
-    """None where they are constant, and part of the prepared request."""
+    """None if they are constant, and part of the prepared request."""
 
     def call(self, context: CallContext[ToolClient]) -> tuple[Reply, str]:
         params = None if self.params is None else self.params.render(context.values)
@@ -45,7 +45,7 @@ class RequestStep(CompiledStep[ToolClient]):
 
 
 class ProgressStep(CompiledStep[ToolClient]):
-    """A step with `progress: true`: calls that bring no notification are counted."""
+    """A step with `progress: true`: calls without a notification are counted."""
 
     def __init__(self, step: CompiledStep[ToolClient]) -> None:
         super().__init__(track=step.track, goes_on=step.goes_on)
@@ -72,7 +72,7 @@ class ListStep(CompiledStep[ToolClient]):
 
 @dataclass(eq=False, kw_only=True)
 class SessionStep(CompiledStep[McpSession]):
-    """`open:` and `close:`: all that coming and going takes, as one call."""
+    """`open:` and `close:`: everything that opening or closing takes, as one call."""
 
     act: Callable[[McpSession], Reply]
 

@@ -1,6 +1,6 @@
-"""When a target was there: calls in a row that reached nobody, and journeys by their seconds.
+"""When a target was available: calls in a row that reached nobody, and journeys by second.
 
-Nothing here is asked of a call that was answered. How many those are is known from the counts.
+Answered calls do not come through here. The recorder's counts say how many there were.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from mcp_perf.results.tally.groups import SLOT
 
 UNREACHED: Final = frozenset((TRANSPORT_ERROR, TIMEOUT))
 FEWEST: Final = 3
-"""Fewer failures in a row are failures, and no outage."""
+"""Fewer failures in a row are not an outage."""
 SHORTEST_S: Final = 0.2
 
 
@@ -28,7 +28,7 @@ class Slots:
     _counts: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def add(self, cls: str, began_ns: int) -> None:
-        """Count a journey that began then, or was to."""
+        """Count a journey that began then, or was meant to begin."""
         if self.turn_ns:
             slot = (max(0, began_ns - self.turn_ns) // 1_000_000_000, cls)
             self._counts[slot] = self._counts.get(slot, 0) + 1
@@ -56,16 +56,16 @@ class _Row:
     """Calls of one arm, one after the other, that reached nobody."""
 
     answered: int
-    """Calls of this process that had been answered before, and at its last failure."""
+    """Calls of this process that had been answered before it, and still at its last failure."""
     from_s: float
     first_end_ns: int
     how: str
     to_s: float = 0.0
     n: int = 0
     tried_again: bool = False
-    """Whether a call that began after the first had failed has failed, too."""
+    """Whether a call that began after the first failure has failed, too."""
     told: int = 0
-    """How many failures the journal knows of."""
+    """How many failures are in the journal."""
 
     def add(self, reply: Reply, end_s: float) -> None:
         self.n += 1
@@ -90,11 +90,11 @@ class OutageWatch:
     _over: list[Outage] = field(default_factory=list)
 
     def failed(self, arm: str, cls: str, reply: Reply, calls: int) -> None:
-        """Take in a call that reached nobody; `calls` have ended before it, of whatever class."""
+        """Take in a call that reached nobody; `calls` of any class had ended before it."""
         answered = calls - self.unreached
         self.unreached += 1
         if cls == TIMEOUT and reply.detail.startswith(NO_SESSION):
-            return  # a server that is full lets them wait, and serves those who have one
+            return  # a full server lets these wait, and serves the users who have a session
         self._look(arm, answered)
         row = self._rows.get(arm)
         if row is None:
@@ -105,12 +105,12 @@ class OutageWatch:
         row.add(reply, self.since_start_s(reply.end_ns))
 
     def begin(self, arm: str, calls: int) -> None:
-        """Take note that an arm has its turn again: what others were answered is not its own."""
+        """Note that an arm's turn begins: answers to other arms do not end its outage."""
         if arm in self._rows:
             self._rows[arm].answered = calls - self.unreached
 
     def take(self, arm: str, calls: int, *, last: bool = False) -> list[Outage]:
-        """Return the outages that are over, and at the `last` of a turn the one that goes on."""
+        """Return the outages that are over; at the `last` look of a turn, also the one going on."""
         self._look(arm, calls - self.unreached)
         over, self._over = self._over, []
         return [*over, *(self._open(arm) if last else ())]

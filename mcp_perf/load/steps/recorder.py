@@ -49,7 +49,7 @@ class OpenCell:
     service_max_ns: int = 0
 
     def add_service(self, ns: int) -> None:
-        """Count a time from the actual send: open load only, where the other runs from before."""
+        """Count a time from the actual send. Open load only: the other time starts earlier."""
         self.service.record(ns)
         self.service_total_ns += ns
         self.service_min_ns = min(self.service_min_ns, ns)
@@ -101,7 +101,7 @@ class Track:
     journey: str = ""
     tool: str = ""
     row: LocustRow | None = None
-    """None where Locust does not hear of the calls."""
+    """None if Locust does not hear of the calls."""
     tallies: dict[str, OpenCell] = field(default_factory=dict)
     checked: int = 0
     """Results that were held against their schema."""
@@ -110,10 +110,10 @@ class Track:
     unchecked: int = 0
     """Results that were ok, and were not held against their schema."""
     _other: "Track | None" = None
-    """Of the same name, with another verb."""
+    """The track of the same name with another verb."""
 
     def shown_as(self, verb: str, name: str) -> "Track":
-        """Return the track of the calls that Locust shows in this row: one, where verbs agree."""
+        """Return the track of the calls that Locust shows in this row; equal verbs share one."""
         if self.row is None:
             self.row = (verb, name)
         if self.row == (verb, name):
@@ -146,7 +146,7 @@ class Feed(Protocol):
 
     @property
     def listeners(self) -> Sized:
-        """Who hears of each request: if that is one, it is told here instead."""
+        """Who hears of each request; if there are others than Locust, this feed ends."""
 
     def take(self, counted: Iterable[tuple[LocustRow, str, OpenCell]]) -> None: ...
 
@@ -161,7 +161,7 @@ class Recorder:
     late_ns: int = 5_000_000
     turn: int = journal.SETUP
     draining: bool = False
-    """Whether the time that the turn's rates are taken from is over."""
+    """Whether the time that counts for the turn's rates is over."""
     calls: int = 0
     feed: Feed | None = None
     """None: each call is reported to Locust separately."""
@@ -191,7 +191,7 @@ class Recorder:
         self.outages.begin(arm, self.calls)
 
     def end(self) -> None:
-        """Count for no turn from now on; an outage that goes on is told."""
+        """Count for no turn from now on; an outage that goes on is recorded."""
         self.sink([*self.outages.take(self._arm, self.calls, last=True)])
         self.turn, self.draining, self.slots = journal.SETUP, False, Slots()
 
@@ -226,9 +226,9 @@ class Recorder:
     def call(
         self, track: Track, journey: str, cls: str, reply: Reply, lag_ns: int | None = None
     ) -> None:
-        """Count one call, and keep it whole when it is among the first of its kind.
+        """Count one call, and keep it whole if it is among the first of its kind.
 
-        `lag_ns` is how long before its actual send it was to begin: None in a closed load.
+        `lag_ns` is how much later than intended it was sent; None in a closed load.
         """
         tally = track.tallies.get(cls)
         if tally is None:
@@ -269,13 +269,13 @@ class Recorder:
         self._count(track, groups.UNHEARD, cls, reply.end_ns - reply.start_ns)
 
     def _heal(self, track: Track, cls: str, reply: Reply) -> None:
-        """Count a call that had to mend something."""
+        """Count a call that had to repair its session or connection."""
         self._losses.add(track.arm, reply)
         kind = groups.RECOVERY if reply.session_lost else groups.HEALED
         self._count(track, kind, cls, reply.end_ns - reply.start_ns)
 
     def stopped(self, track: Track, stop: Stop) -> None:
-        """Count how long after its cancellation a call had ended at the server."""
+        """Count how long after its cancellation a call ended at the server."""
         self._count(track, groups.STOP, OK if stop.told else TIMEOUT, stop.ns)
 
     def journey(self, track: Track, cls: str, duration_ns: int, lag_ns: int | None = None) -> None:
@@ -298,13 +298,13 @@ class Recorder:
             self._refusals.add(arm, name, reply)
 
     def stray(self, arm: str, kind: str, message: bytes) -> None:
-        """Count what came for no call; the first of each kind is told."""
+        """Count a message that belongs to no call; the first of each kind becomes a note."""
         tallies = self.track(arm, groups.STRAY, kind).tallies
         tallies.setdefault(OK, OpenCell()).add(0, len(message))
         self._note_once(arm, kind, beginning(message), (arm, groups.STRAY, kind))
 
     def remark(self, arm: str, text: str) -> None:
-        """Tell once what was odd about a target."""
+        """Note once what was odd about a target."""
         self._note_once(arm, "remark", f"{arm}: {text}", (arm, "remark", text))
 
     def _note_once(self, arm: str, code: str, text: str, key: tuple[str, str, str]) -> None:
@@ -318,7 +318,7 @@ class Recorder:
         self.track(arm, groups.STREAM, what).tallies.setdefault(OK, OpenCell()).add(ns)
 
     def tell_each(self) -> None:
-        """Report each call to Locust separately from now on: somebody else listens, too."""
+        """Report each call to Locust separately from now on, because somebody else listens, too."""
         self._feed()
         self.feed = None
 
@@ -393,7 +393,7 @@ class Recorder:
         )
 
     def _first(self, kind: tuple[str, str, str], reply: Reply) -> str:
-        """Return what the first reply of a kind says; of others nothing."""
+        """Return what the first reply of a kind says; nothing for later ones."""
         if kind in self._shown:
             return ""
         self._shown.add(kind)

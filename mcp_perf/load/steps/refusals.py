@@ -1,4 +1,4 @@
-"""Sessions that were lost, and could not be opened: notes for the journal, once a second."""
+"""Sessions that were lost, or could not be opened: notes for the journal, once a second."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _AGAIN: Final = {True: "", False: " and could not be opened again"}
 
 @dataclass(eq=False, slots=True)
 class Losses:
-    """Lost sessions: each counts by the call that opened another, or tried to."""
+    """Lost sessions, each counted by the call that opened another one, or tried to."""
 
     _counts: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     """By arm, how they were lost, and whether others were opened in their place."""
@@ -34,7 +34,7 @@ class Losses:
             self._counts[arm, reply.healed, reply.session_lost == REOPENED] += 1
 
     def take(self, node: str, at_s: float) -> Iterator[Note]:
-        """Hand over those since the last time."""
+        """Return what was counted since the last time."""
         taken, self._counts = self._counts, Counter()
         for (arm, how, again), count in taken.items():
             yield Note(
@@ -50,9 +50,9 @@ class Losses:
 
 @dataclass(eq=False, slots=True)
 class Refusals:
-    """Requests outside of rounds that failed, such as opening a session, by what was said.
+    """Failed requests outside of rounds, such as opening a session, by their message.
 
-    A message that differs in numbers only is the same.
+    Messages that differ only in numbers count as the same.
     """
 
     _said: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Refusals:
     _counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
 
     def add(self, arm: str, name: str, reply: Reply) -> None:
-        """Count one; its class is a part of what is said."""
+        """Count one; its class is a part of what is compared."""
         after = f" (Retry-After: {reply.retry_after_s:g} s)" if reply.retry_after_s else ""
         said = f"{reply.detail}{after}"
         key = (arm, name, without_numbers(f"{reply.outcome} {said}"))
@@ -71,7 +71,7 @@ class Refusals:
         self._counts[arm, name, reply.outcome, said] += 1
 
     def take(self, node: str, at_s: float) -> Iterator[Note]:
-        """Hand over those since the last time."""
+        """Return what was counted since the last time."""
         taken, self._counts = self._counts, Counter()
         for (arm, name, outcome, said), count in taken.items():
             yield Note(

@@ -44,7 +44,7 @@ C = TypeVar("C", bound=ArmClient)
 class Interrupted(BaseException):
     """Thrown into a user whose call outlived the end of its round.
 
-    Calls that began before `drained_from_ns` had the whole drain; 0 is none.
+    Calls that began before `drained_from_ns` had the whole drain; with 0, none had.
     """
 
     def __init__(self, drained_from_ns: int = 0) -> None:
@@ -67,7 +67,7 @@ class CallFailed(Exception):  # noqa: N818 -- Locust shows its text in the table
 
 @dataclass(slots=True)
 class CallContext(Generic[C]):
-    """One user's way with one arm: its client, and where its calls are counted."""
+    """One user on one arm: its client, and where its calls are counted."""
 
     arm: str
     client: C
@@ -78,15 +78,15 @@ class CallContext(Generic[C]):
     values: dict[str, Any] = field(default_factory=dict)
     waited_ns: int = 0
     intended_ns: int | None = None
-    """Open load: when the next call was to begin; 0 where that is when it is sent."""
+    """Open load: when the next call was to begin; 0 if it begins when it is sent."""
     parallel: list["CallContext[C]"] = field(default_factory=list)
-    """For calls at once: one for each; the first has this context's own connection."""
+    """For calls at once: one context for each; the first has this context's own connection."""
     ends: bool = False
     """Whether a burst had a failed call that ends the journey."""
     changed_ns: int = 0
-    """When the step began that an `await` after it waits for."""
+    """When the step began whose notification an `await` waits for."""
     listens: Listening | None = None
-    """What the journey has asked for notifications; None where it has not."""
+    """What the journey listens with; None if it does not listen."""
     opens: bool = True
     """Whether the session opens automatically, rather than by steps."""
     told_s: float = 0.0
@@ -113,14 +113,14 @@ class CallContext(Generic[C]):
 
 @dataclass(eq=False, kw_only=True)
 class CompiledStep(ABC, Generic[C]):
-    """What all calls share: counting the outcome and telling Locust."""
+    """What all calls share: counting the outcome, and reporting it to Locust."""
 
     track: Track
     goes_on: bool
     """Whether the journey continues when this step fails."""
     timeout_s: float | None = None
     kind: str = MCP
-    """What Locust shows in a column of its own: MCP, or the verb."""
+    """What Locust shows in the column Type: MCP, or the verb."""
     prefix: str = ""
     """What Locust's name of the step begins with."""
     _failures: dict[str, CallFailed] = field(default_factory=dict, init=False)
@@ -181,7 +181,7 @@ class ToolStep(CompiledStep[ToolClient]):
     prepared: Call
     checks: Checks
     arguments: Template | None
-    """None where they are constant, and part of the prepared call."""
+    """None if they are constant, and part of the prepared call."""
     is_valid: Callable[[Any], str]
     look: ReplyLook | None = None
 
@@ -222,7 +222,7 @@ class RunStep(CompiledStep[PythonClient]):
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """An HTTP request in parts; a part is bytes when it is constant, else a way to render it."""
+    """An HTTP request in parts: a constant part is bytes, any other one a function."""
 
     line: bytes | Callable[[dict[str, Any]], bytes]
     fields: bytes | Callable[[dict[str, Any]], bytes]
@@ -265,7 +265,7 @@ class HttpStep(CompiledStep[RestClient]):
 
 
 class PersonalHttpStep(HttpStep):
-    """The same, where the arm has headers that differ from user to user."""
+    """An `HttpStep` of an arm whose headers differ from user to user."""
 
     def _rendered(self, context: CallContext[RestClient]) -> bytes:
         return self.request.render(context.values, context.client.own_fields)
@@ -293,7 +293,7 @@ def prefix(arm: str, arms: Collection[str]) -> str:
 
 
 def _lag(context: CallContext[Any], reply: Reply) -> int | None:
-    """Return how late a call of an open load was sent; None in a closed one, where none is."""
+    """Return how late a call of an open load was sent; None in a closed load."""
     if context.intended_ns is None:
         return None
     intended_ns, context.intended_ns = context.intended_ns, 0
@@ -312,7 +312,7 @@ def count_unmade(context: CallContext[Any], error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Say why a call could not be built: a lookup, a header's value; else it is a bug of ours."""
+    """Say why a call could not be built: a lookup, a header's value, or our own bug."""
     return str(error) if isinstance(error, LookupFailed | ValueError) else repr(error)
 
 
