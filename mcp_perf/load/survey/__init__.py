@@ -1,1 +1,1 @@
-"""What is learned of a server, and the scenario that is made from it."""
+"""What is learned about a server, and the scenario that is made from it."""

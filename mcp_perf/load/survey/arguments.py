@@ -1,4 +1,4 @@
-"""Arguments for a tool, made from its inputSchema: plausible, seeded, held against the schema."""
+"""Arguments for a tool, made from its inputSchema: plausible, seeded, checked by the schema."""
 
 import math
 import random
@@ -11,16 +11,16 @@ from mcp_perf.load.survey import words
 from mcp_perf.load.survey.patterns import matching
 
 SEQ: Final = "\ue000"
-"""Stands in a text for what no other journey has: what a tool makes may exist only once."""
+"""Stands in a text for a part that no other journey has: a tool's names may have to be unique."""
 _ATTEMPTS: Final = 40
 _PLAIN: Final = 3
-"""So many attempts make only what is required."""
+"""The first attempts, which make only what is required."""
 _DEEPEST: Final = 3
 _MOST_PARTS: Final = 1000
 _MOST_ITEMS: Final = 100
 _LONGEST: Final = 10_000
 _LARGEST: Final = 10**15
-"""Of a number that is drawn: YAML keeps no more than 18 digits."""
+"""The bound of numbers that are drawn: YAML keeps at most 18 digits."""
 _BOUNDS: Final = {
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),
@@ -35,10 +35,10 @@ _KEYS: Final = {
 
 
 class NoArguments(ValueError):  # noqa: N818 -- none were found
-    """No arguments were found for a tool: why."""
+    """No arguments were found for a tool; the message says why."""
 
 
-class _Impossible(Exception):  # noqa: N818 -- a way that leads nowhere
+class _Impossible(Exception):  # noqa: N818 -- caught, and tried in another way
     """Nothing can be made here in this way."""
 
 
@@ -71,7 +71,7 @@ def filled(made: Any, seq: str) -> Any:
 
 
 class _Maker:
-    """One attempt: the first ones make the plainest that may fit, later ones whatever is drawn."""
+    """One attempt: the first ones make the plainest values that may fit, later ones draw them."""
 
     def __init__(self, tool: str, root: Any, numbers: random.Random, attempt: int) -> None:
         self._tool, self._root, self._numbers = tool, root, numbers
@@ -110,14 +110,14 @@ class _Maker:
         raise _Impossible
 
     def _ordered(self, options: list[Any], *, deep: bool = False) -> list[Any]:
-        """Order what may be tried: null last; where it is deep, what leads no deeper first."""
+        """Order what may be tried: null last or, deep inside, references last."""
         if not self._plain:
             options = self._numbers.sample(options, len(options))
         null = ("null", {"type": "null"})
         return sorted(options, key=lambda one: "$ref" in str(one) if deep else one in null)
 
     def _joined(self, schema: Any) -> dict[str, Any]:
-        """Put what it points to, and all that has to hold as well, into one schema."""
+        """Join a schema with what it refers to, and with all of its `allOf`."""
         schema = {} if schema is True else schema
         while isinstance(schema, dict):
             self._parts += 1
@@ -197,7 +197,7 @@ class _Maker:
     def _number(self, schema: dict[str, Any], name: str, *, whole: bool) -> int | float:
         least, ends = 1 if whole else 1e-6, dict(schema)
         for key in [key for key in ends if isinstance(ends[key], bool)]:
-            del ends[key]  # draft-04 says so that an end is out, which the check finds out
+            del ends[key]  # in draft-04, true excludes the bound itself; the check finds that out
         low = max(ends.get("minimum", -math.inf), ends.get("exclusiveMinimum", -math.inf) + least)
         high = min(ends.get("maximum", math.inf), ends.get("exclusiveMaximum", math.inf) - least)
         step = schema.get("multipleOf") or (1 if whole else 0)
@@ -217,7 +217,7 @@ class _Maker:
 
 
 def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """Join two schemas that both have to hold, as far as that is easy: the check tells the rest."""
+    """Join two schemas that both have to hold, as far as that is easy; the check does the rest."""
     joined: dict[str, Any] = {**one, **other}
     for key in one.keys() & other.keys():
         first, second = one[key], other[key]
@@ -242,7 +242,7 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known(schema: dict[str, Any]) -> list[Any]:
-    """Return the values that a schema itself names. Raises _Impossible if it allows none."""
+    """Return the values that a schema itself lists. Raises _Impossible if it allows none."""
     if "enum" in schema:
         named = [value for value in schema["enum"] if value is not None] or list(schema["enum"])
         if not named:

@@ -1,4 +1,4 @@
-"""Which tools may be called without anybody having written so: by their hints and their names."""
+"""Which tools may be called although nobody asked for them: by their hints and their names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Choice:
     doubtful: Sequence[str]
     """Not known to be harmless: called only if somebody says so."""
     never: Sequence[str]
-    """Destructive by what they say of themselves, or by name."""
+    """Destructive by their own hints, or by name."""
 
 
 def choose(tools: Mapping[str, Tool], asked: Sequence[str] = ()) -> Choice:
@@ -29,7 +29,7 @@ def choose(tools: Mapping[str, Tool], asked: Sequence[str] = ()) -> Choice:
 def is_destructive(tool: Tool) -> bool:
     """Tell whether a tool may destroy something: it says so, or its name does."""
     if tool.hints.get("destructiveHint") is True and tool.hints.get("readOnlyHint") is not True:
-        return True  # of what only reads the hint has no meaning
+        return True  # the hint has no meaning for a tool that only reads
     return words.holds(tool.name, "destructive")
 
 

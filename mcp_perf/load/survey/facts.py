@@ -1,4 +1,4 @@
-"""What matters of a server under load: how it speaks, and what each method of it takes."""
+"""What matters about a server under load: how it speaks, and how long each method takes."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -66,7 +66,7 @@ def facts(given: Given, folder: Path) -> Details:
 
 
 def _other_era(target: ArmTarget) -> list[str]:
-    """Return the version of the other era that the server speaks, too, if it does."""
+    """Return the version of the other era, if the server speaks that, too."""
     other = HANDSHAKE[0] if target.version == MODERN else MODERN
     seen = Seen()
     try:
@@ -78,7 +78,7 @@ def _other_era(target: ArmTarget) -> list[str]:
 
 
 def _methods(client: McpSession, capabilities: dict[str, Any], target: ArmTarget) -> Details:
-    """Call each method once that changes nothing; return its time in ms, or how it failed."""
+    """Call each method that changes nothing once; return its time in ms, or how it failed."""
     timed: Details = {}
     for method, key in _LISTS.items():
         if method.partition("/")[0] in capabilities:

@@ -18,9 +18,9 @@ from mcp_perf.scenario.values.recordings import Recording, is_recording, read_re
 
 _HOST: Final = r"[\w.-]+:\d+(?:/|$)"
 LINE: Final = re.compile(rf"(?:https?|http\+unix|sse|stdio|python|system):|{_HOST}")
-"""How a target begins, and no scenario's name."""
+"""How a target begins; no scenario's name begins like this."""
 Prompt = Callable[[str], str]
-"""Asks a person for a value by its description. Raises InputError where there is nobody."""
+"""Asks a person for a value by its description. Raises InputError if nobody can answer."""
 _KEYS: Final = ("mcpServers", "servers")
 _COMMENT: Final = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$\{(?:(env|input):)?([A-Za-z_][\w.-]*)(?::-([^}]*))?\}")
@@ -32,20 +32,20 @@ _CONFIGURATION: Final = "name the configuration file of an MCP client, such as .
 
 @dataclass(frozen=True)
 class Given:
-    """A target, and what is handed over to it. Texts are as in a scenario: `${env:NAME}`."""
+    """A target, and what it is given. Texts are as in a scenario: `${env:NAME}`."""
 
     line: str
     typed: str
-    """How a command line names it, at its end."""
+    """How it is written at the end of a command line."""
     name: str = ""
-    """What its file calls it, else what it calls itself."""
+    """The name in its file, or else the name that it gives itself."""
     headers: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path = Path()
     protocol: str = ""
-    """The version that was spoken, if it was seen."""
+    """The version that was spoken, if it is known."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What the texts look up and our environment does not have: most of it is secret."""
+    """Values that the texts look up, and our environment does not have; most of them are secret."""
 
     @property
     def is_public(self) -> bool:
@@ -61,12 +61,12 @@ class Given:
         return hostname(self.line) in ("", "127.0.0.1", "::1", "localhost")
 
     def called(self, name: str) -> "Given":
-        """Name it, unless it has a name: in words that a scenario's name may have."""
+        """Name it, unless it has a name; keep only what a scenario's name may have."""
         slug = "-".join(re.findall(r"[a-z0-9]+", (self.name or name).lower()))[:40].strip("-")
         return replace(self, name=slug or "my-server")
 
     def with_headers(self, headers: Mapping[str, str]) -> "Given":
-        """Add headers; what may be secret becomes a variable."""
+        """Add headers; a value that may be secret becomes a variable."""
         made, variables = dict(self.headers), dict(self.variables)
         for name, text in headers.items():
             made[name] = _hidden(name, text, variables)
@@ -89,10 +89,10 @@ def of_command(words: Sequence[str]) -> Given:
 
 
 def of_recording(path: Path, recording: Recording) -> Given:
-    """Take the server that calls were recorded of. Raises InputError."""
+    """Take the server of a recording. Raises InputError."""
     typed = shlex.join(["--from", str(path)])
     found = replace(of_line(recording.target), name=path.stem, typed=typed)
-    # An arm over HTTP+SSE is of the other era, whatever its server would speak, too.
+    # An arm over HTTP+SSE is of the other era, even if its server speaks both.
     named = recording.protocol in VERSIONS and not recording.target.startswith("sse:")
     protocol = recording.protocol if named else found.protocol
     return replace(found, cwd=Path(recording.cwd), protocol=protocol)
@@ -101,8 +101,8 @@ def of_recording(path: Path, recording: Recording) -> Given:
 def of_file(path: Path, name: str, environ: Mapping[str, str], ask: Prompt) -> Given:
     """Take a server of a configuration; its name may be missing if it is the only one.
 
-    Raises InputError. Variables are those of Claude (`${VAR:-x}`) and of VS Code (`${env:VAR}`,
-    `${input:ID}`, `${workspaceFolder}`). Of a recording, the server that it was made of is taken.
+    Raises InputError. Variables may be Claude's (`${VAR:-x}`) and VS Code's (`${env:VAR}`,
+    `${input:ID}`, `${workspaceFolder}`). If the file is a recording, take the recorded server.
     """
     if is_recording(path):
         return of_recording(path, read_recording(path))
@@ -144,7 +144,7 @@ class _Variables:
         return _VARIABLE.sub(self._value, text)
 
     def kept(self, text: str) -> str:
-        """Fill in all but those that are variables of the environment, or were asked for."""
+        """Fill in all variables but those in the environment, and those that a person was asked."""
         parts: list[str] = []
         end = 0
         for match in _VARIABLE.finditer(text):
@@ -187,7 +187,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _hidden(name: str, text: str, variables: dict[str, str]) -> str:
-    """Replace a value that may be secret by a lookup of a variable, which is noted."""
+    """Replace a value that may be secret by a lookup of a variable, and add that variable."""
     if "${env:" in text or not (SOUNDS_SECRET.search(name) or "auth" in name.lower()):
         return text
     variable = re.sub(r"\W", "_", name).upper()

@@ -1,4 +1,4 @@
-"""A text that a regular expression matches. Pure; of JavaScript's dialect what Python's shares."""
+"""A text that a regular expression matches. Pure; it knows what JavaScript and Python share."""
 
 import random
 import string
@@ -9,12 +9,12 @@ _compiler: Any = import_module("re._compiler")
 _parser: Any = import_module("re._parser")
 _ALPHABET: Final = string.ascii_lowercase + string.digits + string.ascii_uppercase + "-_. /:@+#"
 _MORE: Final = 3
-"""So much more often than it has to a part is repeated at most."""
+"""The most repetitions of a part beyond its minimum."""
 _LONGEST: Final = 1000
 
 
 def matching(pattern: str, numbers: random.Random) -> str:
-    """Draw a text in which the pattern is found. Raises ValueError where it is too hard."""
+    """Draw a text in which the pattern is found. Raises ValueError if that is too hard."""
     try:
         parsed = _parser.parse(pattern)
         return _drawn(parsed, parsed.state, numbers)
@@ -31,7 +31,7 @@ def _one(node: Any, state: Any, numbers: random.Random) -> str:
     match str(kind):
         case "LITERAL":
             return chr(value)
-        case "AT" | "ASSERT" | "ASSERT_NOT":  # the schema's own check tells whether it holds
+        case "AT" | "ASSERT" | "ASSERT_NOT":  # the schema's own check shows whether it holds
             return ""
         case "BRANCH":
             return _drawn(numbers.choice(value[1]), state, numbers)

@@ -1,7 +1,7 @@
-"""Two releases against each other: a scenario with the arms base and head, of a scenario's one.
+"""Two releases against each other: a scenario with the arms base and head, made from one arm.
 
-Both do the work of the MCP arm. Its control and its gates are left out, as are its resources and
-what is for another transport than that of the release.
+Both do the work of the MCP arm. The control and the gates are left out, and so are the arm's
+resources and the keys that only another transport has.
 """
 
 import math
@@ -25,7 +25,7 @@ from mcp_perf.scenario.source.overrides import make_way, override
 from mcp_perf.scenario.source.yaml_reader import read
 
 FEWEST_IN_A_PAIR: Final = 2
-"""Rounds of each side: the order of base and head is then both."""
+"""Rounds of each side: base then goes first in one, and head in the other."""
 _LEFT_OUT: Final = {"mcp", "resources", "cwd"}
 _OF_STDIO: Final = {"env", "process", "start_timeout"}
 _OF_HTTP: Final = {"headers", "host", "proxy", "tls"}
@@ -60,7 +60,7 @@ class Releases:
                 (folder / name).write_bytes(source.read_bytes())
         path = folder / f"{self.loaded.scenario.name}.yaml"
         path.write_text(as_yaml(tree), "utf-8")
-        # What is typed needs no word of its owners.
+        # A target that the user typed needs no further consent.
         typed = [side for side, given in self._given.items() if given.line == self._typed[side]]
         targets = (("--target", f"{side}={self._typed[side]}") for side in typed)
         return [str(path), *chain.from_iterable(targets)]
@@ -81,7 +81,7 @@ class Releases:
 
 
 def release(text: str) -> Given:
-    """Read a release: a URL or another line of a target, else a command. Raises InputError."""
+    """Read a release: a URL, another line of a target, or a command. Raises InputError."""
     if LINE.match(text):
         return of_line(text)
     try:
@@ -94,7 +94,7 @@ def release(text: str) -> Given:
 
 
 def judged(loaded: Loaded) -> str:
-    """Return the arm that both releases take the place of. Raises InputError."""
+    """Return the arm that both releases replace. Raises InputError."""
     arms = [name for name, arm in loaded.scenario.arms.items() if arm.kind == "mcp"]
     if len(arms) != 1 and "mcp" not in arms:
         what = f"several mcp arms, {', '.join(arms)}" if arms else "no mcp arm"
@@ -141,18 +141,18 @@ def _pointed(own: Mapping[str, Any], given: Given) -> dict[str, Any]:
 
 
 def _shared(load: Load, pairs: int) -> dict[str, Any]:
-    """Return what is different in the load of each pair. Raises InputError."""
+    """Return what each pair changes in the load. Raises InputError."""
     if finds_levels({"shape": load.shape}) or load.calibrate is not None:
         message = "a load that searches for its level would be a different load for each release"
         raise InputError(message, "fix the load: --set load.shape=constant --set load.users=5")
-    changed: dict[str, Any] = {"abort": "off"}  # failures are what is compared, to the end
+    changed: dict[str, Any] = {"abort": "off"}  # failures are compared, too, until the end
     if load.stages is None and not load.users_vary:
         changed["rounds"] = max(FEWEST_IN_A_PAIR, math.ceil(load.rounds / pairs))
     return changed
 
 
 def _named(node: Any) -> Iterator[str]:
-    """Yield the texts that may name a file of the scenario's folder."""
+    """Yield the texts that may name a file in the scenario's folder."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key in _FILES and isinstance(value, str) and ".." not in Path(value).parts:

@@ -1,4 +1,4 @@
-"""A server is asked for its tools, and each that may be called is tried."""
+"""Asks a server for its tools, and tries each tool that may be called."""
 
 import json
 import os
@@ -32,32 +32,32 @@ from mcp_perf.numbers import counted
 from mcp_perf.scenario.loader import ScenarioError, load_text
 
 Chosen = Mapping[str, Mapping[str, Any] | None]
-"""The tools that were asked for by name, some with their arguments."""
+"""The tools that the user named, some with their arguments."""
 Confirm = Callable[[Sequence[str]], bool]
-"""Asks a person whether tools may be called that are it is not known to be harmless."""
+"""Asks a person whether tools may be called that are not known to be harmless."""
 _TRIES: Final = 3
-"""With other arguments each time."""
+"""Attempts for each tool, each with other arguments."""
 _TRIES_S: Final = 20.0
 _MOST_TOOLS: Final = 30
 _CALM_S: Final = 3.0
 _CALM_CALLS: Final = 10
-"""Of each tool at most, one after the other."""
+"""The most calls of each tool, one after the other."""
 _IDLE: Final = "{users: 1}"
 _TRIAL: Final = secrets.token_hex(3)
-"""What no other trial, and no run, calls what it makes."""
+"""A part of every name that a trial makes; no other trial and no run uses it."""
 _BY_NAME: Final = " (to call one: --tool NAME)"
 
 
 @dataclass
 class Survey:
-    """What was learned of a server."""
+    """What was learned about a server."""
 
     given: Given
     target: ArmTarget
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """The tools whose call was ok -> its arguments."""
+    """The tools whose call was ok -> the arguments of that call."""
     times_ms: dict[str, list[float]] = field(default_factory=dict)
-    """What their calls took, one at a time."""
+    """How long their calls took, one at a time."""
     left: dict[str, str] = field(default_factory=dict)
     """The tools that are not called -> why."""
 
@@ -70,7 +70,7 @@ class Survey:
 
 @contextmanager
 def reached(given: Given, folder: Path) -> Iterator[ArmTarget]:
-    """Reach a target, whose system, if it is a bundled one, runs so long. Raises Refusal."""
+    """Reach a target; a bundled system runs until the end of the block. Raises Refusal."""
     text = scenario(given, {}, _IDLE, base=Path())
     environ = {**os.environ, **given.variables}
     try:
@@ -98,7 +98,7 @@ def opened(target: ArmTarget, protocol: str = "auto", **how: Any) -> Iterator[Mc
 
 
 class Seen:
-    """Keeps the replies to all that is no call."""
+    """Keeps the replies to all requests that are not calls."""
 
     def __init__(self) -> None:
         self.replies: list[tuple[str, Reply]] = []
@@ -107,18 +107,18 @@ class Seen:
         self.replies.append((method, reply))
 
     def result(self, *methods: str) -> dict[str, Any]:
-        """Return the last result of one of these methods; nothing where there is none."""
+        """Return the last result of one of these methods; an empty one if there is none."""
         found = [reply for method, reply in self.replies if method in methods]
         results = [jsonrpc.result_of(reply) for reply in found if reply.outcome == OK]
         return results[-1] if results else {}
 
     def server(self) -> dict[str, Any]:
-        """Return what the server calls itself: its name, and its version."""
+        """Return the name and the version that the server gives itself."""
         return server_info(self.result("server/discover", "initialize"))
 
 
 def survey(given: Given, folder: Path, asked: Chosen, confirm: Confirm) -> Survey:
-    """Learn what can be called, by trying it. Raises Refusal, also if nothing can."""
+    """Learn what can be called by trying it. Raises Refusal, also if nothing can be called."""
     with reached(given, folder) as target:
         tools = target.tools or {}
         found = Survey(given, target)
@@ -162,7 +162,7 @@ def _chosen(
 
 
 def _try_out(client: McpSession, tool: Tool, own: Mapping[str, Any] | None, found: Survey) -> None:
-    """Find arguments with which the call of a tool is ok; else say why there are none."""
+    """Find arguments with which the call of a tool is ok, or say why there are none."""
     why = ""
     for seed in range(1, 2 if own is not None else _TRIES + 1):
         try:
@@ -186,7 +186,7 @@ def _try_out(client: McpSession, tool: Tool, own: Mapping[str, Any] | None, foun
 
 
 def _is_writable(given: Given, tool: str, made: Mapping[str, Any]) -> None:
-    """Raise ScenarioError if a call cannot be written down, by its name or by a number in it."""
+    """Raise ScenarioError if a scenario cannot hold a call, such as for its name or a number."""
     text = scenario(replace(given, headers={}, env={}), {tool: made}, _IDLE, base=Path())
     load_text(text, tool, Path(), environ={})
 

@@ -1,4 +1,4 @@
-"""What is known by name: of tools, and of their arguments. The lists are in `words.yaml`."""
+"""What the names of tools and arguments say. The lists are in `words.yaml`."""
 
 import re
 from pathlib import Path
@@ -42,7 +42,7 @@ def texts(name: str, description: str) -> list[str]:
 
 
 def number(name: str) -> float | None:
-    """Return what a number of this name may be; None where the name does not tell."""
+    """Return what a number of this name may be; None if the name does not show it."""
     return next((value for value in _named(name) if not isinstance(value, str)), None)
 
 

@@ -1,4 +1,4 @@
-"""A scenario, written as YAML with comments from what was learned of a server."""
+"""Writes a scenario as YAML, with comments, from what was learned about a server."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def written(
     timeout_s: int = TIMEOUT_S,
     longest_s: int = 0,
 ) -> str:
-    """Write a scenario whose journeys are written, and take `longest_s` without their last call."""
+    """Write a scenario around its journeys, which take `longest_s` without their last call."""
     rest = _rest(given, load, gates, timeout_s + longest_s)
     lines = [*_head(given), *_arm(given, base, timeout_s), *journeys, *rest]
     return "\n".join(lines) + ("".join(f"\n# {one_line(remark)}" for remark in remarks) + "\n")
@@ -106,7 +106,7 @@ def _rest(given: Given, load: str, gates: Sequence[str], drain_s: int) -> Iterat
 
 
 def escaped(made: Any) -> Any:
-    """Write texts as a scenario has them: `${` is none of its lookups, `SEQ` is two."""
+    """Write texts as a scenario has them: `${` is not a lookup, and `SEQ` becomes two lookups."""
     if isinstance(made, str):
         return made.replace("${", "$${").replace(SEQ, "${run}-${seq}")
     if isinstance(made, dict):
