@@ -15,7 +15,7 @@ Parents = dict[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was used so far, and is used now; None is not known."""
+    """What was used so far, and what is in use now; None is unknown."""
 
     cpu_s: float | None = None
     rss_bytes: int | None = None
@@ -34,7 +34,7 @@ class _Known:
     own_s: float = 0.0
     waited_s: float = 0.0
     reaped_s: float = 0.0
-    """Of its children that have ended and that it has waited for."""
+    """The CPU time of its children that have ended and that it has waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +45,27 @@ class _Now:
 
 
 def parents() -> Parents:
-    """Return every process of the machine and its parent: the dear part of looking for children."""
+    """Return every process of the machine and its parent; finding children costs most here."""
     return {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}
 
 
 class ProcessTree:
-    """The processes below some roots. A child that was found stays, also when its parent ends.
+    """The processes below some roots. A child that was found stays, even if its parent ends.
 
-    A process that ends hands its CPU time to its parent, if that waits for it. What was counted
-    while it lived is not counted again, and what nobody waits for is not lost.
+    A process that ends hands its CPU time to its parent, if the parent waits for it. Time that was
+    counted while the process lived is not counted again, and is not lost if nobody waits.
     """
 
     blocks = True
-    """Nothing else runs meanwhile: no network is waited for."""
+    """Nothing else runs during a reading, because it waits for no network."""
 
     def __init__(self, roots: Iterable[int], find: Callable[[], Parents] = parents) -> None:
-        """Begin with the processes that there are. Raises psutil.Error when a root is none."""
+        """Begin with the processes that exist. Raises psutil.Error if a root does not."""
         self._find = find
         self._known = {pid: _Known(psutil.Process(pid)) for pid in roots}
         self._cpu_s = 0.0
         self._owed_s = 0.0
-        """CPU time of those that have ended, which their parents may not show yet."""
+        """CPU time of processes that have ended, which their parents may not show yet."""
         self.refresh()
 
     @property
@@ -75,8 +75,8 @@ class ProcessTree:
     def refresh(self) -> None:
         """Look for new processes; the load generator and what it has started are never among them.
 
-        Parents are learnt before their children: a child that ends during a reading is then
-        missing there, and turns up in its parent at the next one.
+        Parents come before their children. So a child that ends during a reading is missing from
+        that reading, and its parent shows it in the next one.
         """
         children: defaultdict[int, list[int]] = defaultdict(list)
         for pid, parent in self._find().items():
@@ -91,14 +91,14 @@ class ProcessTree:
                         open_.append(child)
 
     def add(self, roots: Iterable[int]) -> None:
-        """Add processes that have been started since; one that has ended again is left out."""
+        """Add processes that have been started since; leave out those that have ended again."""
         for pid in list(roots):  # a copy at once: users start and stop servers meanwhile
             if pid not in self._known:
                 with contextlib.suppress(psutil.Error):
                     self._known[pid] = _Known(psutil.Process(pid))
 
     def read(self) -> Reading:
-        """Read all known processes. Raises ProcessLookupError when none of them lives."""
+        """Read all known processes. Raises ProcessLookupError if none of them is alive."""
         living: list[_Now] = []
         inherited_s = ended_s = 0.0
         for pid, known in list(self._known.items()):
@@ -129,7 +129,7 @@ class ProcessTree:
 
 
 def _waited_s(pid: int) -> float:
-    """Return how long a process was ready to run while no core was free; 0 if nobody tells."""
+    """Return how long a process was ready to run while no core was free; 0 if that is unknown."""
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) / 1e9
     except (OSError, IndexError):  # proc(5): time on the CPU, time waiting, time slices
@@ -137,7 +137,7 @@ def _waited_s(pid: int) -> float:
 
 
 def _read(known: _Known) -> list[_Now]:
-    """Read a process; one that has ended and was not waited for yet only has its CPU time."""
+    """Read a process; a zombie only has its CPU time."""
     handle = known.handle
     with handle.oneshot():
         times = handle.cpu_times()
@@ -147,7 +147,7 @@ def _read(known: _Known) -> list[_Now]:
         if handle.status() == psutil.STATUS_ZOMBIE:
             return []
         fds: int | None = None
-        # Those of other users' processes may not be counted.
+        # Other users' processes may not show their descriptors.
         with contextlib.suppress(psutil.AccessDenied):
             fds = handle.num_fds()
         return [_Now(handle.memory_info().rss, handle.num_threads(), fds)]

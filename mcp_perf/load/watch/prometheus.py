@@ -1,6 +1,6 @@
 """The numbers that a target reports about itself: its page of Prometheus metrics.
 
-Names are those of the client libraries: prometheus.io/docs/instrumenting/writing_clientlibs.
+The names come from the client libraries: prometheus.io/docs/instrumenting/writing_clientlibs.
 """
 
 import math
@@ -23,16 +23,16 @@ _WANTED: Final = (CPU, RSS, FDS, *THREADS)
 
 
 class NoMetrics(Exception):  # noqa: N818 -- the page's fault
-    """The page could not be read, or holds nothing of use: the message says which."""
+    """The page could not be read, or has nothing useful; the message says which."""
 
 
 class MetricsPage:
-    """A page, fetched for every reading on a connection of its own."""
+    """A page, fetched for every reading on a new connection."""
 
     blocks = False
 
     def __init__(self, url: str) -> None:
-        """Raise ValueError on an address that cannot be one."""
+        """Raise ValueError if `url` is not an address."""
         endpoint = Endpoint.of(url, timeout_s=TIMEOUT_S)
         self._url = url
         self._client = RestClient(endpoint)
@@ -40,7 +40,7 @@ class MetricsPage:
         self._request = endpoint.line("GET", endpoint.target) + fields + b"\r\n"
 
     def refresh(self) -> None:
-        """Do nothing: the target knows itself what belongs to it."""
+        """Do nothing, because the target itself knows its processes."""
 
     def read(self) -> Reading:
         """Fetch the page. Raises NoMetrics."""
@@ -63,10 +63,10 @@ class MetricsPage:
 
 
 def parse(page: bytes) -> Reading:
-    """Read a page's numbers of its process, of all label values together.
+    """Read a page's numbers about its process, summed over all label values.
 
-    Only the lines in question are parsed: a page may have thousands, and a reading must not keep
-    the users waiting. Raises ValueError if it is not such a page.
+    Only the lines in question are parsed, because a page may have thousands, and a reading must
+    not keep the users waiting. Raises ValueError if it is not such a page.
     """
     lines = [line for line in page.decode().splitlines() if line.startswith(_WANTED)]
     found: dict[str, float] = {}

@@ -1,7 +1,7 @@
-"""Samples what the targets use, alongside the load: where the journal is kept, an arm in its turn.
+"""Samples what an arm's target uses during its turn, in the process that writes the journal.
 
-A target is read about once a second, and exactly at the start and the end of each turn, when no
-call is in flight: so the CPU time of a turn is that of its own calls.
+A target is read about once a second, and exactly at the start and the end of each turn. No call is
+in flight then, so the CPU time of a turn belongs to the calls of this turn.
 """
 
 import contextlib
@@ -22,16 +22,16 @@ from mcp_perf.results.journal.records import SETUP, AnyRecord, Note, ResourceSam
 
 PERIOD_S: Final = 1.0
 REFRESH_S: Final = 10.0
-"""How often, within a turn, new processes are looked for."""
+"""Seconds between two searches for new processes within a turn."""
 SLOW_S: Final = 0.002
-"""A reading that takes longer must not keep the users waiting: the next one is done in a thread."""
+"""A slower reading must not keep the users waiting, so the next one is done in a thread."""
 
 OffHub = Callable[[Callable[[], Any]], Any]
 
 
 @dataclass(eq=False)
 class Sampler:
-    """Reads the target of the arm whose turn it is; the conductor says when that is."""
+    """Reads the target of the arm whose turn it is; the conductor says when a turn begins."""
 
     sources: Mapping[str, Source]
     write: Callable[[list[AnyRecord]], None]
@@ -47,7 +47,7 @@ class Sampler:
         self._readers = {arm: one.reader for arm, one in every if one.reader is not None}
 
     def begin(self, turn: Turn) -> list[AnyRecord]:
-        """Read the target before the first call of a turn, then every second until `end`."""
+        """Read the target before the first call of a turn, and then every second until `end`."""
         reader = self._readers.get(turn.arm)
         if reader is None:
             return []
@@ -68,7 +68,7 @@ class Sampler:
         return self._sample(turn, reader)
 
     def look(self) -> list[AnyRecord]:
-        """Read the memory of all targets outside of turns; what cannot be read is left out."""
+        """Read the memory of all targets outside of turns; leave out those that cannot be read."""
         found: list[AnyRecord] = []
         for arm, reader in self._readers.items():
             self._refresh(reader)
@@ -92,7 +92,7 @@ class Sampler:
             self.off_hub(reader.refresh)
 
     def _sample(self, turn: Turn, reader: Reader) -> list[AnyRecord]:
-        """Read the target; what cannot be read is not known, and noted once."""
+        """Read the target; if that fails, the reading is empty, and a note says so once."""
         notes: list[AnyRecord] = []
         try:
             reading = self._read(turn.arm, reader)

@@ -15,7 +15,7 @@ PERIOD_S: Final = 1.0
 
 @dataclass(eq=False)
 class SessionWatch:
-    """Counts open sessions by looking at the clients: no call pays for it.
+    """Counts open sessions by looking at the clients, so that it costs no call anything.
 
     `clients` returns, for each arm that can have sessions, the client of every user.
     """
@@ -39,7 +39,7 @@ class SessionWatch:
         self.note()
 
     def note(self) -> None:
-        """Hand over how many are open now; nothing where no arm can have any."""
+        """Record how many are open now, unless no arm can have any."""
         counted = {arm: _open(clients) for arm, clients in self.clients().items()}
         if counted:
             record = SessionCount(

@@ -1,4 +1,4 @@
-"""Where an arm's resources are read: its system's processes, whoever listens, or as it is told."""
+"""Where an arm's resources are read: its system's processes, a listener, or what the file says."""
 
 import contextlib
 import ipaddress
@@ -22,17 +22,17 @@ from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.resources import Resources
 
 _FORWARDERS: Final = ("docker-proxy", "rootlessport", "slirp4netns", "pasta", "ssh", "kubectl")
-"""They listen for somebody else, whose resources are not theirs."""
+"""They listen for another process, so their own resources are not its resources."""
 _ENGINES: Final = ("docker", "podman")
 _INSPECT_S: Final = 10.0
 
 
 Reader = ProcessTree | MetricsPage
-"""What reads the resources of one target, or raises OSError or NoMetrics."""
+"""Reads the resources of one target, or raises OSError or NoMetrics."""
 
 
 class StartedProcesses(ProcessTree):
-    """The stdio servers that the users of this node have started, whichever there are."""
+    """The stdio servers that the users of this node have started so far."""
 
     def __init__(self, pids: set[int]) -> None:
         self._started = pids
@@ -50,7 +50,7 @@ class StartedProcesses(ProcessTree):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the resources of an arm are read; without a reader, why they are not."""
+    """Where the resources of an arm are read, or why they cannot be read."""
 
     shown: str = ""
     reader: Reader | None = None
@@ -61,13 +61,13 @@ class Source:
 
 
 class _Unseen(Exception):  # noqa: N818 -- why nothing can be read, in a sentence
-    """Nothing to read from."""
+    """There is nothing to read from."""
 
 
 def find_resources(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> dict[str, Source]:
-    """Find out for each arm where to read. Raises Refusal if what the file names is missing.
+    """Find out for each arm where to read. Raises Refusal if a source from the file is missing.
 
-    What is not named and cannot be seen is not a mistake: the report says why.
+    If the file does not say where to read, finding nothing is no mistake; the report says why.
     """
     found: dict[str, Source] = {}
     problems: list[str] = []
@@ -84,7 +84,7 @@ def find_resources(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> dict[str
 
 
 def shared(sources: Mapping[str, Source]) -> list[str]:
-    """Return a sentence for every two arms whose work is done by the same processes."""
+    """Return a sentence for every two arms that the same process serves."""
     return [
         f"{one} and {other} are served by the same process: its memory, threads and descriptors "
         "count for both. CPU time does not, because only one of them runs at a time."
@@ -94,7 +94,7 @@ def shared(sources: Mapping[str, Source]) -> list[str]:
 
 
 def sharing(sources: Mapping[str, Source], arm: str) -> list[str]:
-    """Name the other arms whose work is done by an arm's processes."""
+    """Return the names of the other arms that an arm's processes serve."""
     parts = _parts(sources[arm])
     return [other for other, source in sources.items() if other != arm and parts & _parts(source)]
 
@@ -147,7 +147,7 @@ def _page(url: str) -> Source:
 
 
 def _listening(target: ArmTarget) -> list[int]:
-    """Return who listens on the port of a target on this machine; of forked ones the first."""
+    """Return who listens on a target's port on this machine; of forked servers, the first one."""
     origin = target.endpoint.origin
     if origin.socket or origin.proxy is not None:
         way = "by a socket file" if origin.socket else "through a proxy"
@@ -173,7 +173,7 @@ def _listening(target: ArmTarget) -> list[int]:
 
 
 def _first(pid: int, port: int) -> int:
-    """Return the oldest ancestor that listens on the port, too: servers fork their workers."""
+    """Return the oldest ancestor that listens on the port, too, because servers fork workers."""
     try:
         parent = psutil.Process(pid).parent()
         while parent is not None and any(

@@ -1,7 +1,7 @@
-"""Reads, around each turn, what the simulated providers behind an arm count of themselves.
+"""Reads, around each turn, what the simulated providers behind an arm have counted.
 
-How many connections and how much at once is the cause of much that an arm costs, and the providers
-are the ones who can tell.
+Much of an arm's cost depends on how many connections it opens, and on how many requests it sends at
+once. Only the providers can count that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ _TIMEOUT_S: Final = 2.0
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What the simulator counted so far; the maximum since the turn began."""
+    """What the simulator has counted so far; the maximum is since the turn began."""
 
     requests: int
     connections: int
@@ -39,12 +39,12 @@ class Upstreams:
         self._before: Counts | None = None
 
     def begin(self, turn: Turn) -> list[AnyRecord]:
-        """Read before the first call, and let the maximum begin anew."""
+        """Read before the first call, and reset the maximum."""
         self._before = self._ask("POST", turn)
         return []
 
     def end(self, turn: Turn) -> list[AnyRecord]:
-        """Return what was counted since; nothing where a simulator gives no answer any more."""
+        """Return what was counted since; nothing if the simulator no longer answers."""
         before, after = self._before, self._ask("GET", turn)
         if before is None or after is None:
             return []
@@ -78,7 +78,7 @@ class Upstreams:
 
 @dataclass(frozen=True)
 class Together:
-    """Several that measure alongside the load, as one."""
+    """Several that measure during the load, as one."""
 
     parts: Sequence[Upstreams | Sampler]
 
