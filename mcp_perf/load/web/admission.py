@@ -1,8 +1,8 @@
-"""Who may use a page of ours: who opens the address that was printed, or knows the password.
+"""Who may use our pages: whoever opens the address that was printed, or knows the password.
 
-Every user of this machine can reach a port of it. So the printed address holds a key, new for each
-start, for which the browser is given a cookie. Nothing here belongs to a server: it takes a request
-apart from whichever serves the page, and says what to answer.
+Every user of this machine can reach its ports. So the printed address holds a key, new for each
+start, and the browser gets a cookie in exchange. This module depends on no server: any server can
+hand it the parts of a request, and it says what to answer.
 """
 
 import hmac
@@ -24,9 +24,9 @@ SHORTEST: Final = 12
 LONGEST: Final = 256
 """Characters of the password."""
 MOST_BYTES: Final = 4096
-"""Of a login: the longest password, with twelve bytes for each character, as forms write some."""
+"""In a login: the longest password, because forms write some characters in twelve bytes."""
 _MOST_COOKIES: Final = 100
-"""Browsers that are let in at a time; the first of more has to come in again."""
+"""Browsers that are let in at a time; one more, and the first has to come in again."""
 _KEY: Final = "key"
 LIVE: Final = "/live"
 """Where the live page is, below the base path."""
@@ -50,7 +50,7 @@ logger = logging.getLogger("mcp-perf")
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request says, each as it came; empty where it says nothing."""
+    """The parts of a request as they came; empty if it does not have one."""
 
     method: str
     path: str
@@ -59,9 +59,9 @@ class Asked:
     client: str = ""
     """The address that it comes from."""
     length: str = ""
-    """That of its body."""
+    """The length of its body."""
     read: Callable[[int], bytes] = bytes
-    """Returns so many bytes of the body."""
+    """Returns that many bytes of the body."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,19 @@ class Answer:
 
 @dataclass(eq=False)
 class Admission:
-    """Lets browsers in, and knows them again by their cookie, until they log out or we end."""
+    """Lets browsers in, and recognizes them by their cookie until they log out or we end."""
 
     cookie: str
-    """Its name: it has the port, of which cookies otherwise know nothing."""
+    """The cookie's name. It has the port in it, because cookies do not depend on ports."""
     base: str = ""
     """The path below which the page is served, without a slash at its end."""
     password: str = ""
-    """Empty if a key in the address is asked for instead."""
+    """Empty if a key in the address lets browsers in."""
     https_only: bool = False
     clock: Callable[[], float] = time.monotonic
     key: str = field(init=False, default="")
     _inside: deque[str] = field(init=False, default_factory=lambda: deque(maxlen=_MOST_COOKIES))
-    """The cookies of those who were let in."""
+    """The cookies of the browsers that were let in."""
 
     def __post_init__(self) -> None:
         self._attempts = Attempts(self.clock)
@@ -107,7 +107,7 @@ class Admission:
         return f"{address}?{_KEY}={self.key}" if self.key else address
 
     def answer(self, asked: Asked) -> Answer | None:
-        """Return what to answer to who is outside, comes in or leaves; None lets a request in."""
+        """Return the answer to a browser that is outside, comes in or leaves; None lets it pass."""
         known = self._known(asked.cookies)
         if self.key and asked.method == "GET" and _same(_field(asked.query, _KEY), self.key):
             return self._enter(asked.path)
@@ -120,7 +120,7 @@ class Admission:
         return self._closed()
 
     def _known(self, cookies: str) -> str:
-        """Return the cookie of a request if we gave it, or else nothing."""
+        """Return the cookie of a request if it came from us, or else an empty text."""
         named = (part.strip().partition("=") for part in cookies.split(";"))
         given = next((value for name, _, value in named if name == self.cookie), "")
         return next((known for known in self._inside if _same(given, known)), "")
@@ -128,7 +128,7 @@ class Admission:
     def _enter(self, path: str = "") -> Answer:
         value = secrets.token_urlsafe(32)
         self._inside.append(value)
-        # No other path: //host/ would lead elsewhere.
+        # No other path, because //host/ would lead elsewhere.
         to = path if path == f"{self.base}{LIVE}" else f"{self.base}/"
         return Answer("303 See Other", "", (("Location", to), self._set_cookie(value)))
 
@@ -143,7 +143,7 @@ class Admission:
         if not asked.length.isdecimal() or len(asked.length) > 4 or int(asked.length) > MOST_BYTES:
             return self._closed("413 Content Too Large", "This is longer than any password.")
         body = asked.read(int(asked.length)).decode("utf-8", "surrogateescape")
-        # From here on nobody else is at work until the attempt is counted.
+        # From here on, no other request is handled until the attempt is counted.
         wait_s = math.ceil(self._attempts.wait_s(asked.client))
         if wait_s:
             said = f"There were too many wrong passwords. Try again in {wait_s} s."
@@ -163,14 +163,14 @@ class Admission:
         return Answer(status, _PAGE.format(shown), headers)
 
     def _set_cookie(self, value: str, more: str = "") -> tuple[str, str]:
-        """Give a cookie that no script reads and no other site sends, until the browser ends."""
+        """Set a cookie that no script reads and no other site sends, until the browser ends."""
         kept = f"; Path={self.base or '/'}; HttpOnly; SameSite=Strict"
         secure = "; Secure" if self.https_only else ""
         return "Set-Cookie", f"{self.cookie}={value}{kept}{secure}{more}"
 
 
 def password(found: str) -> str:
-    """Return the page's password, as it was found. Raises Refusal if it is none, or no good."""
+    """Return the page's password. Raises Refusal if it is not set, too short or too long."""
     if SHORTEST <= len(found) <= LONGEST:
         return found
     what = f"has {len(found)} characters" if found else "is not set"

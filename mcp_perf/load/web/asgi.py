@@ -1,6 +1,6 @@
 """The same lock in front of an ASGI application: key or password, and no other site.
 
-Programs, which have no cookies, send the key as `Authorization: Bearer KEY`.
+Programs have no cookies, so they send the key as `Authorization: Bearer KEY`.
 """
 
 import hmac
@@ -19,7 +19,7 @@ Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LARGEST: Final = 1_000_000
-"""Bytes of a request."""
+"""The most bytes of a request's body."""
 _CODES: Final = {
     403: "FORBIDDEN",
     404: "NOT_FOUND",
@@ -37,7 +37,7 @@ _POLICY_VIOLATED: Final = 1008
 
 @dataclass(frozen=True)
 class AsgiGuard:
-    """ASGI middleware that answers by itself what may not reach the application."""
+    """ASGI middleware that answers the requests that must not reach the application."""
 
     app: Application
     served: Served
@@ -100,7 +100,7 @@ class AsgiGuard:
 
 
 def error(status: int, message: str, hint: str, details: Any = None) -> dict[str, Any]:
-    """Return the one body that all errors have."""
+    """Return the body of an error; all errors have this shape."""
     code = _CODES.get(status, f"HTTP_{status}")
     return {"error": {"code": code, "message": message, "details": details, "hint": hint}}
 

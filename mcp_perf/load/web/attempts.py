@@ -9,21 +9,21 @@ _FREE: Final = 2
 """Wrong passwords in a row after which nobody waits: people mistype."""
 LONGEST_S: Final = 60.0
 _DOUBLED: Final = 10
-"""How often the wait doubles at most: it is the longest by then."""
+"""How often the wait doubles at most; by then it is the longest."""
 MOST_CLIENTS: Final = 1024
 
 
 @dataclass(eq=False)
 class Attempts:
-    """Wrong passwords in a row, by client. It only counts, and holds no request up itself."""
+    """Wrong passwords in a row, by client. It only counts, and does not delay any request."""
 
     clock: Callable[[], float]
     """In seconds."""
     _wrong: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """Client -> how many, and when its next one is looked at; the longest silent client first."""
+    """Client -> how many, and when its next one is checked; the longest silent client first."""
 
     def wait_s(self, client: str) -> float:
-        """Return how long no password of this client is looked at; 0 if the next one is."""
+        """Return how long no password of this client is checked; 0 if the next one is."""
         _, until = self._wrong.get(_network(client), (0, 0.0))
         return max(0.0, until - self.clock())
 
@@ -41,7 +41,7 @@ class Attempts:
 
 
 def _network(client: str) -> str:
-    """Return what one client can choose its addresses from: of IPv6, a network of 64 bits."""
+    """Return the network whose addresses a client can choose from: with IPv6, its 64 bits."""
     try:
         address = ipaddress.ip_address(client.partition("%")[0])
     except ValueError:

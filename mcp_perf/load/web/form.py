@@ -1,7 +1,7 @@
-"""What may be typed into the form of Locust's page; each field of it would be an option of Locust.
+"""What may be typed into the form of Locust's page, whose fields all become options of Locust.
 
-Whoever fills it in may be somebody else than who started Locust. So what it asks for goes by a name
-that is known here, or is an address, unless it stands on the command line, too.
+The user of the form may not be the one who started Locust. So the form takes only names that are
+known here, addresses, and what is on the command line as well.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -20,12 +20,12 @@ Number = TypeVar("Number", int, float)
 LOCUSTS: Final = ("user_count", "spawn_rate", "host", "run_time", "profile")
 """What Locust's form always has."""
 OF_PICKER: Final = ("user_classes", "shape_class")
-"""What it has with --class-picker."""
+"""What the form has in addition with --class-picker."""
 OF_LOAD: Final = ("user_count", "spawn_rate")
 """What can be changed during a run."""
 READ_BY_US: Final = (*OF_LOAD, "run_time", "scenario", "target")
-"""What Locust must not see as it was typed: it would stop the run by its own clock, although our
-rounds were fitted into that time, and keep the others for what the terminal starts."""
+"""What Locust must not see as it was typed. It would stop the run by its own clock, although our
+rounds were fitted into that time, and keep the other values for runs that the terminal starts."""
 
 
 def require_known(fields: Iterable[str], shown: Container[str]) -> None:
@@ -36,16 +36,16 @@ def require_known(fields: Iterable[str], shown: Container[str]) -> None:
 
 
 def is_edit(fields: Container[str]) -> bool:
-    """Tell Locust's form Edit, for a run that goes on, from that for a new one."""
+    """Tell whether a form is Locust's Edit, which changes a run that goes on."""
     return "host" not in fields
 
 
 def asked(
     form: Mapping[str, str], started: RunOptions, seconds: Callable[[str], float]
 ) -> RunOptions:
-    """Read the form; the rest is as Locust was started. `seconds` reads a time such as 1m30s.
+    """Read the form; other options stay as Locust was started. `seconds` reads times such as 1m30s.
 
-    Raises Refusal, or ValueError: what is no number, and what `seconds` says.
+    Raises Refusal, or ValueError if a number or a time cannot be read.
     """
     run_time = form.get("run_time")
     targets = several(form.get("target", ""))
@@ -68,7 +68,7 @@ def asked(
 
 
 def aimed(options: RunOptions, form: Mapping[str, str]) -> RunOptions:
-    """Point the only arm at the form's host, unless a target does; with several arms it has none.
+    """Point the only arm at the form's host, unless a target does; several arms have no host.
 
     Raises Refusal.
     """
@@ -80,7 +80,7 @@ def aimed(options: RunOptions, form: Mapping[str, str]) -> RunOptions:
 def named(scenario: str, started: RunOptions) -> RunOptions:
     """Ask for a scenario that the form names, with the targets that Locust was started with.
 
-    Those belong to the scenario of the command line. Raises Refusal.
+    These targets belong to the scenario of the command line. Raises Refusal.
     """
     name = _scenario(scenario or started.scenario, started.scenario)
     targets = started.targets if name == started.scenario else ()
@@ -88,7 +88,7 @@ def named(scenario: str, started: RunOptions) -> RunOptions:
 
 
 def check_address(line: str) -> None:
-    """Refuse what no load goes to because somebody typed it into the page. Raises Refusal."""
+    """Refuse targets that must not be typed into the page. Raises Refusal."""
     if not line.startswith(("http://", "https://")):
         raise Refusal(
             f"{quote(line)} is not an address: write http://… here; other targets are for the "
@@ -97,7 +97,7 @@ def check_address(line: str) -> None:
 
 
 def users(form: Mapping[str, str]) -> int | None:
-    """Read how many users there are to be; None if that is left open. Raises ValueError."""
+    """Read how many users there will be; None if the form leaves that open. Raises ValueError."""
     return _number(form, "user_count", int, "the number of users")
 
 

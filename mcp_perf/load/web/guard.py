@@ -1,7 +1,7 @@
-"""The lock on the web page: it obeys only itself, and who was let in.
+"""The lock on the web page: the page obeys only itself, and browsers that were let in.
 
-Locust lets any site read and press what it serves (`flask_cors`). This stands in front of all of
-it, as WSGI middleware, so that no route, error page or preflight gets around it.
+Locust lets any site read and use what it serves (`flask_cors`). This lock is WSGI middleware in
+front of all of it, so no route, error page or preflight gets around it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ Headers = list[tuple[str, str]]
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 PUBLIC_NAME: Final = "LOCUST_WEB_HOST_DISPLAY_NAME"
-# 'unsafe-inline': Locust hands its page over in an inline script, and MUI writes styles.
+# 'unsafe-inline': Locust's page has its data in an inline script, and MUI writes styles.
 _POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -38,7 +38,7 @@ PROTECTION: Final = (
 
 @dataclass(frozen=True)
 class Served:
-    """Under which names the page is served, as a browser writes them into Host and Origin."""
+    """The names under which the page is served, as a browser writes them into Host and Origin."""
 
     address: str
     """Where users open it."""
@@ -46,8 +46,8 @@ class Served:
     public_origin: str | None = None
     """Where a proxy or a tunnel serves it, if the user names that."""
     any_address_on: int | None = None
-    """The port, if the page listens on all addresses. Other names are not taken: only a name can
-    be pointed at somebody else's address (DNS rebinding)."""
+    """The port, if the page listens on all addresses. Then any address is accepted, but no other
+    name, because a name can be pointed at another address (DNS rebinding)."""
 
     https_only: bool = False
     """Whether it is served by https, here or by the proxy."""
@@ -61,7 +61,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Guard:
-    """WSGI middleware that answers by itself what may not reach the page."""
+    """WSGI middleware that answers the requests that must not reach the page."""
 
     app: Callable[..., Iterable[bytes]]
     served: Served
@@ -123,14 +123,14 @@ def refusal(environ: dict[str, Any], served: Served) -> str | None:
 
 
 def protected(headers: Headers) -> Headers:
-    """Return an answer's headers without leave for other sites, and with our protection."""
+    """Return an answer's headers without permission for other sites, and with our protection."""
     kept = [pair for pair in headers if not pair[0].lower().startswith("access-control-")]
     given = {name.lower() for name, _ in kept}
     return kept + [pair for pair in PROTECTION if pair[0].lower() not in given]
 
 
 def require_port(host: str, port: int) -> None:
-    """Refuse a port at which the page cannot listen, such as one that is taken. Raises Refusal."""
+    """Refuse a port on which the page cannot listen, such as one in use. Raises Refusal."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -142,9 +142,10 @@ def require_port(host: str, port: int) -> None:
 
 
 def served_by(options: argparse.Namespace) -> Served:
-    """Read off Locust's options how the page can be reached. Raises Refusal.
+    """Read from Locust's options how the page can be reached.
 
-    Refused are an address beyond this machine without a login, and a public address that is none.
+    Raises Refusal if it would be open to other machines without a login, or if the public address
+    is not an address.
     """
     host = options.web_host
     if not options.web_login and not is_loopback(host):
@@ -193,7 +194,7 @@ def _public(named: str | None) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address is this machine's own; a name other than localhost may be any."""
+    """Tell whether only this machine has an address; a name other than localhost may be any."""
     address = _address(host)
     return host.lower() == "localhost" if address is None else address.is_loopback
 

@@ -23,9 +23,9 @@ from mcp_perf.results.report.so_far import SoFar
 from mcp_perf.scenario.catalog import names
 
 _FRESH_S: Final = 0.5
-"""Whoever asks again so soon gets the same answer."""
+"""A request that comes this soon after another one gets the same answer."""
 _LATER_S: Final = 0.001
-"""After a turn was judged, for the timers that were held up: the delay is not the next turn's."""
+"""A pause after a turn was judged, so that the timers it held up do not delay the next turn."""
 
 logger = logging.getLogger("mcp-perf")
 
@@ -38,11 +38,11 @@ class LivePage:
     started: RunOptions
     base: str
     so_far: SoFar | None = None
-    """Of the last run; None before the first, and after a fault of the page."""
+    """The last run's; None before the first run, and after a fault of the page."""
     _shown: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def take(self, records: list[AnyRecord]) -> None:
-        """Take in what has been written to the journal. No fault of the page ends a run."""
+        """Take in what was written to the journal. A fault of the page does not end the run."""
         try:
             for record in records:
                 clean = redacted(record, redactor)

@@ -1,4 +1,4 @@
-"""The live page as HTML, from what is known of a scenario, and of a run that may not be over."""
+"""The live page as HTML, from what is known about a scenario, and a run that may not be over."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class ShownArm:
     name: str
     kind: str
     own: str
-    """The line of its target that the scenario has."""
+    """The target in the scenario."""
     line: str
-    """The one that Locust was started with, or else its own."""
+    """The target that Locust was started with, or else the scenario's."""
 
 
 def page(scenarios: Sequence[str], chosen: str, targets: str, shown: Mapping[str, Any]) -> str:
-    """Show the whole page: the form, with the `targets` of what is chosen, and what happens now."""
+    """Show the whole page: the form, with the chosen scenario's `targets`, and what happens now."""
     given = {"scenarios": scenarios, "chosen": chosen, "targets": targets}
     return html.page("live.html.j2", shown.get("names", ()), **given, **shown)
 

@@ -1,4 +1,4 @@
-"""What is put into Locust's own page: the way to the live page, and Host if it means something."""
+"""Our part of Locust's own page: a link to the live page, and Host only if it has a meaning."""
 
 import functools
 import re
@@ -15,11 +15,11 @@ from mcp_perf.scenario.source.yaml_reader import read
 
 _END: Final = "</body>"
 _PLAIN: Final = re.compile(r"[\w-]+")
-"""Names that a style sheet takes unquoted."""
+"""Names that a style sheet accepts without quotes."""
 
 
 def install(web_ui: Any, *, hides_host: bool) -> None:
-    """Add our part to Locust's page, whenever that is asked for."""
+    """Add our part to Locust's page whenever a browser asks for it."""
     base = web_ui.environment.parsed_options.web_base_path or ""
 
     @web_ui.app.after_request  # type: ignore[untyped-decorator, unused-ignore]
@@ -32,7 +32,7 @@ def install(web_ui: Any, *, hides_host: bool) -> None:
 
 
 def of_one_arm() -> list[str]:
-    """Name the scenarios with a single arm, to which a host belongs."""
+    """Return the names of the scenarios with a single arm: only there, a host has a meaning."""
     files = [file for file in (*shipped(), *own()) if file.is_file()]
     found = (
         file.stem.replace("_", "-") for file in files if _arms(file, file.stat().st_mtime) == 1

@@ -1,4 +1,4 @@
-"""The door in the browser: Locust's own page starts our runs."""
+"""Starts our runs from Locust's own page."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ REPORT_PATH = "/mcp-perf/report"
 
 
 def install(web_ui: Any, keeping: KeepingSide) -> None:
-    """Wrap Locust's start of a test: the scenario is read, checked and reached first.
+    """Wrap Locust's start of a test, to read, check and reach the scenario first.
 
-    What is wrong with it appears in the form as Locust's own red message, and nothing is sent.
+    If something is wrong, the form shows it as Locust's own red message, and nothing is sent.
     """
     locust_options.FormChoices.active = True
     environment = web_ui.environment

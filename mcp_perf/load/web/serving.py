@@ -1,4 +1,4 @@
-"""An ASGI application behind the lock that all our pages have, served until it is stopped."""
+"""Serves an ASGI application behind the lock that all our pages have, until it is stopped."""
 
 import argparse
 import contextlib
@@ -20,7 +20,7 @@ def locked(
 ) -> tuple[AsgiGuard, str]:
     """Return the application behind its lock, and how it is opened. Raises Refusal.
 
-    `key` takes the place of a new one.
+    If `key` is given, it is used instead of a new one.
     """
     served = served_by(
         argparse.Namespace(
@@ -60,7 +60,7 @@ def serve(app: AsgiGuard, listener: socket.socket) -> None:
 
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # No proxy_headers: any user of this machine could name another client after a wrong password.
+    # No proxy_headers: with them, a user could give another client's address after wrong passwords.
     config = uvicorn.Config(
         app,
         log_level="warning",

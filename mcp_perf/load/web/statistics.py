@@ -1,4 +1,4 @@
-"""Locust's own statistics, made sharp enough for calls that take less than a millisecond."""
+"""Makes Locust's own statistics precise enough for calls that take less than a millisecond."""
 
 import locust.html
 import locust.stats
@@ -6,15 +6,15 @@ import locust.stats
 _SUB_BUCKETS = (128).bit_length()
 _EXACT_BELOW_US = 256
 _RECORDED_BITS = 11
-"""Of a time in ns, those that our record keeps: see `results.journal.histogram`."""
+"""The bits of a time in ns that our journal keeps: see `results.journal.histogram`."""
 PERCENTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 
 def sharpen() -> None:
-    """Replace Locust's rounding of response times: less than 0.5 % off, from a microsecond on.
+    """Replace Locust's rounding of response times by one that is less than 0.5 % off above 1 µs.
 
-    Locust documents this hook under "Customizing response time bucketing"; by default it rounds
-    0.4 ms and 0.48 ms both to 0.
+    Locust documents this hook under "Customizing response time bucketing". By default it rounds
+    both 0.4 ms and 0.48 ms to 0.
     """
     # setattr: Locust's annotation says whole milliseconds, its documentation allows fractions.
     setattr(locust.stats, "bucket_response_time", bucket_ms)  # noqa: B010
@@ -26,8 +26,8 @@ def sharpen() -> None:
 def bucket_ms(response_time_ms: float) -> float:
     """Return the middle of a time's log-linear bucket, in ms: exact to 1 µs below 256 µs.
 
-    Not of the time itself, but of the much narrower bucket that our record has it in: so Locust's
-    figures do not depend on whether it was told of each call, or of a second's calls by our record.
+    The time is first replaced by the middle of its much narrower bucket in our journal. So Locust's
+    figures are the same whether it gets each call, or a second's calls from our recorder.
     """
     ns: float = int(response_time_ms * 1e6 + 0.5)
     shift = int(ns).bit_length() - _RECORDED_BITS
