@@ -16,7 +16,7 @@ from mcp_perf.dashboard.table import Cells, Column, Table
 from mcp_perf.results.document.text import clip, shown
 
 _DETAILS: Final = 300
-"""Characters of the details of a call."""
+"""The most characters of a call's details."""
 _NUMBERS: Final = (
     Column("sessions", "Sessions", "count"),
     Column("success_rate", "Success rate", "fraction"),
@@ -65,7 +65,7 @@ def tasks(records: Iterable[TaskRecord]) -> Table:
 
 
 def charts(groups: Iterable[GroupOfRuns]) -> list[dict[str, Any]]:
-    """Return what is drawn of tasks, mode by mode: success, time, tokens, cost."""
+    """Return the charts of tasks, mode by mode: success, time, tokens, cost."""
     by_mode = {mode: _in_order(groups, mode) for mode in MODES}
     return [
         {
@@ -189,7 +189,7 @@ def moment(at_ms: float | None) -> str:
 
 
 def facts(one: AgentSession) -> dict[str, str]:
-    """Return what is known of a session, in words."""
+    """Return what is known about a session, in words."""
     record = one.record
     return {
         "Session": one.id,

@@ -28,11 +28,11 @@ _FILTERS: Final[Mapping[str, str]] = {
     "task": "task_id",
     "mode": "mode",
 }
-"""What sessions are selected by, and the field of their records that has it."""
+"""The filters of sessions, and the fields of records that they compare."""
 
 
 class Selected(NamedTuple):
-    """The sessions that a request asks for, and what it could ask for."""
+    """The sessions that a request asks for, and the values that it could ask for."""
 
     sessions: list[AgentSession]
     choices: dict[str, list[str]]
@@ -71,7 +71,7 @@ def _compared(records: tuple[TaskRecord, ...], told: tuple[str, ...]) -> Leaderb
 
 
 def _board(selected: Selected) -> tuple[Leaderboard, list[TaskRecord]]:
-    """Compare the sessions; the bootstrap takes seconds for thousands of them, once."""
+    """Compare the sessions, once: for thousands of them, the bootstrap takes seconds."""
     records, told = counted(selected.sessions)
     return _compared(tuple(records), tuple(told)), records
 
@@ -124,7 +124,7 @@ def measures(selected: _Selected, form: Form) -> Response:
 def sessions(
     request: Request, selected: _Selected, number: Annotated[int, Query(alias="page", ge=1)] = 1
 ) -> Response:
-    """List sessions, the newest first, so many on a page."""
+    """List sessions page by page, the newest first."""
     newest = selected.sessions[::-1]
     pages = max(1, -(-len(newest) // _PAGE))
     listed = tables.sessions(newest[(number - 1) * _PAGE : number * _PAGE])
@@ -133,7 +133,7 @@ def sessions(
         "dashboard_sessions.html.j2",
         MODES,
         selected=selected,
-        table=replace(listed, columns=listed.columns[:-1]),  # the id stands in the link
+        table=replace(listed, columns=listed.columns[:-1]),  # the link has the id
         number=number,
         pages=pages,
     )
@@ -161,7 +161,7 @@ def events(request: Request, session: str, form: Form) -> Response:
 
 @router.get("/sessions/{session}", include_in_schema=False)
 def single(request: Request, session: str) -> Response:
-    """Show a session: what it came to, and its calls."""
+    """Show a session: its facts, and its calls."""
     found, happened = _session(request, session)
     return page.show(
         request,

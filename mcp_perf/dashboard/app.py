@@ -1,4 +1,4 @@
-"""The application: the routers of all pages, and how each of them refuses."""
+"""The application: the routers of all pages, and the answers to errors."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -23,7 +23,7 @@ _DESCRIPTION: Final = (
 
 def create_app(store: str) -> FastAPI:
     """Return the application over a store, without the lock in front of it."""
-    # Their pages load scripts of another host; ours does without.
+    # FastAPI's own pages load scripts from another host; ours does not.
     app = FastAPI(
         title="mcp-perf dashboard", description=_DESCRIPTION, docs_url=None, redoc_url=None
     )

@@ -1,4 +1,4 @@
-"""Two or more runs compared: the statistics of `mcp-perf compare`, and the curves in one chart."""
+"""Compares two or more runs: the statistics of `mcp-perf compare`, and the curves in one chart."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from mcp_perf.scenario.values.units import TOLERANCE, fraction
 
 router: Final = APIRouter()
 _MOST: Final = 8
-"""Runs at once: as many as a reader can tell apart."""
+"""The most runs in a comparison: as many as a reader can tell apart."""
 _JUDGED: Final = tuple(
     Column(key, key)
     for key in (
@@ -47,10 +47,10 @@ class ChosenRuns:
     reports: Sequence[Report]
     tolerance: float
     unlike: dict[str, list[str]]
-    """By the id of a run: why it cannot be compared with the base."""
+    """Run id -> why it cannot be compared with the base."""
 
     def judged(self) -> CompareReport | None:
-        """Compare all that can be; None if nothing can."""
+        """Compare all runs that can be compared; None if none can."""
         [base, *others] = self.reports
         fit = [of_report(one) for one in others if one.run_id not in self.unlike]
         return compare_all([of_report(base)], fit, self.tolerance) if fit else None
@@ -62,7 +62,7 @@ def _chosen(
     base: str = "",
     tolerance: str = TOLERANCE,
 ) -> ChosenRuns | None:
-    """Read the runs from the store; the base is the one that is named, or else the oldest."""
+    """Read the runs from the store; the base is the one that the request names, or the oldest."""
     try:
         allowed = fraction(tolerance)
     except InputError as error:

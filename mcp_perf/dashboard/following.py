@@ -1,4 +1,4 @@
-"""Runs that go on, followed by their journals: also those that another terminal has started."""
+"""Follows the journals of runs that go on, even if another terminal has started them."""
 
 import contextlib
 import math
@@ -31,17 +31,17 @@ _COLUMNS: Final = (
     Column("started", "Started"),
 )
 _SILENT_S: Final = 600.0
-"""A run writes each second; only journals that got something lately are asked for their lock."""
+"""A run writes each second; only journals that were written lately are checked for a lock."""
 _TICK_S: Final = 1.0
-"""A folder that changes twice may have the same time of its change, for less than that."""
+"""A folder that changes twice within this time may keep its time of change."""
 _MOST_KNOWN: Final = 32
 _OPENING_S: Final = 2.0
-"""A journal is there a moment before it is locked."""
+"""A journal exists a moment before it is locked."""
 RunState = Literal["starting", "running", "over", "cut off", "unreadable"]
 
 
 class FollowedRun:
-    """One run, read once for all who watch it; threads may share it."""
+    """One run, read once for everybody who watches it; threads may share it."""
 
     def __init__(self, folder: Path) -> None:
         self.name = folder.name
@@ -51,9 +51,9 @@ class FollowedRun:
         """Why it cannot be followed any further."""
         self.so_far: SoFar | None = None
         self.version = 0
-        """Another one whenever there is something new to show."""
+        """Changes whenever there is something new to show."""
         self.shown: tuple[int, str, bool] = (-1, "", False)
-        """What was shown last, its version, and whether nothing follows."""
+        """The version that was shown last, its text, and whether it is the last one."""
         self.lock = threading.RLock()
         """Held by whoever reads what is known."""
         self._journal = JournalFollower(self.path)
@@ -71,13 +71,13 @@ class FollowedRun:
                 return
             before = self.stage
             with self._reading():
-                # In this order: what a run wrote before it let go of its journal is read then.
+                # In this order, all that a run wrote before it unlocked its journal is read.
                 held = is_held(self.path)
                 added = self._read()
                 self.stage = self._stage(held=held)
                 self.version += bool(added or self.stage != before)
                 if self._judged == 0 and self.so_far is not None:
-                    self._judge()  # what was there before: from now on it does so as rounds end
+                    self._judge()  # the rounds before this look; later ones are judged as they end
 
     def report(self) -> Report | None:
         """Return the report of what was read; None before the first record."""
@@ -93,7 +93,7 @@ class FollowedRun:
             self._judged = self.version
 
     def silent_s(self) -> float:
-        """Return how long nobody has written to its journal."""
+        """Return for how many seconds nobody has written to its journal."""
         try:
             return time.time() - self.path.stat().st_mtime
         except OSError:
@@ -134,12 +134,12 @@ class Following:
     def __init__(self, runs: Path) -> None:
         self.runs = runs
         self._known: dict[str, FollowedRun] = {}
-        """By name, the last one asked for at the end: nobody reads a journal anew for each page."""
+        """Name -> run, the last one asked for at the end. A page does not read a journal anew."""
         self._lock = threading.Lock()
         self._listed: tuple[int, set[str]] = (0, set())
         """What is in the folder, and when that changed last."""
         self._past: set[str] = set()
-        """Runs that had been silent for long since then."""
+        """Runs that were found to be silent since then."""
 
     def going_on(self) -> list[FollowedRun]:
         """Return the runs that go on, the newest first, in their present state."""
@@ -160,7 +160,7 @@ class Following:
         return run
 
     def _of(self, name: str, *, again: bool) -> FollowedRun:
-        """Return a run; `again` reads anew what could not be read, or was cut off."""
+        """Return a run; `again` reads it anew if it could not be read, or was cut off."""
         with self._lock:
             run = self._known.pop(name, None)
             if run is None or (again and run.stage in ("cut off", "unreadable")):
@@ -173,14 +173,14 @@ class Following:
     def _held(self) -> Iterator[Path]:
         for name in self._names():
             path = self.runs / name / JOURNAL
-            with contextlib.suppress(OSError):  # it need not be there yet, or any more
+            with contextlib.suppress(OSError):  # it may not exist yet, or no longer
                 if time.time() - path.stat().st_mtime > _SILENT_S:
                     self._past.add(name)
                 elif is_held(path):
                     yield path
 
     def _names(self) -> list[str]:
-        """Name the folders that may belong to a run that goes on: few of thousands."""
+        """Return the folders that may belong to a run that goes on: a few of thousands."""
         try:
             changed = self.runs.stat().st_mtime_ns
             if changed != self._listed[0] or time.time() - changed / 1e9 < _TICK_S:
@@ -192,12 +192,12 @@ class Following:
 
 
 def going_on(state: State) -> str:
-    """Return the list of runs that go on as HTML; without a table if there is none."""
+    """Return the list of runs that go on as HTML, without a table if there are none."""
     return html.page("dashboard_going_on.html.j2", (), table=table_of(state), query="")
 
 
 def table_of(state: State) -> Table:
-    """Return the runs that go on, the youngest first."""
+    """Return the runs that go on, the newest first."""
     return Table("Runs that go on", "/live", _COLUMNS, [*map(_row, state.following.going_on())])
 
 

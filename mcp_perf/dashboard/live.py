@@ -23,10 +23,10 @@ from mcp_perf.results.render.words import wording
 router: Final = APIRouter(prefix="/live", tags=["live"])
 _LOOKS_S: Final = 0.5
 _PAUSES: Final = 10
-"""A pause is this many times as long as the look before it, and at most:"""
+"""A pause is this many times as long as the look before it, up to `_LONGEST_PAUSE_S`."""
 _LONGEST_PAUSE_S: Final = 1.5
 _STORED_WITHIN_S: Final = 20.0
-"""How long after a run's end its report may be written."""
+"""How long after its end a run may still write its report."""
 
 
 @router.get("", include_in_schema=False)
@@ -42,7 +42,7 @@ def every(request: Request) -> Response:
 
 @router.get(".{form}")
 def every_as_file(request: Request, form: Form) -> Response:
-    """List the runs that go on, the youngest first."""
+    """List the runs that go on, the newest first."""
     return table_of(request.app.state).answer(form)
 
 
@@ -86,7 +86,7 @@ async def follow(socket: WebSocket, name: str) -> None:
 
 
 async def _follow(socket: WebSocket, look: Callable[[], tuple[str, bool]]) -> None:
-    """Send what is to be seen whenever it has changed, until it is over or the browser goes."""
+    """Send the current view whenever it has changed, until it is over or the browser leaves."""
     await socket.accept()
     gone = asyncio.ensure_future(socket.receive())
     sent, over = "", False
@@ -115,11 +115,11 @@ def _run(request: Request, name: str) -> FollowedRun:
 
 
 def _now(state: State, run: FollowedRun) -> tuple[str, bool]:
-    """Return what is to be seen of a run as HTML, and whether that is the last of it."""
+    """Return the current view of a run as HTML, and whether it is the last one."""
     with run.lock:
         if run.shown[0] == run.version:
             return run.shown[1:]
-        # While it goes on, rounds are judged as they end: more would take CPU from the run.
+        # While it goes on, rounds are judged only as they end, to leave the CPU to the run.
         report = run.report() if run.stage in ("over", "cut off") else None
         final = report if run.stage == "over" else None
         at = "" if final is None else _stored(state.store, final.run_id)
@@ -144,7 +144,7 @@ def _now(state: State, run: FollowedRun) -> tuple[str, bool]:
 
 
 def _stored(store: str, run_id: str) -> str:
-    """Return the address of the stored report; nothing until it is there."""
+    """Return the address of the stored report, or an empty text until there is one."""
     try:
         return "" if document(store, run_id) is None else address(run_id)
     except HistoryError:

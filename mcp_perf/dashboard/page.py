@@ -17,9 +17,9 @@ NAVIGATION: Final = (
     ("/agents", "Agents"),
     ("/live", "Live"),
 )
-"""Paths, and what they are called; the page below one of them is marked there."""
+"""Paths and their titles; the one that the current page belongs to is marked."""
 PLOTLY: Final = distribution("plotly")
-"""It draws the charts. Without it nothing is served: this raises ImportError."""
+"""It draws the charts. If it is missing, this raises ImportError, and nothing is served."""
 # Plotly writes styles, and so do reports; nothing comes from another host.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -31,7 +31,7 @@ PROTECTION: Final = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-st
 
 
 class Missing(Exception):  # noqa: N818 -- what was asked for, not what broke
-    """What is not in the store: what was asked for, and what to do instead."""
+    """Something is not in the store; the message says what, and what to do instead."""
 
 
 def show(
@@ -59,7 +59,7 @@ def frame(request: Request) -> dict[str, Any]:
 
 
 def refuse(request: Request, status: int, what: str, hint: str = "") -> Response:
-    """Say to a browser or to a program what cannot be shown."""
+    """Answer a browser or a program that something cannot be shown."""
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse(error(status, what, hint), status)
     return show(request, "dashboard_refused.html.j2", status=status, what=what, hint=hint)

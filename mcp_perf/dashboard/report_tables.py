@@ -14,7 +14,7 @@ def _arms(report: Report) -> Iterable[Cells]:
 
 
 def _parts(field: str, name: str) -> Callable[[Report], Iterable[Cells]]:
-    """Return what yields the steps, or the journeys, arm by arm."""
+    """Return a function that yields the steps, or the journeys, arm by arm."""
 
     def rows(report: Report) -> Iterable[Cells]:
         for arm, numbers in report.arms.items():
@@ -56,7 +56,7 @@ TABLES: Final[Mapping[str, Callable[[Report], Iterable[Cells]]]] = {
     "resources": _plain("resources"),
     "failures": _plain("failures"),
 }
-"""By the names of their files."""
+"""The tables, by the names of their files."""
 
 
 def table_of(report: Report, name: str, at: str) -> Table:
@@ -70,7 +70,7 @@ def table_of(report: Report, name: str, at: str) -> Table:
 
 
 def _flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Join the names of members within members; of lists, only an interval stays: low and high."""
+    """Join the names of nested members; of lists, keep only intervals, as low and high."""
     found: dict[str, Any] = {}
     for name, inner in value.items():
         if isinstance(inner, dict):

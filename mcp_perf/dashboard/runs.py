@@ -21,7 +21,7 @@ from mcp_perf.results.render.files import html
 router: Final = APIRouter()
 _ON_A_PAGE: Final = 50
 _MOST: Final = 100_000
-"""Rows of a file."""
+"""The most rows of a file."""
 _VERDICTS: Final = ("PASS", "FAIL", "INCONCLUSIVE", "INVALID")
 _Day = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 _Verdict = Annotated[VerdictName | None, BeforeValidator(lambda text: text or None)]
@@ -54,7 +54,7 @@ def _wanted(
     until: _Day = None,
     text: str = "",
 ) -> RunFilter:
-    """Read the filter; `until` is the last day, and the times of its runs begin with it."""
+    """Read the filter; `until` includes its day, and start times are texts that begin with it."""
     return RunFilter(
         scenario=scenario,
         verdict=verdict or "",
@@ -71,7 +71,7 @@ _Wanted = Annotated[RunFilter, Depends(_wanted)]
 def every(
     request: Request, wanted: _Wanted, at: Annotated[int, Query(alias="page", ge=1, le=_MOST)] = 1
 ) -> HTMLResponse:
-    """Show runs, the youngest first."""
+    """Show runs, the newest first."""
     store = request.app.state.store
     found = runs(store, wanted, limit=_ON_A_PAGE, offset=(at - 1) * _ON_A_PAGE)
     asked = {name: text for name, text in request.query_params.items() if name != "page" and text}
@@ -93,7 +93,7 @@ def every(
 
 @router.get("/runs.{form}")
 def every_as_file(request: Request, form: Form, wanted: _Wanted) -> Response:
-    """List runs, the youngest first."""
+    """List runs, the newest first."""
     return _table(runs(request.app.state.store, wanted, limit=_MOST).runs).answer(form)
 
 
@@ -153,7 +153,7 @@ def single(request: Request, run_id: str) -> HTMLResponse:
 
 
 def _before(store: str, report: Report) -> str:
-    """Return the address of a comparison with the run of this scenario before it, if there is."""
+    """Return the address of a comparison with the scenario's run before it, if there is one."""
     wanted = RunFilter(scenario=report.scenario, until=report.started)
     earlier = [one.run_id for one in runs(store, wanted, limit=5).runs if one.has_report]
     if not earlier:

@@ -17,12 +17,12 @@ Form = Literal["csv", "json"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column; the rows hold its values under `key`, numbers as numbers and None for none."""
+    """One column; the rows hold its values under `key`: numbers, texts, or None."""
 
     key: str
     title: str
     unit: str = ""
-    """As `numbers.measured` takes it; also "verdict", "arm" and "time"; "" is text."""
+    """A unit of `numbers.measured`, or "verdict", "arm" or "time"; text has none."""
     link: Callable[[Cells], str] | None = None
 
     @property
@@ -32,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under columns. `at` is the path of its files without their ending."""
+    """Rows under columns. `at` is the path of its files without the file extension."""
 
     title: str
     at: str
@@ -40,7 +40,7 @@ class Table:
     rows: Sequence[Cells]
 
     def as_csv(self) -> str:
-        """Write it as CSV (RFC 4180); no spreadsheet runs a text of it."""
+        """Write it as CSV (RFC 4180), in which a spreadsheet does not run any text."""
         lines = io.StringIO()
         writer = csv.writer(lines)
         keys = [column.key for column in self.columns]
@@ -55,7 +55,7 @@ class Table:
         return [{column.key: row[column.key] for column in self.columns} for row in self.rows]
 
     def answer(self, form: Form) -> Response:
-        """Return it as a file to download (CSV), or as a document (JSON)."""
+        """Return it as a file to download (CSV) or as a document (JSON)."""
         if form == "json":
             return JSONResponse(self.as_json())
         name = self.at.strip("/").replace("/", "-")

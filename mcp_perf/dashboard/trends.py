@@ -1,4 +1,4 @@
-"""How a metric of a scenario went from run to run, with the runs at which a new level begins."""
+"""How a scenario's metric changes from run to run, and at which runs a new level begins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from mcp_perf.results.stats.trend import Line, Mark, lines
 
 router: Final = APIRouter()
 _MOST: Final = 1000
-"""Points, the youngest ones: more than a chart can show apart."""
+"""The most points, the newest ones: more than a chart can show separately."""
 _MOST_TICKS: Final = 6
 _USUAL: Final = "p95"
 
@@ -40,10 +40,10 @@ class WantedTrend:
 def _wanted(
     request: Request, scenario: str = "", arm: str = "", tool: str = "", metric: str = ""
 ) -> WantedTrend:
-    """Read the lines; a scenario that is not named is that of the youngest run."""
+    """Read the lines; if no scenario is named, take the newest run's."""
     store = request.app.state.store
-    youngest = [] if scenario else runs(store, limit=1).runs
-    scenario = scenario or "".join(run.scenario for run in youngest)
+    newest = [] if scenario else runs(store, limit=1).runs
+    scenario = scenario or "".join(run.scenario for run in newest)
     known = [(one, *_split(name)) for one, name in metrics(store, scenario)]
     choices = {
         "scenario": scenarios(store),

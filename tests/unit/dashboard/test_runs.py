@@ -45,7 +45,7 @@ def test_an_empty_store_says_how_runs_get_into_it(ask):
 )
 @pytest.mark.usefixtures("three")
 def test_runs_are_filtered_by_the_address_alone(ask, query, found):
-    """The youngest first; empty fields of a form filter nothing, and the last day counts."""
+    """The newest first; empty fields of a form filter nothing, and the last day counts."""
     assert listed(ask(f"/runs{query}")) == found
     assert [row["run_id"] for row in ask(f"/runs.json{query}").json()] == found
 

@@ -33,7 +33,7 @@ def test_a_new_level_is_marked_in_the_chart_and_in_the_table(ask):
 
 
 @pytest.mark.usefixtures("slowing")
-def test_without_a_choice_it_is_p95_of_every_arm_of_the_youngest_scenario(ask, remember):
+def test_without_a_choice_it_is_p95_of_every_arm_of_the_newest_scenario(ask, remember):
     """Which the form says."""
     remember("young", started="2026-05-01", scenario="young")
     page = ask("/trends").text
