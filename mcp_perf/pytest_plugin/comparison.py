@@ -1,6 +1,6 @@
-"""One comparison from its measurement to its report: the journal of a run, whose arms are sides.
+"""Turns the measurement of a comparison into a run's journal, whose arms are the sides.
 
-Each call is a journey of one step. From there on everything is as after a load run: the same
+Each call is a journey of one step. Everything after that is as after a load run: the same
 statistics, gates, report and renderings.
 """
 
@@ -37,7 +37,7 @@ NO_LIMITS: Final = {
     **dict.fromkeys(("generator_cpu", "loop_lag_p99_ms"), 1e9),
     **dict.fromkeys(("late_starts", "lost_time"), 1.0),
 }
-"""The process that measures is, for all that runs inside it, also the one that is measured."""
+"""The process that measures is also the one that is measured, for all that runs inside it."""
 _OF_WHOLE_BLOCKS: Final = frozenset(
     ("mean", "p50", "journey_mean", "journey_p50", "throughput", "calls_per_s")
 )
@@ -47,7 +47,7 @@ _NO_NAME: Final = re.compile(r"[^\w.+-]+")
 def describe(
     benchmark: str, title: str, sides: Sequence[str], gates: Iterable[Gate], info: Mapping[str, Any]
 ) -> RunStarted:
-    """Describe a comparison that is measured now; `info` stands among its circumstances."""
+    """Describe a comparison that is measured now; `info` becomes a part of its environment."""
     now = datetime.now(UTC)
     return RunStarted(
         run_id=f"{file_name(benchmark)}-{now:%Y%m%dT%H%M%SZ}",
@@ -86,14 +86,15 @@ def report_of(about: RunStarted, measured: Measured, folder: Path | None) -> Rep
 
 
 def file_name(benchmark: str) -> str:
-    """Return a name that every file system takes."""
+    """Return a name that every file system accepts."""
     return _NO_NAME.sub("-", benchmark).strip("-")
 
 
 def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
-    """Say which gates ask for the tail of calls that were too short to be timed one by one.
+    """Say which gate asks for the tail of calls that were too short to be timed one by one.
 
-    The median of such blocks is still one of means; their tail says nothing of that of the calls.
+    Such a block has one time, the mean of its calls. The tail of these means does not show the tail
+    of the calls.
     """
     return [
         f"{gate.text}: {side} is so short that {block[side]} calls were timed together, and what "
@@ -105,7 +106,7 @@ def too_fine(gates: Iterable[Gate], block: Mapping[str, int]) -> list[str]:
 
 
 def new_folder(folder: Path) -> Path:
-    """Make a folder of this name, with a number behind it if there is one. Raises OSError."""
+    """Make a folder of this name, with a number after it if the name is taken. Raises OSError."""
     path = folders.unused(folder)
     path.mkdir(parents=True)
     return path
@@ -114,16 +115,16 @@ def new_folder(folder: Path) -> Path:
 def hand_over(
     benchmark: Any, side: str, seconds: Iterable[float], block: int, info: Mapping[str, Any]
 ) -> None:
-    """Add what was measured of a side; `block` is how many calls each value stands for.
+    """Add a side as a benchmark of pytest-benchmark's, which can compare it with earlier sessions.
 
-    So it can be compared with earlier sessions. `info` goes into its `extra_info`.
+    Each of `seconds` stands for `block` calls. `info` goes into the benchmark's `extra_info`.
     """
     own = copy.copy(benchmark)
     own.name = f"{own.name} {side}"
     own.fullname = f"{own.fullname} {side}"
     own.group = own.group or benchmark.name
     own.extra_info = {**own.extra_info, "side": side, **info}
-    # It measures one function per test, and has no public way in for other measurements.
+    # pytest-benchmark measures one function per test, and has no public API for other measurements.
     stats = own._make_stats(block)  # noqa: SLF001
     for value in seconds:
         stats.update(value)
@@ -148,7 +149,7 @@ def records(about: journal.RunStarted, measured: Measured) -> Iterator[journal.A
 
 
 def step_name(side: str, block: int) -> str:
-    """Name what was timed: a time of several calls together is not that of a call."""
+    """Name what was timed: a single call, or several calls together."""
     return side if block == 1 else f"{side} (mean of {block} calls)"
 
 

@@ -1,10 +1,10 @@
-"""`gates.yaml` next to benchmarks: which side of a comparison may be how much slower than another.
+"""`gates.yaml` next to benchmarks: how much slower one side may be than another.
 
     test_calls.py::test_a_call[echo]:
       - mcp.p50 <= 4x rest
 
 A key is a test as pytest names it, without the folders above the file. A gate is written as in a
-scenario, and names two sides: seconds alone differ from machine to machine.
+scenario, and names two sides, because seconds differ from machine to machine.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class Entry:
 
 
 def read(path: Path) -> list[Entry]:
-    """Read a gate file. Raises GateFileError with all that is wrong in it."""
+    """Read a gate file. Raises GateFileError with all of its problems."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
@@ -82,7 +82,7 @@ def _problems(entry: Entry, before: dict[str, Entry]) -> Iterator[str]:
 
 
 def _gates(path: Path, node: yaml.Node, problems: list[str]) -> list[Gate]:
-    """Parse the list under a key; what is wrong with it is added to `problems`."""
+    """Parse the list under a key, and add its problems to `problems`."""
     line = node.start_mark.line + 1
     if not isinstance(node, yaml.SequenceNode) or not node.value:
         problems.append(f"{path}:{line}: write a list of gates here, like - mcp.p50 <= 3x rest")

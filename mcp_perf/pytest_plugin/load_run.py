@@ -1,4 +1,4 @@
-"""The fixture's object: it makes a load run, which its scenario's own gates judge."""
+"""The object of the fixture `load_run`: makes a load run, which its scenario's gates judge."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class LoadRun:
 
     benchmark: Any
     runs: Path
-    """Where the folder of the run is made."""
+    """The folder in which each run gets a folder."""
     told: Callable[[Report, Path], object]
 
     def __call__(
@@ -31,15 +31,15 @@ class LoadRun:
         arms: Sequence[str] = (),
         excuse: Callable[[Report], str] = lambda _: "",
     ) -> Report:
-        """Run a scenario by its name or file, in a process of its own; return its report.
+        """Run a scenario by its name or file, in a separate process; return its report.
 
-        `settings` are those of `--set`, such as `load.rounds=6`; `arms` are those of `--arm`. Every
-        arm is a benchmark of pytest-benchmark's, by the median journey of each round. The test
-        fails unless the verdict is PASS. A run that is INVALID or INCONCLUSIVE is skipped instead
-        if `excuse` says of its report why it decides nothing on this machine. Without benchmarking
-        nothing is run, and the test is skipped.
+        `settings` are values of `--set`, such as `load.rounds=6`; `arms` are values of `--arm`.
+        Every arm becomes a benchmark of pytest-benchmark's, by the median journey of each round.
+        The test fails unless the verdict is PASS. If a run is INVALID or INCONCLUSIVE, and `excuse`
+        returns a reason why its report decides nothing on this machine, the test is skipped. If
+        benchmarks are not measured, nothing is run, and the test is skipped.
         """
-        self.benchmark._mode = "load_run(...)"  # noqa: SLF001 -- it would warn of no use
+        self.benchmark._mode = "load_run(...)"  # noqa: SLF001 -- else it warns that it was not used
         if not self.benchmark.enabled:
             pytest.skip("load runs are only made when benchmarks are measured (--benchmark-only)")
         folder = new_folder(self.runs / Path(scenario).stem)

@@ -2,8 +2,8 @@
 
     pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]      # in the topmost conftest.py
 
-A comparison is measured where pytest-benchmark measures (`--benchmark-only`, `--benchmark-enable`),
-or a report is asked for; else every side is called once.
+A comparison is measured if pytest-benchmark measures (`--benchmark-only`, `--benchmark-enable`), or
+if a report is asked for. Otherwise every side is called once.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class _Session:
     runs: dict[selection.Test, Path] = field(default_factory=dict)
     """The folders of load runs."""
     only_benchmarks: bool = False
-    """Whether all tests of the session are some."""
+    """Whether all tests of the session are benchmarks."""
 
     def pages(self) -> Iterator[tuple[Report, str]]:
         """Yield each report, and the name of its folder among the others."""
@@ -48,7 +48,7 @@ class _Session:
             yield report, file_name(report.scenario) if run is None else run.name
 
     def unjudged(self) -> list[Entry]:
-        """Return the entries whose benchmarks were to run and measured nothing."""
+        """Return the entries whose benchmarks were selected but measured nothing."""
         return [entry for test, entry in self.gated.items() if test not in self.reports]
 
 
@@ -63,13 +63,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         const=_NEW,
         metavar="DIR",
         help="measure, and write a report of every comparison to DIR "
-        "(if none is given: a new one in reports/out of a checkout, else in mcp-perf-out)",
+        "(if none is given: a new one in reports/out of a checkout, or in mcp-perf-out elsewhere)",
     )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Let those who ask for a report, or for nothing but benchmarks, have them measured."""
+    """Measure if a report, or nothing but benchmarks, is asked for."""
     asked = config.getoption(OPTION)
     if asked or config.getoption("benchmark_only", default=False):
         config.option.benchmark_enable = True
@@ -78,13 +78,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Take note of what is left out on purpose."""
+    """Note which tests are left out on purpose."""
     for item in items:
         item.config.stash[_KEY].deselected.add(selection.test_of(item))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Hold the gate files against the tests, before any of them runs."""
+    """Check the gate files against the tests before any test runs."""
     config, known = session.config, session.config.stash[_KEY]
     used = [(selection.test_of(one), getattr(one, "fixturenames", ())) for one in session.items]
     tests = {test for test, fixtures in used if _FIXTURE in fixtures}
@@ -98,7 +98,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             known.left_out.append((entry, why))
         else:
             problems.append(selection.missing(entry, tests))
-    # Where a file could not even be imported, pytest says so; its tests are not missing.
+    # If a file could not be imported, pytest says so; its tests are not missing.
     if problems and not session.testsfailed:
         raise pytest.UsageError("\n".join(problems))
 
@@ -141,7 +141,7 @@ def mcp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Nothing passes by absence: a gated benchmark that was skipped, or measured nothing."""
+    """Fail the session if a benchmark with gates was skipped, or measured nothing."""
     known = session.config.stash[_KEY]
     if exitstatus == pytest.ExitCode.OK and _measures(session.config) and known.unjudged():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -150,7 +150,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say what came of every gate."""
+    """Print the result of every gate."""
     known = config.stash[_KEY]
     if known.only_benchmarks and not (_measures(config) or config.option.collectonly):
         terminalreporter.write_line("Nothing was measured: add --benchmark-only, or " + OPTION)
@@ -186,7 +186,7 @@ def _entries(files: list[Path]) -> list[Entry]:
 
 
 def _folder(here: Path, asked: str) -> Path:
-    """Make the folder of this session's reports. Raises UsageError when it holds something."""
+    """Make the folder of this session's reports. Raises UsageError if it is not empty."""
     try:
         new = settings.runs(here) / f"benchmarks-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     except settings.SettingsError as error:

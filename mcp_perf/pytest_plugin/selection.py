@@ -1,7 +1,7 @@
-"""Which gates this session answers: of tests that run, that are left out, that are gone.
+"""Which gates this session judges, by whether their tests run, are left out, or are gone.
 
-A gate whose benchmark was renamed must not pass for lack of anything to judge; one that the command
-line leaves out on purpose is no mistake.
+A gate whose benchmark was renamed must not pass because there is nothing to judge. A gate that the
+command line leaves out on purpose is not a mistake.
 """
 
 import difflib
@@ -28,7 +28,7 @@ def gate_files(config: pytest.Config, tests: Iterable[Test]) -> list[Path]:
 
 
 def why_left_out(entry: Entry, config: pytest.Config, deselected: Iterable[Test]) -> str:
-    """Say how the command line leaves a test out; nothing when it does not."""
+    """Say how the command line leaves a test out; an empty text if it does not."""
     file, name = entry.test
     if entry.test in deselected:
         return "left out by -k, -m or --deselect"
@@ -43,7 +43,7 @@ def why_left_out(entry: Entry, config: pytest.Config, deselected: Iterable[Test]
 
 
 def missing(entry: Entry, tests: Iterable[Test]) -> str:
-    """Say that there is no such benchmark, and which it may have become."""
+    """Say that a benchmark does not exist, and which other one it may be now."""
     known = [f"{file.name}::{name}" for file, name in tests if file.parent == entry.path.parent]
     near = difflib.get_close_matches(entry.benchmark, known, n=3, cutoff=0.6)
     gone = "Remove its gates, or restore the benchmark"

@@ -1,4 +1,4 @@
-"""The fixture's object: servers over HTTP that are started for the tests, and end with them."""
+"""The object of the fixture `mcp_server`: starts HTTP servers, and stops them after the tests."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ _READY_S: Final = 60.0
 _GRACE_S: Final = 5.0
 _POLL_S: Final = 0.05
 _LETTERS: Final = 2000
-"""Of what a server wrote last, if it does not start."""
+"""How much of a server's last output is shown if it does not start."""
 
 
 @dataclass(eq=False)
@@ -26,7 +26,7 @@ class Servers:
     """Call it with the command of a server."""
 
     logs: Path
-    """The folder for what they write."""
+    """The folder for their output."""
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __call__(self, command: Sequence[str], path: str = "/mcp") -> str:
@@ -58,7 +58,7 @@ class Servers:
         return f"http://127.0.0.1:{port}{path}"
 
     def stop(self) -> None:
-        """End all of them, with what they have started."""
+        """End all of them, with the processes that they have started."""
         for server in self._running:
             _signal(server, signal.SIGTERM)
         for server in self._running:

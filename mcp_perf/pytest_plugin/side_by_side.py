@@ -1,4 +1,4 @@
-"""The fixture's object: it measures the sides of one test, and judges the gates on them."""
+"""The object of the fixture `side_by_side`: measures the sides of one test, and judges gates."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -36,13 +36,13 @@ class SideBySide:
     ) -> dict[str, Any]:
         """Call every side once, then measure them by turns; return what the first calls returned.
 
-        Each side has `rounds` turns of at least `round_s` seconds. `info` goes, by side, into
-        pytest-benchmark's `extra_info`, and what is in that of the test goes into all of them, and
-        into the report. Without benchmarking every side is called once, no more. The test fails
-        when a gate does not hold, or is not decided.
+        Each side has `rounds` turns of at least `round_s` seconds. `info` has, for each side, what
+        is added to pytest-benchmark's `extra_info`. The test's own `extra_info` goes to all sides,
+        and into the report. If benchmarks are not measured, every side is called only once. The
+        test fails if a gate does not hold, or is not decided.
         """
         self._check(sides)
-        # pytest-benchmark warns of a fixture that was not used, and refuses one that was.
+        # pytest-benchmark warns if its fixture was not used, and refuses to let it be used twice.
         self.benchmark._mode = "side_by_side(...)"  # noqa: SLF001 -- it has no other way
         returned = {name: call() for name, call in sides.items()}
         if self.benchmark.enabled:

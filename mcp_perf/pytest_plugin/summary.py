@@ -1,4 +1,4 @@
-"""What came of the comparisons of one session, in lines for the terminal and as a page of links."""
+"""The results of a session's comparisons, as lines for the terminal and as a page of links."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ INDEX: Final = "index.md"
 
 
 def lines(report: Report) -> Iterator[str]:
-    """Yield a line for each gate of a comparison; without any, for each pair of sides."""
+    """Yield a line for each gate of a comparison; without gates, for each pair of sides."""
     for gate in report.gates:
         yield f"{gate.verdict:<12}  {report.scenario}: {_found(gate)}"
     for found in _ratios(report):
@@ -22,14 +22,14 @@ def lines(report: Report) -> Iterator[str]:
 
 
 def fail_unless_pass(report: Report) -> None:
-    """Fail the test by the verdict and its reasons."""
+    """Fail the test with the verdict and its reasons, unless it is PASS."""
     if report.verdict != "PASS":
         reasons = [reason.line for reason in report.reasons]
         pytest.fail("\n".join([report.verdict, *reasons]), pytrace=False)
 
 
 def not_judged(entry: Entry, why: str) -> str:
-    """Say why the gates of a benchmark say nothing this time."""
+    """Say why the gates of a benchmark were not judged."""
     return f"not judged    {entry.benchmark}: {why}"
 
 

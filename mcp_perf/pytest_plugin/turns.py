@@ -1,4 +1,4 @@
-"""Measure the sides of a comparison by turns: A B, B A, A B, …, so that drift is in both alike.
+"""Measures the sides of a comparison by turns: A B, B A, A B, …, so drift affects both equally.
 
 Nothing here knows pytest; the clocks are arguments.
 """
@@ -20,7 +20,7 @@ BLOCK_NS: Final = 100_000
 """Shorter calls are timed together, about this long."""
 _TRIES: Final = 5
 _SURELY_LONG_NS: Final = 10_000_000
-"""No hiccup, and long enough not to be tried again and again."""
+"""Too long to be a hiccup, and long enough not to be repeated."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SideTurn:
     blocks_ns: list[int]
     """How long each block of calls took."""
     cpu_ns: int
-    """CPU time of this process; of a target in another process it says nothing."""
+    """CPU time of this process; it leaves out a target in another process."""
     wall_ns: int
 
 
@@ -85,7 +85,7 @@ def _blocks(call: Callable[[], object], block: int, round_ns: int, clock: Clock)
 
 
 def _block(call: Callable[[], object], clock: Clock) -> int:
-    """Return how many calls to time together; finding out warms the side up."""
+    """Return how many calls to time together; the search warms the side up."""
     if _time(call, 1, clock) >= _SURELY_LONG_NS:
         return 1
     if min(_time(call, 1, clock) for _ in range(_TRIES)) >= SHORTEST_NS:
@@ -105,7 +105,7 @@ def _time(call: Callable[[], object], number: int, clock: Clock) -> int:
 
 @contextmanager
 def _settled() -> Iterator[None]:
-    """Set aside all that lives now, so that collecting what the sides leave behind is quick."""
+    """Exempt all present objects, so that collecting the sides' garbage is quick."""
     gc.collect()
     gc.freeze()
     try:

@@ -67,8 +67,8 @@ class _Unseen(Exception):  # noqa: N818 -- why nothing can be read, in a sentenc
 def find_resources(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> dict[str, Source]:
     """Find out for each arm where to read. Raises Refusal if a source from the file is missing.
 
-    If the file does not say where to read, finding nothing is not a mistake;
-    the report says why.
+    If the file does not say where to read, finding nothing is not a mistake; the report
+    says why.
     """
     found: dict[str, Source] = {}
     problems: list[str] = []
