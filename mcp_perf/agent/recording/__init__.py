@@ -1,1 +1,1 @@
-"""The recorder between an agent and a server, and the scenario that a recording makes."""
+"""The recorder between an agent and a server, and the scenario made from a recording."""

@@ -1,4 +1,4 @@
-"""`mcp-perf agent record`: a relay, and what it has seen."""
+"""`mcp-perf agent record`: a relay, and the recording of what it has seen."""
 
 import asyncio
 import contextlib
@@ -31,13 +31,13 @@ from mcp_perf.scenario.problems.wording import InputError
 from mcp_perf.scenario.values.recordings import SCHEMA, RecordedCall, RecordingHead
 
 _NAME: Final = 200
-"""Characters that the session API takes."""
+"""The most characters of a name in the session API."""
 _STOPPED: Final = "the recording ended"
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What came of a recording."""
+    """The result of a recording."""
 
     file: str
     calls: int
@@ -49,10 +49,10 @@ class RecordOptions:
     """How to record."""
 
     output: Path | None = None
-    """The file; else a new one in the current folder, with the time in its name."""
+    """The file; by default a new one in the current folder, with the time in its name."""
     keep_arguments: bool = False
     port: int = 0
-    """Of the HTTP relay; 0 is any that is free."""
+    """The HTTP relay's port; 0 is any free one."""
     session_api: str = ""
     task: int = 1
     model: str = ""
@@ -63,8 +63,8 @@ def record(
 ) -> tuple[int, Recorded]:
     """Record by a server's command, or its address, until it or a signal ends it.
 
-    `how` has the fields of `RecordOptions`. Return the exit code, and what was recorded. What
-    happens is said on standard error, because standard output is the server's. Raises InputError.
+    `how` has the fields of `RecordOptions`. Return the exit code, and what was recorded. Messages
+    go to standard error, because standard output is the server's. Raises InputError.
     """
     say = (lambda _line: None) if quiet else _say
     if url is None:
@@ -79,10 +79,10 @@ def _say(line: str) -> None:
 
 
 class AgentRecorder:
-    """What calls of all sessions have in common."""
+    """Keeps the calls of all sessions of a recording."""
 
     def __init__(self, target: str, options: RecordOptions, say: Say) -> None:
-        """Begin a recording. Raises InputError if there can be no file."""
+        """Begin a recording. Raises InputError if the file cannot be written."""
         now = datetime.now(UTC)
         head = RecordingHead(
             schema=SCHEMA,
@@ -115,7 +115,7 @@ class AgentRecorder:
         return session
 
     def close(self, outcome: str = INTERRUPTED, detail: str = _STOPPED) -> Recorded:
-        """End what is under way, and say what there is."""
+        """End the calls under way, and say what was recorded."""
         for session in self._sessions:
             session.end(None, outcome, detail, perf_counter_ns())
         if self._api is not None:
@@ -136,7 +136,7 @@ class AgentRecorder:
 def record_command(
     command: Sequence[str], options: RecordOptions, say: Say
 ) -> tuple[int, Recorded]:
-    """Record an agent and a server over stdio; return the server's exit code, and what there is.
+    """Record an agent and a server over stdio; return the exit code, and what was recorded.
 
     Raises InputError, also if the server cannot be started.
     """
@@ -146,7 +146,7 @@ def record_command(
 
     def watch(take: Callable[[Iterable[Any], int], Any]) -> Callable[[Piece, int], None]:
         def locked(piece: Piece, now_ns: int) -> None:
-            with alone, contextlib.suppress(Exception):  # traffic goes on, whatever came
+            with alone, contextlib.suppress(Exception):  # traffic goes on, whatever it is
                 take(messages_of(piece), now_ns)
 
         return locked

@@ -1,4 +1,4 @@
-"""Between an agent and an HTTP server: every byte goes on as it came."""
+"""A relay between an agent and an HTTP server: it passes every byte on unchanged."""
 
 import asyncio
 import contextlib
@@ -79,7 +79,7 @@ class HttpRelay:
     async def _serve(self, agent: asyncio.StreamReader, to_agent: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._pass_on(agent, to_agent))
         self._tasks.add(task)
-        with contextlib.suppress(asyncio.CancelledError):  # by stop: not worth a traceback
+        with contextlib.suppress(asyncio.CancelledError):  # by stop, so a traceback is useless
             await task
         self._tasks.discard(task)
         to_agent.transport.abort()
@@ -114,9 +114,9 @@ class HttpRelay:
 
 
 class _Renamed:
-    """Puts the server's name in place of the relay's into `Host`: elsewhere it decides who answers.
+    """Replaces the relay's name in `Host` by the server's, because some hosts have several servers.
 
-    A head is held until it is whole; no other byte is.
+    It keeps a head until the head is complete, and never keeps any other byte.
     """
 
     def __init__(self, upstream: Upstream, watch: HttpWatch) -> None:

@@ -1,4 +1,4 @@
-"""What passes on one HTTP connection, told as what an agent and a server said. Without I/O."""
+"""Turns the bytes of an HTTP connection into messages of agent and server. Without I/O."""
 
 from collections import deque
 from collections.abc import Callable
@@ -20,22 +20,22 @@ _ACCEPTED: Final = 202
 
 @dataclass(eq=False)
 class HttpSessions:
-    """Which session a request is of, over all connections."""
+    """Finds the session of a request, over all connections."""
 
     open: Callable[[str], SeenSession]
     """Takes the transport."""
     by_id: dict[str, SeenSession] = field(default_factory=dict)
     by_endpoint: dict[str, SeenSession] = field(default_factory=dict)
-    """HTTP+SSE: by where the messages of a session are sent."""
+    """HTTP+SSE: by the address to which a session's messages are sent."""
     latest: dict[bytes, SeenSession] = field(default_factory=dict)
-    """Without ids of sessions: by User-Agent."""
+    """Sessions without an id: by User-Agent."""
 
     def of(
         self, exchange: "_Exchange", messages: list[Message], before: SeenSession | None
     ) -> SeenSession:
         """Return the session of a request; `before` was the last one on its connection.
 
-        Where nothing tells sessions apart, each begins with a greeting.
+        If nothing else distinguishes sessions, each begins with a greeting.
         """
         named = exchange.headers.get(b"mcp-session-id", b"").decode("latin-1")
         known = self.by_endpoint.get(exchange.target) or self.by_id.get(named)
@@ -64,7 +64,7 @@ class _Exchange:
 
 
 class HttpWatch:
-    """Follows one connection. It never disturbs: what it cannot read, it does not follow."""
+    """Follows one connection. It never disturbs traffic, and ignores what it cannot read."""
 
     def __init__(self, sessions: HttpSessions) -> None:
         self._sessions = sessions
@@ -85,7 +85,7 @@ class HttpWatch:
         self._follow(self._responses, data, now_ns)
 
     def closed(self, now_ns: int, *, by_server: bool) -> None:
-        """End what is under way: the connection is closed."""
+        """End all calls under way, because the connection is closed."""
         self._now_ns = now_ns
         if by_server:
             self._reading.closed()
@@ -159,7 +159,7 @@ class HttpWatch:
 
 
 class _Requests:
-    """What the parser of the agent's bytes calls."""
+    """Callbacks of the parser of the agent's bytes."""
 
     def __init__(self, watch: HttpWatch) -> None:
         self._watch = watch
@@ -185,7 +185,7 @@ class _Requests:
 
 
 class _Responses:
-    """What the parser of the server's bytes calls."""
+    """Callbacks of the parser of the server's bytes."""
 
     def __init__(self, watch: HttpWatch) -> None:
         self._watch = watch

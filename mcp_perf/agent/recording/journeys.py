@@ -1,4 +1,4 @@
-"""A scenario of a recording: each session is a journey."""
+"""Makes a scenario from a recording: each session becomes a journey."""
 
 import math
 from collections import Counter
@@ -78,7 +78,7 @@ def _weight(weight: int) -> Iterator[str]:
 
 
 def _groups(calls: Sequence[RecordedCall]) -> list[list[RecordedCall]]:
-    """Put calls together that were on their way at once."""
+    """Group calls that overlapped."""
     groups: list[list[RecordedCall]] = []
     end_ms = -math.inf
     for call in calls:

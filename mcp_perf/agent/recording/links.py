@@ -1,4 +1,4 @@
-"""What calls hand to each other: values of a result that later arguments have again."""
+"""Finds what calls hand to each other: values of a result that occur again in later arguments."""
 
 import json
 import re
@@ -13,11 +13,11 @@ Path = tuple[str | int, ...]
 _PLAIN: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _FEWEST: Final = 4
 _LONG: Final = 8
-"""Characters of a text that is hardly there twice by chance; a shorter one needs a digit."""
+"""Characters of a text that hardly occurs twice by chance; a shorter one needs a digit."""
 _LONGEST: Final = 500
 _LARGE: Final = 1000
 _MOST_PARTS: Final = 20_000
-"""Of one result: what is beyond is not looked at."""
+"""The most parts of a result that are searched."""
 
 
 @dataclass(eq=False)
@@ -27,9 +27,9 @@ class KnownValue:
     value: Any
     path: Path
     save: dict[str, str]
-    """Of the step that got it: name -> JMESPath."""
+    """The saves of the step that got it: name -> JMESPath."""
     name: str = ""
-    """It has one once it is used."""
+    """Empty until the value is used."""
 
     @property
     def key(self) -> str:
@@ -42,11 +42,11 @@ class Links:
 
     _sources: dict[Any, list[KnownValue]] = field(default_factory=dict)
     _typed: set[Any] = field(default_factory=set)
-    """What the agent said before any result had it."""
+    """Values that the agent sent before any result had them."""
     _names: set[str] = field(default_factory=lambda: {*BUILTINS, IDENTITY})
 
     def linked(self, value: Any, key: str = "") -> Any:
-        """Return arguments as a scenario has them: with lookups for what came from results."""
+        """Return arguments as a scenario has them, with lookups for values from results."""
         if isinstance(value, dict):
             return {name: self.linked(inner, name) for name, inner in value.items()}
         if isinstance(value, list):
@@ -57,11 +57,11 @@ class Links:
         return self._filled(value) if isinstance(value, str) else value
 
     def said(self, arguments: Any) -> None:
-        """Take what the agent said: from now on it brings nothing new."""
+        """Take in what the agent sent; these values no longer count as new in results."""
         self._typed |= {_known(value) for _, value in _leaves(arguments, ())}
 
     def got(self, result: Any, save: dict[str, str]) -> None:
-        """Take what an answer brought, and where its step saves."""
+        """Take in the values of a result, and where its step saves."""
         for path, value in _leaves(result, ()):
             known = _known(value)
             # No expression can name an empty key.
@@ -76,7 +76,7 @@ class Links:
         return next(alike, sources[0] if sources and _telling(value) else None)
 
     def _filled(self, text: str) -> str:
-        """Put lookups in place of parts of a text that came from results."""
+        """Replace the parts of a text that came from results by lookups."""
         parts = [
             source
             for (_, value), (source, *_) in self._sources.items()
@@ -120,12 +120,12 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _known(value: Any) -> tuple[str, Any]:
-    """Return a key that tells 1 from True and 1.0."""
+    """Return a key that differs for 1, True and 1.0."""
     return type(value).__name__, value
 
 
 def _telling(value: Any) -> bool:
-    """Tell whether a value is there twice for a reason, whatever it is called."""
+    """Tell whether a value hardly occurs twice by chance, whatever its name is."""
     if isinstance(value, str):
         long = len(value) >= _LONG or (len(value) >= _FEWEST and any(map(str.isdigit, value)))
         return long and len(value) <= _LONGEST

@@ -1,10 +1,10 @@
-"""Bytes cut into messages within bounded memory: of what is larger, both edges are kept."""
+"""Cuts bytes into messages within bounded memory: of a larger message, it keeps both edges."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 MOST: Final = 1 << 20
-"""Bytes of a message that is kept whole."""
+"""The most bytes of a message that is kept whole."""
 _EDGE: Final = 4096
 
 
@@ -28,7 +28,7 @@ class Gathered:
         self.size = 0
 
     def add(self, data: bytes, size: int | None = None) -> None:
-        """Take more of it, which was of this size if its middle is gone."""
+        """Take more of it; `size` is how large that was, if its middle is missing."""
         self.size += len(data) if size is None else size
         if self.size <= MOST:
             self._parts.append(data)
@@ -38,14 +38,14 @@ class Gathered:
         self._edges = known[:_EDGE] + known[_EDGE:][-_EDGE:]
 
     def take(self) -> Piece:
-        """Return what has come, and begin the next one."""
+        """Return the message, and begin the next one."""
         piece = Piece(self._edges or b"".join(self._parts), self.size)
         self._parts, self._edges, self.size = [], b"", 0
         return piece
 
 
 class LineCutter:
-    """Messages that are lines."""
+    """Cuts bytes into lines; each line is a message."""
 
     def __init__(self) -> None:
         self._line = Gathered()
@@ -60,9 +60,9 @@ class LineCutter:
 
 
 class EventCutter:
-    """Messages that are the data of server-sent events, whatever the names of these.
+    """Cuts bytes into the data of server-sent events, whatever the events are called.
 
-    `client/http/sse.py` reads them by the standard, and as a client may, without bound.
+    `client/http/sse.py` follows the standard more closely, but without a bound, as a client may.
     """
 
     def __init__(self) -> None:

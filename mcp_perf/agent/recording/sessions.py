@@ -1,4 +1,4 @@
-"""What agent and server said to each other, told as calls. Without I/O."""
+"""Turns the messages of an agent and a server into calls. Without I/O."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ from mcp_perf.scenario.values.recordings import RecordedCall
 
 Emit = Callable[[RecordedCall], object]
 _BYTES: Final = 4
-"""Of JSON to a token, by a rule of thumb."""
+"""Bytes of JSON in a token, by a rule of thumb."""
 _VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _NOTHING: Final = msgspec.Raw(b"{}")
 _ABSENT: Final = msgspec.Raw(b"")
@@ -27,7 +27,7 @@ _IS_ERROR: Final = re.compile(rb'"isError"\s*:\s*true')
 
 
 class _Said(msgspec.Struct):
-    """A message of JSON-RPC, as far as calls need it."""
+    """The parts of a JSON-RPC message that calls need."""
 
     id: int | str | None = None
     method: str = ""
@@ -85,7 +85,7 @@ class SeenSession:
     _asked: dict[str, _Asked] = field(default_factory=dict)
 
     def sent(self, messages: Iterable[Message], now_ns: int) -> list[str]:
-        """Take what the agent sent; return the keys of what it has asked."""
+        """Take what the agent sent; return the keys of its requests."""
         keys: list[str] = []
         for said, piece in messages:
             params = _read(_params, said.params) or _Params()
@@ -101,7 +101,7 @@ class SeenSession:
     def came(
         self, messages: Iterable[Message], now_ns: int, status: int = 0, key: str = ""
     ) -> None:
-        """Take what the server sent; an error without an id is of the request `key`."""
+        """Take what the server sent; an error without an id belongs to the request `key`."""
         for message in messages:
             said = message.said
             nameless = said.id is None and bool(bytes(said.error))
@@ -110,12 +110,12 @@ class SeenSession:
                 self._answered(asked, message, status, now_ns)
 
     def refused(self, keys: Iterable[str], status: int, piece: Piece, now_ns: int) -> None:
-        """End requests with an HTTP reply that is no answer to any of them."""
+        """End requests with an HTTP reply that answers none of them."""
         for asked in filter(None, map(self._pop, keys)):
             self._answered(asked, Message(_Said(), piece), status, now_ns)
 
     def end(self, keys: Iterable[str] | None, outcome: str, detail: str, now_ns: int) -> None:
-        """End requests that get no answer; None is all of them."""
+        """End requests that get no answer; None means all of them."""
         for asked in filter(None, map(self._pop, [*self._asked] if keys is None else keys)):
             asked.call.outcome, asked.call.detail = outcome, detail
             self._told(asked, now_ns)
@@ -174,12 +174,12 @@ class SeenSession:
         call.ms = round((now_ns - asked.at_ns) / 1e6, 3)
         call.protocol = self.protocol
         if not self.keep:
-            call.detail = ""  # a target says in it what it was asked
+            call.detail = ""  # it may contain the arguments
         self.emit(call)
 
 
 def messages_of(piece: Piece) -> Iterator[Message]:
-    """Yield what a piece says: a message, the messages of a batch, or nothing."""
+    """Yield the messages of a piece: one, those in a batch, or none."""
     if not piece.whole:
         yield from _guessed(piece)
         return
@@ -193,7 +193,7 @@ def messages_of(piece: Piece) -> Iterator[Message]:
 
 
 def _guessed(piece: Piece) -> Iterator[Message]:
-    """Yield what the edges of a large message tell: whose it is, and what it asks for."""
+    """Yield what the edges of a large message show: its id, and what it asks for."""
     found, method = _ID.search(piece.body), _METHOD.search(piece.body)
     if found is None:
         return
@@ -207,7 +207,7 @@ def _guessed(piece: Piece) -> Iterator[Message]:
 
 
 def _read(decode: Callable[[Any], Any], data: Any) -> Any:
-    """Decode what may be anything; None if it cannot be read."""
+    """Decode something that may be anything; None if it cannot be read."""
     try:
         return decode(data)
     except UNREADABLE:

@@ -1,4 +1,4 @@
-"""Where recorded calls go: a file, a line each, and the session API if one is named."""
+"""Where recorded calls go: a file, one line each, and the session API if one is named."""
 
 import json
 import os
@@ -25,10 +25,10 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class RecordingFile:
-    """Appends lines as they come: what was written is there, whatever happens to the recorder."""
+    """Appends lines as they come, so a recorder that fails does not lose earlier ones."""
 
     def __init__(self, path: Path, head: RecordingHead, say: Say) -> None:
-        """Begin a recording, also behind another one. Raises OSError if there can be no file."""
+        """Begin a recording, possibly after another one. Raises OSError if that cannot be done."""
         self.path = path
         self.calls = 0
         self.sessions: set[str] = set()
@@ -40,7 +40,7 @@ class RecordingFile:
         self._append(b"\n" * torn + _encode(head))
 
     def write(self, call: RecordedCall) -> None:
-        """Append a call. If the disk is full, that is said once, and nothing more is recorded."""
+        """Append a call. If the disk is full, say so once, and record nothing more."""
         self._append(_encode(call))
         if not self._broken:
             self.calls += 1
@@ -60,12 +60,12 @@ class RecordingFile:
 
 
 class SessionApi:
-    """Sends the calls of tools to the session API, alongside the traffic."""
+    """Sends tool calls to the session API, without holding the traffic up."""
 
     def __init__(self, url: str, about: Mapping[str, Any], say: Say) -> None:
-        """Begin to listen; `about` is what each session is created with. Raises InputError.
+        """Begin to send; each session is created with `about`. Raises InputError.
 
-        The key is in the address that is shown, or in the settings.
+        The key is in the address, as `mcp-perf agent serve` prints it, or in the settings.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -85,7 +85,7 @@ class SessionApi:
         self._thread.start()
 
     def write(self, call: RecordedCall) -> None:
-        """Tell of a call, soon."""
+        """Queue a call to be sent soon."""
         if call.method == "tools/call":
             try:
                 self._waiting.put_nowait(call)
@@ -93,7 +93,7 @@ class SessionApi:
                 self._complain("it is too slow")
 
     def close(self) -> None:
-        """Tell what is left, and complete the sessions."""
+        """Send the calls that are left, and complete the sessions."""
         self._waiting.put(None)
         self._thread.join(2 * _TIMEOUT_S)
 

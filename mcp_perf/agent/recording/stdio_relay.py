@@ -1,6 +1,6 @@
-"""Between an agent and a server over stdio: every byte goes on as it came.
+"""A relay between an agent and a server over stdio: it passes every byte on unchanged.
 
-Two threads that block pass on from any kind of file, which an event loop could not.
+Two blocking threads do this, because they can read any kind of file; an event loop cannot.
 """
 
 import contextlib
@@ -18,18 +18,18 @@ from mcp_perf.agent.recording.pieces import LineCutter, Piece
 Take = Callable[[Piece, int], object]
 _CHUNK: Final = 65536
 _PATIENCE_S: Final = 2.0
-"""As clients wait: for a server whose input has ended, for the last bytes of one that has."""
+"""How long it waits for a server that was signalled, and for the last bytes of one that ended."""
 
 
-class _Signalled(Exception):  # noqa: N818 -- no error
+class _Signalled(Exception):  # noqa: N818 -- not an error
     """Somebody wants us to end."""
 
 
 def relay(command: Sequence[str], sent: Take, came: Take) -> tuple[int, bool]:
     """Start a server, and pass on until it has ended.
 
-    Return its exit code, and whether it ended by itself: its input was still open. Its standard
-    error is ours. Raises OSError if it cannot be started.
+    Return its exit code, and whether it ended on its own, while its input was still open. It shares
+    our standard error. Raises OSError if it cannot be started.
     """
     (its_input, to_server), (from_server, its_output) = os.pipe(), os.pipe()
     try:
@@ -87,13 +87,13 @@ def _pump(source: int, sink: int, watch: Take) -> None:
                 left = left[os.write(sink, left) :]
             for piece in lines.feed(data):
                 watch(piece, now_ns)
-    # The other end learns of it: the server that its input has ended, or that nobody listens.
+    # So the other end learns that its input has ended, or that nobody reads its output.
     _close(source)
     _close(sink)
 
 
 def _close(fd: int) -> None:
-    """Close a file; one of ours keeps its number, which the next one that is opened would get."""
+    """Close a file. Our standard files become null, so no new file gets their numbers."""
     if fd > 2:
         os.close(fd)
         return
