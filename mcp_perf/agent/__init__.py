@@ -1,1 +1,1 @@
-"""The agent benchmark: AI agents at the same tasks, with MCP and without, recorded and compared."""
+"""The agent benchmark: AI agents do the same tasks with MCP and without, and are compared."""

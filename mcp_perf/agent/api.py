@@ -1,6 +1,6 @@
-"""The session API: an agent, or what runs it, says what happens, and anyone who is let in sees it.
+"""The session API: an agent, or its runner, reports what happens, and users who are let in see it.
 
-Changes that come at once go to the store in one transaction, so that a thousand starts cost few.
+Changes that arrive together go to the store in one transaction, so a thousand starts need only few.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from mcp_perf.load.web.asgi import error
 from mcp_perf.results.compare.history import HistoryError
 
 _MOST_AT_ONCE: Final = 500
-"""Changes in one transaction."""
+"""The most changes in one transaction."""
 _MOST_WAITING: Final = 1000
-"""Events that a live client may be behind by; then it is closed."""
+"""A live client that is more events behind is closed."""
 _SESSIONS: Final = "/api/metrics/sessions"
 _HINTS: Final = {
     UnknownSession: (
@@ -60,14 +60,14 @@ class ErrorBody(BaseModel):
 
 
 class SessionBody(BaseModel):
-    """A session as it is now: the 18 keys of its record, and what else it was started with."""
+    """A session as it is now: the 18 keys of its record, and its other details."""
 
     sessionId: str  # noqa: N815 -- the key
     session: dict[str, Any]
 
 
 class SessionDetail(SessionBody):
-    """With what has happened in it, in its order."""
+    """A session, with its events in their order."""
 
     events: list[dict[str, Any]]
 
@@ -79,7 +79,7 @@ class SessionList(BaseModel):
 
 
 class _Writer:
-    """Hands changes to the store, all that wait at once, and tells live clients of each."""
+    """Hands waiting changes to the store together, and sends each to the live clients."""
 
     def __init__(self, store: AgentStore) -> None:
         self.store = store
@@ -102,7 +102,7 @@ class _Writer:
             made: list[AgentSession | Exception]
             try:
                 made = await asyncio.to_thread(self.store.apply, changes)
-            except Exception as problem:  # noqa: BLE001 -- each of them gets to know
+            except Exception as problem:  # noqa: BLE001 -- each of them raises it
                 made = [problem] * len(batch)
             for (change, future), one in zip(batch, made, strict=True):
                 if isinstance(one, Exception):
@@ -132,7 +132,7 @@ def build(store: AgentStore) -> FastAPI:
         code: {"model": ErrorBody, "description": HTTPStatus(code).phrase}
         for code in (403, 404, 409, 411, 413, 422, 503)
     }
-    # Their pages load scripts of another host; ours does without.
+    # FastAPI's own pages load scripts from another host; ours does not.
     own = FastAPI(title="mcp-perf agent sessions", docs_url=None, redoc_url=None, responses=bodies)
     writer = _Writer(store)
     _tell_errors(own)
@@ -159,12 +159,12 @@ def build(store: AgentStore) -> FastAPI:
 def _changes(own: FastAPI, writer: _Writer) -> None:
     @own.post(_SESSIONS, status_code=201, response_model=SessionBody)
     async def start(new: NewSession) -> Any:
-        """Start a session; it is kept before this is answered."""
+        """Start a session; it is stored before the answer is sent."""
         return _body(await writer.make(new))
 
     @own.post(_SESSIONS + "/{session}/api-calls", status_code=201, response_model=SessionBody)
     async def api_call(session: str, call: ApiCall) -> Any:
-        """Add a call of the provider, or of a tool."""
+        """Add a call to the provider, or to a tool."""
         return _body(await writer.make(call, session))
 
     @own.post(_SESSIONS + "/{session}/interactions", status_code=201, response_model=SessionBody)
@@ -185,13 +185,13 @@ def _reads(own: FastAPI, store: AgentStore) -> None:
         task: Annotated[int | None, Query(ge=1, le=999_999_999)] = None,
         model: str = "",
     ) -> Any:
-        """List sessions, and what was imported."""
+        """List sessions and imported records."""
         found = await asyncio.to_thread(store.sessions, mode or "", task, model)
         return {"sessions": [_body(one)["session"] for one in found]}
 
     @own.get(_SESSIONS + "/{session}", response_model=SessionDetail)
     async def single(session: str) -> Any:
-        """Return one session, and what has happened in it."""
+        """Return one session and its events."""
         found, events = await asyncio.to_thread(store.session, session)
         return {**_body(found), "events": events}
 
@@ -214,7 +214,7 @@ def _pages(own: FastAPI, store: AgentStore) -> None:
 
 
 def _tell_errors(own: FastAPI) -> None:
-    """Give every error the one body."""
+    """Give all errors the same kind of body."""
 
     def told(status: int, message: str, hint: str = "", details: Any = None) -> JSONResponse:
         return JSONResponse(error(status, message, hint, details), status)
@@ -229,7 +229,7 @@ def _tell_errors(own: FastAPI) -> None:
         return told(422, "The request is invalid.", "GET /docs describes it.", wrong)
 
     async def http(_: Request, problem: Any) -> JSONResponse:
-        # A body that is no UTF-8 is no better than one that is no JSON.
+        # FastAPI answers 400 to a body that is not UTF-8, and 422 to one that is not JSON.
         status = 422 if problem.status_code == 400 else problem.status_code
         return told(status, str(problem.detail), "GET /docs lists all paths.")
 

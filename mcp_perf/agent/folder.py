@@ -1,4 +1,4 @@
-"""A folder of records: every file is read, each run counts once, what cannot be read is listed."""
+"""Reads a folder of records: each run counts once, and files that cannot be read are listed."""
 
 import json
 from collections import defaultdict
@@ -16,11 +16,11 @@ _APART_MS: Final = 1000
 
 
 _ROWS_ONLY: Final = ("mcpServer", "mcpClient", "notes")
-"""What files of one run do not say."""
+"""Keys of a summary's row that the file of a run does not have."""
 
 
 class FoundRecord(NamedTuple):
-    """A record, and where: the file, and the place in its list."""
+    """A record, and where it was found: the file, and the place in its list."""
 
     where: str
     file: Path
@@ -29,13 +29,13 @@ class FoundRecord(NamedTuple):
 
 @dataclass
 class Import:
-    """What a folder holds."""
+    """The content of a folder."""
 
     found: list[FoundRecord] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
-    """What is no record, each with the reason."""
+    """Files and rows that are not records, each with the reason."""
     remarks: list[str] = field(default_factory=list)
-    """What was changed, and what stands there twice."""
+    """What was changed, and which records are there twice."""
 
     @property
     def records(self) -> list[TaskRecord]:
@@ -69,9 +69,9 @@ def read_folder(folder: Path) -> Import:
 
 
 def _parts(path: Path, name: str, unread: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yield the records of a file as they stand there: that of the file, or those of its list."""
+    """Yield the records of a file, unchanged: the whole file, or the members of its list."""
     try:
-        # The bytes: JSON shows its own encoding, with or without a byte-order mark.
+        # Bytes, because JSON shows its encoding itself, with or without a byte-order mark.
         raw = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         said = error.strerror if isinstance(error, OSError) else error
@@ -84,7 +84,7 @@ def _parts(path: Path, name: str, unread: list[str]) -> Iterator[tuple[str, Any]
 
 
 def _once(found: Iterable[FoundRecord], result: Import) -> None:
-    """Count each run once: a summary's rows all do, a file that a row is about does not."""
+    """Count each run once: all rows of a summary count, but not a file that repeats a row."""
     known: defaultdict[tuple[Any, ...], list[FoundRecord]] = defaultdict(list)
     for one in found:
         record = one.record
@@ -102,7 +102,7 @@ def _once(found: Iterable[FoundRecord], result: Import) -> None:
 
 
 def _is_twin(one: FoundRecord, other: FoundRecord) -> bool:
-    """Tell whether two files describe the same run: by its start, or by all else that both know."""
+    """Tell whether two files describe the same run: by its start, or by all keys that both have."""
     a, b = one.record, other.record
     if one.file == other.file or a.directory_id is None:
         return False
@@ -114,7 +114,7 @@ def _is_twin(one: FoundRecord, other: FoundRecord) -> bool:
 
 
 def _differences(one: TaskRecord, other: TaskRecord) -> list[str]:
-    """Name the keys that two records both have, and not alike."""
+    """Return the keys that two records both have, with different values."""
     rows = as_row(one), as_row(other)
     return [
         key

@@ -1,4 +1,4 @@
-"""The leaderboard: means as they are published, with how much they can be trusted."""
+"""The leaderboard: means as they are published, and how far they can be trusted."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -27,9 +27,9 @@ class Measure(NamedTuple):
 
     title: str
     of: Callable[[TaskRecord], Number | None]
-    """What a run has; None if nobody recorded it."""
+    """A run's value; None if nobody recorded it."""
     divisor: int = 1
-    """Of the mean."""
+    """The mean is divided by this."""
     binary: bool = False
 
 
@@ -66,11 +66,11 @@ class MeasuredChange(DocumentPart):
     change_ci95: tuple[float, float] | None
     """In percent, for this metric alone."""
     p_value: float | None
-    """Of the rank test within tasks and models, after Holm's correction over all metrics, and over
-    all tasks (or models)."""
+    """From the rank test within tasks and models, after Holm's correction over all metrics, and
+    over all tasks (or models)."""
     outliers: list[str] = Field(default_factory=list)
     without_outliers_percent: float | None = None
-    """The change without them."""
+    """The change without the outliers."""
 
     @property
     def differs(self) -> bool:
@@ -78,16 +78,16 @@ class MeasuredChange(DocumentPart):
 
 
 class RunGroup(DocumentPart):
-    """Runs that are compared together: all, or those of a task or of a model."""
+    """Runs that are compared together: all runs, or a task's, or a model's."""
 
     title: str
     rows: dict[str, int]
-    """Of each mode."""
+    """How many rows each mode has."""
     metrics: list[MeasuredChange]
 
 
 class Leaderboard(DocumentPart):
-    """What the runs of agents say of MCP."""
+    """What the runs of agents say about MCP."""
 
     schema_: Literal["mcp-perf/agent/1"] = Field(default=SCHEMA, alias="schema")
     sentence: str
@@ -97,7 +97,7 @@ class Leaderboard(DocumentPart):
 
 
 def leaderboard(records: Sequence[TaskRecord], remarks: Iterable[str] = ()) -> Leaderboard:
-    """Compare all runs, those of each task, and, of several, those of each model."""
+    """Compare all runs, the runs of each task, and, if there are several models, of each model."""
     tasks, models = defaultdict(list), defaultdict(list)
     for one in records:
         tasks[one.task_id].append(one)
@@ -123,7 +123,7 @@ def rounded(value: float | None) -> float | None:
 
 
 def _family(groups: Sequence[tuple[str, Sequence[TaskRecord]]]) -> list[RunGroup]:
-    """Compare groups in every metric, each p-value corrected as one of so many."""
+    """Compare groups in every metric, and correct the p-values for their number."""
     alone = [_change(rows, measure) for _, rows in groups for measure in MEASURES]
     factors = holm_factors([one.p_value for one in alone])
     fair = iter(
@@ -170,9 +170,9 @@ def _change(records: Sequence[TaskRecord], measure: Measure) -> MeasuredChange:
 
 
 def _mean(side: Sequence[TaskRecord], measure: Measure) -> float | None:
-    """Return the mean over all rows, of which those without a number count as 0.
+    """Return the mean over all rows; rows without a number count as 0.
 
-    Added one by one, as whoever publishes it adds: `sum` mends its rounding in later Pythons.
+    It adds one value to the next like the publishers, because newer versions of `sum` round less.
     """
     if not side:
         return None
@@ -188,7 +188,7 @@ def _percent(control: float | None, mcp: float | None) -> float | None:
 def _strata(
     records: Sequence[TaskRecord], measure: Measure
 ) -> tuple[list[tuple[list[float], list[float]]], list[TaskRecord]]:
-    """Return what both modes have for each task and model, and the runs that stand out there."""
+    """Return the values of both modes for each task and model, and the outliers among the runs."""
     cells: defaultdict[tuple[int, str], dict[str, list[TaskRecord]]] = defaultdict(
         lambda: {mode: [] for mode in MODES}
     )
@@ -206,7 +206,7 @@ def _strata(
 
 
 def _lacking(records: Sequence[TaskRecord]) -> list[str]:
-    """Say in how many rows a number is missing, which a mean over all rows takes for 0."""
+    """Say in how many rows a number is missing, because a mean over all rows counts it as 0."""
     lacking = {each.title: sum(each.of(one) is None for one in records) for each in MEASURES}
     return [
         f"{title}: {n} of {len(records)} rows have no value; the means count them as 0"

@@ -1,4 +1,4 @@
-"""What tokens cost: dated price lists, and the cost of a record that has none."""
+"""What tokens cost: price lists with their dates, and the cost of a record that has none."""
 
 import tomllib
 from datetime import UTC, date, datetime
@@ -15,9 +15,9 @@ _LISTS: Final[list[dict[str, Any]]] = tomllib.loads(_FILE.read_text("utf-8"))["l
 
 
 def price_list(model: str, at_ms: float | None) -> dict[str, Any] | None:
-    """Return the dollars per million tokens of a model at a time; None if no list has it.
+    """Return a model's prices at a time, in dollars per million tokens; None if no list has it.
 
-    The newest list of that day is used, or the oldest one there is.
+    This is the newest list that held on that day, or else the oldest list.
     """
     name = model.strip().lower().replace(" ", "-")
     fitting = [one for one in _LISTS if any(fnmatchcase(name, each) for each in one["models"])]

@@ -1,8 +1,8 @@
-"""What is recorded of an agent at a task: the record of 18 keys, and the summary's row of 20.
+"""What is recorded about an agent at a task: the record of 18 keys, and the summary's row of 20.
 
-Both are read into one `TaskRecord`, from older shapes, too: seconds for milliseconds, lists for
-counts, `taskId` for `taskNumber`, numbers and truth as texts. A record that cannot be understood
-raises `Unreadable`: half of a record would move a mean.
+Both become a `TaskRecord`. Older shapes are read, too: seconds for milliseconds, lists for counts,
+`taskId` for `taskNumber`, numbers and booleans as texts. A record that cannot be understood raises
+`Unreadable`, because half a record would change a mean.
 """
 
 import calendar
@@ -18,14 +18,14 @@ Number = int | float
 Text = str | None
 
 _EPOCH_MS: Final = 1e11
-"""A time of day below it is in seconds: in ms it would be of 1973, in seconds of the year 5138."""
+"""A lower time is in seconds. As ms, the bound is a day in 1973; as seconds, in the year 5138."""
 _LAST_MS: Final = 253_402_300_799_999
 """The end of the year 9999."""
 _MOST: Final = 1e18
 _SHORTEST_MS: Final = 1000
-"""Of a task by an agent: if nothing else tells the unit, less is in seconds."""
+"""The shortest duration of a task: if nothing else shows the unit, less is in seconds."""
 _CLOSE: Final = 0.1
-"""By which part of it a duration may differ from the time between start and end."""
+"""The fraction by which a duration may differ from the time between start and end."""
 _ISO: Final = re.compile(
     r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?"
     r"(?:Z|([+-])(\d\d):?(\d\d))?"
@@ -36,12 +36,12 @@ _NO: Final = frozenset(("false", "no", "0", "failure", "failed", "error", "incom
 _NAME: Final = re.compile(r"(?i)(control|mcp)_task(\d+)_(.+)\.json")
 
 
-class Unreadable(Exception):  # noqa: N818 -- of a record; why
-    """Why something is no record of a task."""
+class Unreadable(Exception):  # noqa: N818 -- why a record is not read
+    """Something is not the record of a task; the message says why."""
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One run of one agent at one task. Times are in ms; None is what nobody recorded."""
+    """One run of one agent at one task. Times are in ms; None if nobody recorded it."""
 
     task_id: int
     directory_id: str | int | None
@@ -74,7 +74,7 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     @property
     def file(self) -> str:
-        """Name its file; an id is anybody's text, and must not lead out of the folder."""
+        """Name its file; anybody may choose an id, and it must not lead out of the folder."""
         harmless = re.sub(r"[^\w.-]", "_", str(self.directory_id))[:100]
         return f"{self.mode}_task{self.task_id}_{harmless}.json"
 
@@ -109,12 +109,12 @@ def as_row(record: TaskRecord) -> dict[str, Any]:
 
 
 def encode(value: Any) -> str:
-    """Write JSON as the files have it: indented by two."""
+    """Write JSON as in the files: indented by two."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def read(raw: Any, file: str = "") -> ReadRecord:
-    """Read a record or a row, of any shape, and what the file's name adds. Raises Unreadable."""
+    """Read a record or a row of any shape, and what the file's name adds. Raises Unreadable."""
     if not isinstance(raw, Mapping):
         raise Unreadable("this is not a JSON object")
     if not {"mode", "taskNumber", "taskId", "startTime", "apiCalls"} & raw.keys():
@@ -253,7 +253,7 @@ def _iso_ms(text: str) -> int:
 
 
 def _in_ms(raw: Mapping[str, Any], found: dict[str, Any], changes: list[str]) -> None:
-    """Bring the duration to ms: by the times of the record, or else by how long tasks take."""
+    """Convert the duration to ms, by the record's times, or else by how long tasks take."""
     start, end, given = (found.get(name) for name in ("start_time", "end_time", "duration"))
     span = end - start if start and end else None
     if span is not None and span < 0:
@@ -272,7 +272,7 @@ def _in_ms(raw: Mapping[str, Any], found: dict[str, Any], changes: list[str]) ->
 
 
 def _is_in_seconds(given: Number, span: Number | None, start: Any) -> bool:
-    """Tell the unit of a duration: what agrees with the times of the record, if they are known."""
+    """Tell whether a duration is in seconds, by the record's times if they are known."""
     if span is not None and abs(given - span) <= max(1, span * _CLOSE):
         return False
     if span is not None and abs(1000 * given - span) <= max(1000, span * _CLOSE):

@@ -38,7 +38,7 @@ _COLUMNS: Final[dict[str, Callable[[TaskRecord], Any]]] = {
 
 
 def as_csv(records: Sequence[TaskRecord]) -> str:
-    """Write the rows as CSV (RFC 4180); no text of theirs is run by a spreadsheet."""
+    """Write the rows as CSV (RFC 4180), in which a spreadsheet does not run any text."""
     lines = io.StringIO()
     writer = csv.writer(lines)
     writer.writerow(_COLUMNS)
@@ -98,9 +98,9 @@ def as_markdown(board: Leaderboard) -> str:
 
 
 def show(board: Leaderboard, console: Console) -> None:
-    """Print the means as published, then how far they can be trusted.
+    """Print the means as published, and then how far they can be trusted.
 
-    Fits 80 columns; n, medians and deviations are there if the terminal is wider.
+    This fits 80 columns; wider terminals also get n, medians and deviations.
     """
     left_out = slice(4, 7) if console.width < _WIDE else slice(0)
     for group in board.groups:
@@ -124,7 +124,7 @@ RENDERINGS: Final[dict[str, Callable[[Leaderboard], str | bytes]]] = {
     "md": as_markdown,
     "pdf": lambda board: pdf.render(as_html(board)),
 }
-"""By what the file's name ends with."""
+"""The formats, by the file extension."""
 
 
 def write(

@@ -1,4 +1,4 @@
-"""A task without an agent: its scripted calls are made once, and recorded as a session."""
+"""Does a task without an agent: makes its scripted calls once, and records them as a session."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class Replay:
         self._session = ""
 
     def call(self, call: Mapping[str, str | float]) -> None:
-        """Add a call; those of the MCP session itself, which no agent sees, only begin it."""
+        """Add a call. Agents do not see calls of the MCP session itself, so these only begin it."""
         now_ms, took_ms = time.time() * 1000, float(call["ms"])
         if not self._session:
             self._session = self._store.make(int(now_ms - took_ms), self._new).id

@@ -1,4 +1,4 @@
-"""`mcp-perf agent serve`: the session API behind the lock that every page of ours has."""
+"""`mcp-perf agent serve`: the session API behind the lock that all our pages have."""
 
 from typing import Final
 

@@ -19,7 +19,7 @@ _Tokens = Field(default=0, ge=0, le=MOST)
 
 
 class _Body(BaseModel):
-    """What a client sends: types are as JSON has them, and no text can act in a report."""
+    """What a client sends: strictly JSON's types, and no text that could act in a report."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 

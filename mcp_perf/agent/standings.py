@@ -1,4 +1,4 @@
-"""How agents did, group by group: with one model at one server, or at one task."""
+"""How agents did, group by group, such as by model and server, or by task."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -11,20 +11,20 @@ from mcp_perf.results.stats.runs import wilson
 
 
 class GroupOfRuns(DocumentPart):
-    """Runs that have something in common. What nobody recorded is left out of a number."""
+    """Runs that have something in common. Each number leaves out the runs that do not have it."""
 
     of: dict[str, Any]
-    """What they have in common, by the fields of a record."""
+    """What they have in common: fields of a record, and their values."""
     sessions: int
     success_rate: float | None
     success_ci95: tuple[float, float] | None
-    """Wilson's."""
+    """Wilson's interval."""
     duration_s: float | None
     """The median."""
     tokens: float | None
     """The mean of a run."""
     cost: float | None
-    """Likewise, in dollars."""
+    """The mean of a run, in dollars."""
 
 
 def standings(records: Iterable[TaskRecord], *fields: str) -> list[GroupOfRuns]:

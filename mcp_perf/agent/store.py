@@ -1,7 +1,7 @@
 """Where sessions and imported records are kept: two more tables of the history.
 
-A session that was started is on the disk before its start is answered. What happens in it is added
-in a transaction that first takes the session's row, so that no two of them lose anything.
+A new session is on the disk before its start is answered. Later events are added in a transaction
+that first locks the session's row, so two transactions cannot overwrite each other's changes.
 """
 
 import uuid
@@ -41,7 +41,7 @@ _EVENTS: Final = sa.Table(
 
 
 class UnknownSession(Exception):  # noqa: N818 -- what was asked for, not what broke
-    """There is no session of this id."""
+    """There is no session with this id."""
 
 
 class SessionOver(Exception):  # noqa: N818
@@ -49,7 +49,7 @@ class SessionOver(Exception):  # noqa: N818
 
 
 class AgentSession(NamedTuple):
-    """A session or an imported record, as it is now."""
+    """The present state of a session or an imported record."""
 
     id: str
     record: TaskRecord
@@ -63,7 +63,7 @@ class SessionChange(NamedTuple):
     at_ms: int
     what: NewSession | Event
     session: str = ""
-    """Empty of one that begins."""
+    """Empty if the session begins."""
 
 
 class AgentStore:
@@ -80,9 +80,9 @@ class AgentStore:
             yield connection
 
     def apply(self, changes: Sequence[SessionChange]) -> list[AgentSession | Exception]:
-        """Make changes in one transaction; it reports the ones that fail, and they harm no other.
+        """Make changes in one transaction; one that fails returns its error, and affects no other.
 
-        It is on the disk when this returns.
+        The changes are on the disk when this returns.
         """
         with self._transaction() as connection:
             return [_applied(connection, change) for change in changes]
@@ -95,7 +95,7 @@ class AgentStore:
         return made
 
     def replace(self, source: str, records: Sequence[TaskRecord]) -> None:
-        """Keep what was imported from a folder, in place of what came from there before."""
+        """Keep the records of a folder, in place of those imported from it before."""
         with self._transaction() as connection:
             connection.execute(sa.delete(_SESSIONS).where(_SESSIONS.c.source == source))
             for one in records:
@@ -104,7 +104,7 @@ class AgentStore:
     def sessions(
         self, mode: str = "", task: int | None = None, model: str = ""
     ) -> list[AgentSession]:
-        """Return what there is, the oldest first."""
+        """Return sessions and imported records, the oldest first."""
         query = sa.select(_SESSIONS).order_by(_SESSIONS.c.number)
         for column, value in ((_SESSIONS.c.mode, mode), (_SESSIONS.c.model, model)):
             query = query.where(column == value) if value else query
@@ -114,7 +114,7 @@ class AgentStore:
             return [AgentSession(one.id, _read(one.record), one.source) for one in rows]
 
     def session(self, session: str) -> tuple[AgentSession, list[dict[str, Any]]]:
-        """Return one session, and what has happened in it. Raises UnknownSession."""
+        """Return one session and its events. Raises UnknownSession."""
         one = sa.select(_SESSIONS).where(_SESSIONS.c.id == session)
         events = sa.select(_EVENTS.c.event).where(_EVENTS.c.session == session)
         with self._transaction() as connection:
@@ -153,7 +153,7 @@ def _applied(connection: sa.Connection, change: SessionChange) -> AgentSession |
         return AgentSession(session, record)
     mine = sa.update(_SESSIONS).where(_SESSIONS.c.id == change.session)
     counted = {"events": _SESSIONS.c.events + 1}
-    # First the row is taken for this transaction: what is read from it then does not change.
+    # This update locks the row for the transaction, so nobody changes what is read after it.
     taken = connection.execute(mine.where(_SESSIONS.c.completed.is_(False)).values(counted))
     now = sa.select(_SESSIONS.c.events, _SESSIONS.c.record)
     row = connection.execute(now.where(_SESSIONS.c.id == change.session)).first()
@@ -171,20 +171,20 @@ def _applied(connection: sa.Connection, change: SessionChange) -> AgentSession |
 
 
 def kept(url: str) -> AgentStore | None:
-    """Return the sessions of a store; None if it has none, for reading makes no tables."""
+    """Return the sessions of a store; None if it has none, because reading creates no tables."""
     with connected(url) as engine:
         there = sa.inspect(engine).has_table(_SESSIONS.name)
     return AgentStore(url) if there else None
 
 
 def board_of(store: AgentStore) -> tuple[Leaderboard, list[TaskRecord]]:
-    """Compare what was imported with what was completed; remarks name what is not counted."""
+    """Compare the imported and the completed runs; remarks name those that are not counted."""
     rows, told = counted(store.sessions())
     return leaderboard(rows, told), rows
 
 
 def counted(sessions: Iterable[AgentSession]) -> tuple[list[TaskRecord], list[str]]:
-    """Return the records of sessions that count, and what is to be said of the others."""
+    """Return the records of the sessions that count, and remarks on the others."""
     rows: list[TaskRecord] = []
     going_on: list[str] = []
     first: dict[TaskRecord, str] = {}

@@ -10,7 +10,7 @@ _TEXTS: Final = Path(__file__).with_name("instructions")
 
 
 def instructions(task: int, mode: str) -> str:
-    """Return a task as an agent is given it, in Markdown."""
+    """Return a task as an agent gets it, in Markdown."""
     parts = (f"task_{task}", mode, "ending")
     return "\n".join((_TEXTS / f"{part}.md").read_text("utf-8") for part in parts)
 
