@@ -34,7 +34,7 @@ ENDPOINT = Endpoint.of("http://127.0.0.1:1/mcp")
 
 
 class Called(CompiledStep):
-    """A call that waits until all calls of its burst have begun, and ends as it is told to."""
+    """A call that waits until all calls of its burst have begun, and ends as the test wants."""
 
     def __init__(self, user, outcome=OK, *, goes_on=False, hangs=False):
         super().__init__(track=user.recorder.track("a", "call", "tools/call x"), goes_on=goes_on)
@@ -87,7 +87,7 @@ class User:
 
 
 def test_all_calls_begin_before_any_ends():
-    """Each has a context of its own; what they save is in the journey's values afterwards."""
+    """Each has its own context; what they save is in the journey's values afterwards."""
     user = User()
     assert BurstStep([Called(user) for _ in range(3)]).run(user.context) == OK
     assert [id(context) for context, _, _ in user.begun] == [
@@ -99,7 +99,7 @@ def test_all_calls_begin_before_any_ends():
 
 
 def test_a_burst_ends_in_the_class_of_its_first_call_that_failed():
-    """By the order of the list, whichever ended first."""
+    """The order of the list counts, whichever ended first."""
     user = User()
     steps = [Called(user), Called(user, TIMEOUT), Called(user, TOOL_ERROR)]
     assert BurstStep(steps).run(user.context) == TIMEOUT
@@ -143,7 +143,7 @@ def test_calls_cut_off_in_a_burst_are_counted_and_none_is_left():
 
 
 class Waited:
-    """A call that ends at a time of the test's clock, the last part of which its user waited."""
+    """A call that ends at a time of the test's clock; its user waited at the end."""
 
     goes_on = False
 
@@ -169,17 +169,17 @@ class Waited:
 def test_of_a_burst_is_left_out_what_its_users_waits_took_beyond_its_last_call(
     calls, left_out_ns, monkeypatch
 ):
-    """Waits are in no time of a journey, but they do not stop the other calls."""
+    """A journey's time leaves its waits out, but they do not stop the other calls."""
     user, clock = User(2), []
     monkeypatch.setattr(burst_module.time, "perf_counter_ns", lambda: clock[-1])
-    for _ in range(2):  # the second burst has nothing of the first
+    for _ in range(2):  # the second burst starts from nothing
         user.context.waited_ns = 7
         BurstStep([Waited(clock, *call) for call in calls]).run(user.context)
         assert user.context.waited_ns == 7 + left_out_ns
 
 
 class Died(CompiledStep):
-    """A call that ends by what no call ends by."""
+    """A call that ends with an exception that no call raises."""
 
     def call(self, _context):
         """Die."""
@@ -187,7 +187,7 @@ class Died(CompiledStep):
 
 
 def test_a_call_that_dies_in_a_burst_is_our_fault_and_the_user_goes_on():
-    """Its greenlet has no class to return; the journey ends in one all the same."""
+    """Its greenlet has no class to return, but the journey ends in one."""
     user = User(1)
     died = Died(track=user.recorder.track("a", "call", "tools/call y"), goes_on=True)
     walk = user.walk(BurstStep([died, Called(user)]))
@@ -208,7 +208,7 @@ def test_in_an_open_load_each_call_of_a_first_burst_keeps_the_arrival():
 
 
 def test_what_has_a_connection_gets_one_for_each_call():
-    """Within one client, where a session is shared; plain HTTP has a client for each call."""
+    """They share one client if they share a session; plain HTTP has a client for each call."""
     mcp = HttpClient(ENDPOINT)
     assert [one is mcp for one in for_bursts(mcp, 3)] == [True, True, True]
     assert len(mcp.pool.connections) == 3
@@ -220,7 +220,7 @@ def test_what_has_a_connection_gets_one_for_each_call():
 
 
 class Client(RestClient):
-    """Counts what is done with it."""
+    """Counts how it is used."""
 
     def __init__(self):
         super().__init__(ENDPOINT)
@@ -236,14 +236,14 @@ class Client(RestClient):
 
 
 def test_every_connection_is_made_ready_and_closed_once():
-    """A context that shares the own client is not asked twice."""
+    """A context that shares the client is not asked twice."""
     own, other = Client(), Client()
     context, first, second = (CallContext("a", c, None, None) for c in (own, own, other))
     context.parallel = [first, second]
     context.ready()
     context.close()
     assert own.log == other.log == ["ready", "close"]
-    context.opens = False  # by steps: before a round there is nothing to check
+    context.opens = False  # if steps open it, there is nothing to check before a round
     context.ready()
     assert own.log == other.log == ["ready", "close"]
 
@@ -296,7 +296,7 @@ def test_a_burst_and_its_session_are_compiled():
     ("url", "shared"), [("http://127.0.0.1:2/mcp", False), ("stdio:server", True)]
 )
 def test_on_one_channel_calls_at_once_share_their_answers(url, shared):
-    """There a question names no call; over HTTP it comes with its call, and only that answers."""
+    """A question on a channel fits any call; over HTTP it comes with its call, which answers it."""
     targets = {"mcp": target(url), "plain": target(arm="plain")}
     journeys = compile_journeys(loaded(), targets, Recorder("local", lambda _records: None))
     _, burst, _ = journeys[0].steps["mcp"]
@@ -317,7 +317,7 @@ def test_on_one_channel_calls_at_once_share_their_answers(url, shared):
     ],
 )
 def test_answers_that_cannot_be_told_apart_are_refused(answers, url, version, problem):
-    """Only where a question names no call, and only where the calls differ."""
+    """They are refused only if a question does not say its call, and the answers differ."""
     lines = undecided(loaded(answers), {"mcp": target(url, version)})
     assert len(lines) == problem
     assert all("journey first, arm mcp: calls of one burst" in line for line in lines)

@@ -1,4 +1,4 @@
-"""Expectations and saves: a table of replies and what becomes of them."""
+"""Expectations and saves: a table of replies and their outcomes."""
 
 import jmespath
 import msgspec
@@ -34,7 +34,7 @@ def reply_of(body=b"{}", *, status=200, outcome=OK):
 
 
 def checks_of(root=body_root, *, equals=None, expect=None, **options):
-    """Return compiled checks; what is expected may hold lookups."""
+    """Return compiled checks; expected values may hold lookups."""
     wanted = ExpectMcp.model_validate(expect or {"equals": equals or {}})
     return Checks(root, expects=[*expectations(wanted, compile_template)], **options)
 
@@ -47,7 +47,7 @@ def checks_of(root=body_root, *, equals=None, expect=None, **options):
         ((201,), 201, OK, OK),
         ((201,), 200, OK, CHECK_FAILED),  # a success, but not the one that was expected
         ((200, 201), 201, OK, OK),
-        ((404,), 404, HTTP_ERROR, OK),  # an error that the scenario wants to see
+        ((404,), 404, HTTP_ERROR, OK),  # an error that the scenario expects
         ((404,), 500, HTTP_ERROR, HTTP_ERROR),  # the target's own failure keeps its class
         ((404,), 200, OK, CHECK_FAILED),
         ((200,), 0, TRANSPORT_ERROR, TRANSPORT_ERROR),  # nothing came
@@ -56,7 +56,7 @@ def checks_of(root=body_root, *, equals=None, expect=None, **options):
     ],
 )
 def test_an_expected_status_decides_only_about_whole_answers(statuses, status, outcome, expected):
-    """Expected statuses turn errors into successes, but never what did not arrive."""
+    """Expected statuses turn errors into successes, but never a reply that did not arrive."""
     checks = checks_of(statuses=statuses)
     assert checks.judge(reply_of(status=status, outcome=outcome), {}) == expected
 
@@ -70,7 +70,7 @@ def test_a_wrong_status_says_what_was_expected():
 
 
 def test_a_redirect_instead_of_the_expected_status_says_where_it_leads():
-    """A login page is seen at once."""
+    """A reader sees at once that it is a login page."""
     reply = reply_of(status=302)
     reply.detail = "GET /mine is redirected to /login"
     checks_of(statuses=(200,)).judge(reply, {})
@@ -90,7 +90,7 @@ def test_a_redirect_instead_of_the_expected_status_says_where_it_leads():
     ],
 )
 def test_an_expected_class_decides_how_a_call_may_end(accepted, outcome, expected):
-    """A scenario may want an error; then a success is the failure."""
+    """A scenario may expect an error; then a success is the failure."""
     reply = reply_of(outcome=outcome)
     assert checks_of(accepted=accepted).judge(reply, {}) == expected
     assert ("expected" in reply.detail) == (expected == CHECK_FAILED)
@@ -120,20 +120,20 @@ def test_an_expected_class_decides_how_a_call_may_end(accepted, outcome, expecte
     ],
 )
 def test_equals_compares_as_json_does(found, wanted, met):
-    """A boolean is no number, at any depth; the order of keys is nothing."""
+    """A boolean does not equal a number, at any depth; the order of keys does not matter."""
     reply = reply_of({"x": found})
     assert (checks_of(equals={"x": wanted}).judge(reply, {}) == OK) is met
 
 
 def test_an_unmet_expectation_says_what_was_found():
-    """The failure names the path, what was there and what should have been."""
+    """The failure names the path, the value found there and the value expected."""
     reply = reply_of({"x": {"y": "red"}})
     assert checks_of(equals={"x.y": "${colour}"}).judge(reply, {"colour": "blue"}) == CHECK_FAILED
     assert reply.detail == 'expect x.y: found "red", expected "blue"'
 
 
 def test_a_path_that_leads_nowhere_says_which_paths_there_are():
-    """The first failures of a step do, in the words of `expect` and `save`."""
+    """The first failures of a step list them, in the syntax of `expect` and `save`."""
     body = {"items": [{"id": 1}], "next": None}
     there = "; the reply has items[0].id, next"
     checks = checks_of(equals={"total": 3})
@@ -161,14 +161,14 @@ def test_a_long_value_is_cut_in_the_message():
 
 
 def test_an_expectation_with_an_unknown_lookup_fails_the_check():
-    """Where a value to compare with is missing, the step fails and says which."""
+    """If the value to compare with is missing, the step fails and names it."""
     reply = reply_of({"x": 1})
     assert checks_of(equals={"x": "${nobody}"}).judge(reply, {}) == CHECK_FAILED
     assert reply.detail == "expect x: ${nobody} has no value"
 
 
 def test_a_save_is_there_for_later_steps():
-    """What a save finds goes into the journey's values, whatever it is."""
+    """The value that a save finds goes into the journey's values, whatever its type."""
     values = {"old": 1}
     saves = {"number": "items[0].n", "all": "items", "zero": "zero", "no": "no"}
     body = {"items": [{"n": 7}], "zero": 0, "no": False}
@@ -178,7 +178,7 @@ def test_a_save_is_there_for_later_steps():
 
 @pytest.mark.parametrize("body", [{}, {"items": []}, {"items": [{"n": None}]}, {"items": {"0": 1}}])
 def test_a_save_that_finds_nothing_fails_the_check(body):
-    """Later steps would call with nothing: the step that did not deliver is the one that failed."""
+    """Later steps would miss the value, so the step that did not deliver it fails."""
     reply = reply_of(body)
     assert checks_of(saves={"number": "items[0].n"}).judge(reply, {}) == CHECK_FAILED
     assert reply.detail.startswith("save number: nothing at items[0].n in {")
@@ -198,7 +198,7 @@ def test_a_body_that_is_not_json_fails_the_check(body):
 
 
 def test_a_value_that_is_no_json_is_named_by_its_path():
-    """A decoder speaks of bytes; who wrote the tool knows the value."""
+    """The decoder's message counts bytes; a path helps the author of the tool more."""
     reply = reply_of(b'{"a": "\\ud83d"}')
     assert checks_of(equals={"a": 1}).judge(reply, {}) == CHECK_FAILED
     assert reply.detail.startswith(
@@ -213,7 +213,7 @@ def test_a_body_that_nobody_looks_at_may_be_anything():
 
 @pytest.mark.parametrize("expression", ["length(items)", "contains(name, 'a')", "sum(items)"])
 def test_a_function_on_what_is_not_there_fails_the_check(expression):
-    """JMESPath functions refuse null: that is the target's missing field, not our crash."""
+    """JMESPath functions refuse null. That is the target's missing field, not our crash."""
     for options in ({"equals": {expression: 3}}, {"saves": {"n": expression}}):
         reply = reply_of({})
         assert checks_of(**options).judge(reply, {}) == CHECK_FAILED
@@ -265,7 +265,7 @@ def test_the_short_cut_for_plain_paths_finds_what_jmespath_finds(expression, tre
 )
 @given(tree=JSON)
 def test_every_other_expression_is_jmespaths(expression, tree):
-    """What is more than a path is left to jmespath, its errors included."""
+    """Anything more than a path is left to jmespath, including its errors."""
 
     def outcome(search):
         try:
@@ -278,7 +278,7 @@ def test_every_other_expression_is_jmespaths(expression, tree):
 
 FOUND = {"text": "Order 17 is placed", "n": 5, "list": [1, {"a": 1}], "object": {"a": 1, "b": [2]}}
 EXPECTED = [
-    # what is expected, and what is said if it is not met
+    # the expectation, and the message if it is not met
     ({"contains": {"text": "17"}}, ""),
     ({"contains": {"text": "${number}"}}, ""),
     (
@@ -316,7 +316,7 @@ EXPECTED = [
 
 @pytest.mark.parametrize(("expect", "said"), EXPECTED)
 def test_what_is_expected_is_met_or_said(expect, said):
-    """Each kind of expectation, by what it takes and by what it says of the rest."""
+    """Each kind of expectation, by what meets it and by its message for anything else."""
     reply = reply_of(FOUND)
     values = {"number": "17" if "contains" in expect else 17}
     assert checks_of(expect=expect).judge(reply, values) == (CHECK_FAILED if said else OK)
@@ -336,7 +336,7 @@ def test_what_is_expected_is_met_or_said(expect, said):
     ],
 )
 def test_the_text_of_the_first_content_block_needs_no_path(text, met):
-    """It is what most tools answer by."""
+    """Most tools answer with it."""
     blocks = [{"type": "text", "text": "hello"}, {"type": "text", "text": "x"}]
     reply = reply_of({"result": {"content": blocks}})
     found = checks_of(result_root, expect={"text": text}).judge(reply, {"word": "hel"})
@@ -351,7 +351,7 @@ def test_the_text_of_the_first_content_block_needs_no_path(text, met):
     "pattern", ["^(a+)+$", "(a|a)*b", "(a*)*(a*)*b", "([a-z]+)*!", "(.*a){20}"]
 )
 def test_no_pattern_can_hang(pattern):
-    """Patterns that keep other engines for ever take no step more than the text has characters."""
+    """Patterns that hang other engines take no more steps here than the text has characters."""
     checks = checks_of(expect={"matches": {"x": pattern}})
     assert checks.judge(reply_of({"x": "a" * 40 + "!?"}), {}) in (OK, CHECK_FAILED)
     long = reply_of({"x": "a" * MOST_MATCHED + "?"})

@@ -1,4 +1,4 @@
-"""From a scenario to steps that run: what is constant is made once, what is odd is let be."""
+"""From a scenario to steps that run: constants are made once, and odd schemas are accepted."""
 
 import socket
 from pathlib import Path
@@ -135,7 +135,7 @@ def test_a_request_that_depends_on_the_journey_is_built_for_each(step, line):
 
 
 def test_a_value_cannot_break_out_of_the_request_line():
-    """What a target sent is quoted when it comes back in a path."""
+    """A value that came from a target is quoted in a path."""
     sent = Compiled('{get: "/a/${n}"}').sent(n="x HTTP/1.1\r\nEvil: 1")
     assert sent.startswith(b"GET /api/a/x%20HTTP/1.1%0D%0AEvil:%201 HTTP/1.1\r\nHost")
 
@@ -159,7 +159,7 @@ def test_a_form_is_a_form():
 
 
 def test_a_json_body_is_json_and_the_file_may_say_otherwise():
-    """The content type is set where the step does not set it."""
+    """The content type is set unless the step sets it."""
     head, _, body = Compiled("{post: /a, json: {n: [1, null]}}").sent().partition(b"\r\n\r\n")
     assert body == b'{"n":[1,null]}'
     assert b"Content-Type: application/json\r\n" in head
@@ -194,14 +194,14 @@ def test_arguments_that_depend_on_the_journey_stay_open():
 
 
 def test_constant_arguments_that_the_schema_forbids_are_refused_call_by_call():
-    """They are not sent once and for all: every refusal is counted."""
+    """They stay arguments of each call, so that every refusal is counted."""
     step = Compiled(mcp="{call: echo, arguments: {message: 5}}").mcp
     assert step.prepared.arguments is None
     assert "message" in step.is_valid(step.arguments.render({}))
 
 
 def test_expectations_and_ways_of_a_step_are_kept():
-    """Timeout, going on, a name of its own."""
+    """Timeout, going on, and its own name."""
     compiled = Compiled(
         "{get: /a, name: all, timeout: 2s, on_error: continue, expect: {status: 404}}",
         "{call: echo, arguments: {message: a}, expect: {class: tool_error}, save: {x: content}}",
@@ -233,7 +233,7 @@ def test_a_call_is_counted_by_its_journey_and_its_tool_whatever_its_name():
     ],
 )
 def test_a_step_that_asks_for_progress_counts_silent_calls_beside_what_it_does(step, kind):
-    """Only such a step has the part that does it, around the ordinary step."""
+    """Only such a step is wrapped in the step that counts them."""
     plain = Compiled(mcp=step.replace(", WITH", "")).mcp
     asking = Compiled(mcp=step.replace("WITH", "progress: true, on_error: continue")).mcp
     assert (type(plain), type(asking), type(asking._step)) == (kind, ProgressStep, kind)
@@ -241,7 +241,7 @@ def test_a_step_that_asks_for_progress_counts_silent_calls_beside_what_it_does(s
 
 
 def test_a_wait_is_a_wait_on_every_arm():
-    """It has no call."""
+    """It makes no call."""
     step = Compiled("{wait: 2s}").rest
     assert isinstance(step, WaitStep)
     assert step.seconds == 2.0
@@ -261,7 +261,7 @@ def test_a_wait_is_a_wait_on_every_arm():
     ],
 )
 def test_arguments_are_held_against_the_tools_schema(arguments, problem):
-    """What is wrong is named: the tool, the argument, and why."""
+    """The message names the tool, the argument, and the reason."""
     said = validator(Tool("echo", ECHO))(arguments)
     assert problem in said
     assert bool(said) is bool(problem)
@@ -295,7 +295,7 @@ def test_a_problem_deep_in_the_arguments_is_named_by_its_path():
     ids=str,
 )
 def test_a_schema_that_is_broken_or_points_elsewhere_checks_nothing(schema):
-    """The server's own answer will tell; nothing is fetched, no file is read, nothing breaks."""
+    """The server's own answer will show it; nothing is fetched, no file is read, nothing breaks."""
     assert validator(Tool("t", schema))({"a": 1}) == ""
 
 
@@ -347,13 +347,13 @@ def test_arguments_that_are_not_checked_are_told_once(schema, why):
     [(False, "", 0), (True, "", 10_000), (True, ", timeout: 1500ms", 1500)],
 )
 def test_a_task_is_kept_as_long_as_somebody_waits(may_be_task, step, ttl_ms):
-    """By the step's timeout, else by the arm's; a tool that becomes none is called as ever."""
+    """The step's timeout counts, or else the arm's; other tools are called as ever."""
     made = Compiled(mcp=f"{{call: echo, arguments: {{message: a}}{step}}}", task=may_be_task)
     assert made.mcp.prepared.task_ttl_ms == ttl_ms
 
 
 def test_a_reference_within_the_schema_is_followed():
-    """Only what points outside is not."""
+    """Only references to something outside are not followed."""
     schema = {"$defs": {"n": {"type": "integer"}}, "properties": {"a": {"$ref": "#/$defs/n"}}}
     validate = validator(Tool("t", schema))
     assert validate({"a": 1}) == ""
@@ -361,7 +361,7 @@ def test_a_reference_within_the_schema_is_followed():
 
 
 def test_arguments_of_a_tool_that_is_listed_twice_fit_either_schema():
-    """What fits none is told by the first."""
+    """If they fit neither, the message comes from the first."""
     text, number = ({"properties": {"a": {"type": kind}}} for kind in ("string", "integer"))
     check = validator(Tool("t", text, other_schemas=(number,)))
     assert [check({"a": "x"}), check({"a": 1})] == ["", ""]

@@ -1,4 +1,4 @@
-"""From a scenario's answers and requests to what the client takes."""
+"""From a scenario's answers and requests to the client's parameters."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def loaded():
 
 
 def test_an_arm_declares_what_any_of_its_steps_answers(loaded) -> None:
-    """A session is opened once, so that its capabilities are those of all journeys."""
+    """A session is opened once, so it declares the capabilities of all journeys."""
     assert script_of("one", loaded) == Responder(
         elicitation=FORM, sampling=MESSAGE, roots=[{"uri": "file:///a"}]
     )
@@ -57,7 +57,7 @@ def test_an_arm_declares_what_any_of_its_steps_answers(loaded) -> None:
 
 
 def test_a_step_answers_by_its_own_script_first(loaded) -> None:
-    """What it does not say is its journey's."""
+    """What it does not say comes from its journey."""
     journey = loaded.scenario.journeys["first"]
     plain, cancels, talks = (own_script(step, journey.answers) for step in journey.of("one"))
     roots = [{"uri": "file:///a"}]
@@ -102,7 +102,7 @@ def test_a_step_without_answers_has_no_script(loaded) -> None:
     ],
 )
 def test_each_action_is_a_method(step, method, params) -> None:
-    """The params are those of the specification."""
+    """The params are as in the specification."""
     text = FILE.replace("{ping: true}", step)
     scenario = load_text(text, "demo.yaml", Path(), environ={}).scenario
     assert asked(scenario.journeys["first"].of("two")[0]) == (method, params)
@@ -115,7 +115,7 @@ def test_an_arm_without_auth_has_no_credentials(loaded) -> None:
 
 @pytest.mark.parametrize(("version", "lines"), [("2026-07-28", 1), ("2025-11-25", 0)])
 def test_a_ping_is_refused_where_there_is_none(loaded, version, lines) -> None:
-    """Once for each journey, with the arm that has it."""
+    """There is a problem for each journey, with the arm that has the step."""
     endpoint = Endpoint.of("http://127.0.0.1:1/mcp")
     targets = {
         name: ArmTarget(name, "mcp", "", endpoint, {}, version=version) for name in ("one", "two")
@@ -128,7 +128,7 @@ def test_a_ping_is_refused_where_there_is_none(loaded, version, lines) -> None:
 @pytest.mark.parametrize("key", ["stream", "no_delete"])
 @pytest.mark.parametrize(("version", "lines"), [("2026-07-28", 1), ("2025-11-25", 0)])
 def test_what_sessions_do_is_refused_where_there_are_none(version, lines, key, tmp_path) -> None:
-    """A server that is asked for its version may turn out to speak the one without them."""
+    """A server that is asked for its version may turn out to speak the one without sessions."""
     text = FILE.replace("two: {mcp: ", f"two: {{{key}: true, mcp: ")
     assert text != FILE
     loaded = load_text(text, "demo.yaml", tmp_path, environ={})

@@ -1,4 +1,4 @@
-"""JMESPath in a file: what it finds, and that no line of it takes more than there is."""
+"""JMESPath in a file: what it finds, and that no line can use up the memory."""
 
 import time
 
@@ -33,7 +33,7 @@ DOUBLED = "[@,@]" + " | [@,@]" * 40
     ],
 )
 def test_what_is_found_is_what_jmespath_finds(expression):
-    """The bound changes nothing that stays below it."""
+    """The bound does not change searches that stay below it."""
     assert getter(expression)(ROWS) == jmespath.search(expression, ROWS)
 
 

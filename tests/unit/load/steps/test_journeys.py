@@ -38,7 +38,7 @@ class Clock:
 
 
 class Fake:
-    """A step that ends as it is told to, and keeps the values it saw."""
+    """A step that ends as the test wants, and keeps the values it saw."""
 
     def __init__(self, outcomes=(), *, goes_on=False, clock=None, takes_ns=0, waits_ns=0):
         self._outcomes = itertools.chain(outcomes, itertools.repeat(OK))
@@ -49,7 +49,7 @@ class Fake:
         self._waits_ns = waits_ns
 
     def run(self, context):
-        """End as told."""
+        """End as the test wants."""
         self.seen.append((context.journey, dict(context.values)))
         if self._clock is not None:
             self._clock.ns += self._takes_ns + self._waits_ns
@@ -128,12 +128,12 @@ class Bench:
         ([0.01, 0.02], [1, 2]),  # only the proportion counts, not the size
         ([2, 3], [2, 3]),
         ([17, 19, 13], [17, 19, 13]),
-        ([1000, 1], [200, 1]),  # the rare one is there, and the deck stays dealable
+        ([1000, 1], [200, 1]),  # the rare one is there, and the deck stays small
         ([0.001, 1], [1, 200]),
     ],
 )
 def test_a_deck_holds_journeys_in_proportion(weights, counts):
-    """Weights become numbers of cards, as few as show the proportion."""
+    """Weights become numbers of cards: the fewest that show the proportion."""
     dealt = Counter(deck(weights))
     assert [dealt[n] for n in range(len(weights))] == counts
 
@@ -149,7 +149,7 @@ def test_small_whole_weights_are_met_exactly(weights):
 
 @given(st.lists(st.floats(0.05, 1000), min_size=1, max_size=8))
 def test_no_journey_is_left_out_and_the_deck_stays_small(weights):
-    """Whatever the weights, every journey is in the deck, and a heavier one not less often."""
+    """Every journey is in the deck, whatever the weights, and a heavier one at least as often."""
     dealt = Counter(deck(weights))
     assert sorted(dealt) == list(range(len(weights)))
     assert dealt.total() <= 200 + len(weights)
@@ -159,7 +159,7 @@ def test_no_journey_is_left_out_and_the_deck_stays_small(weights):
 
 
 def test_the_mix_is_exact_after_every_deck():
-    """After four journeys of weights 3 and 1 it has been three and one, in every round alike."""
+    """With weights 3 and 1, every four journeys are three and one."""
     step = Fake()
     bench = Bench([step], names=("often", "rare"), weights=(3.0, 1.0))
     bench.walked(40)
@@ -187,7 +187,7 @@ def test_both_arms_of_a_user_see_the_same_journeys_and_values(seed, user):
 
 
 def test_another_seed_or_user_is_another_sequence():
-    """Users do not march in step, and another seed is another run."""
+    """Users differ in their order, and so do runs with different seeds."""
 
     def values(**options):
         step = Fake()
@@ -200,7 +200,7 @@ def test_another_seed_or_user_is_another_sequence():
 
 
 def test_a_journey_begins_with_what_is_known():
-    """Variables of the target, the user, the arm and what was drawn; nothing of the last one."""
+    """It has the target's variables, user, arm and drawn values, and nothing from the last one."""
     step = Fake()
     bench = Bench([step], with_=GENERATORS).walked(1)
     bench.walk.context.values["left_over"] = 1
@@ -224,7 +224,7 @@ def test_a_journey_of_good_steps_is_ok():
 
 
 def test_the_first_failed_step_ends_the_journey_in_its_class():
-    """What follows would work with nothing; the next journey starts from the first step."""
+    """Later steps would miss its values; the next journey starts from the first step."""
     steps = [Fake(), Fake([TOOL_ERROR]), Fake()]
     bench = Bench(steps).walked(2)
     assert bench.outcomes() == {TOOL_ERROR: 1, OK: 1}
@@ -232,7 +232,7 @@ def test_the_first_failed_step_ends_the_journey_in_its_class():
 
 
 def test_a_step_that_goes_on_lets_the_journey_go_on_but_not_be_ok():
-    """`on_error: continue`: the rest is walked, and the journey has the first failure's class."""
+    """With `on_error: continue` the rest is walked; the journey has the first failure's class."""
     steps = [Fake([TOOL_ERROR], goes_on=True), Fake([TIMEOUT], goes_on=True), Fake()]
     bench = Bench(steps).walked(1)
     assert bench.outcomes() == {TOOL_ERROR: 1}
@@ -279,7 +279,7 @@ def test_an_interruption_is_counted_once_as_a_journey_and_once_as_a_call():
 
 
 def test_values_that_cannot_be_drawn_are_our_fault(monkeypatch):
-    """A `with:` that looks up what is not there is counted; no step runs, no user breaks."""
+    """A `with:` that looks up a missing value is counted; no step runs, and the user goes on."""
     slept = []
     monkeypatch.setattr(_steps, "gevent", SimpleNamespace(sleep=slept.append))
     step = Fake()

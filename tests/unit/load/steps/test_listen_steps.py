@@ -34,7 +34,7 @@ STEPS = {
 
 
 class Client:
-    """A client that keeps what it is asked, and answers as it is told."""
+    """A client that keeps what it is asked, and answers as the test wants."""
 
     def __init__(self):
         self.listening = self
@@ -86,7 +86,7 @@ def step(context, kind, **settings):
     ],
 )
 def test_a_change_is_the_last_call_before_the_await(order, brought):
-    """One that was listened to then: what was done before cannot be told."""
+    """The user must have listened by then; an earlier change cannot be attributed."""
     names = order.split()
     text = FILE.format(steps=", ".join(STEPS[name] for name in names))
     scenario = load_text(text, "demo.yaml", Path(), environ={}).scenario
@@ -94,7 +94,7 @@ def test_a_change_is_the_last_call_before_the_await(order, brought):
 
 
 def test_asking_is_a_call(context):
-    """With the resource filled in, and the step's own timeout."""
+    """It has the resource filled in, and the step's own timeout."""
     uri = compile_template("a://${who}")
     assert step(context, ListenStep, lists=("tools",), uri=uri).run(context) == "ok"
     assert context.client.asked == [("listen", Wanted(("tools",), "a://Ada"), 1.5)]
@@ -102,7 +102,7 @@ def test_asking_is_a_call(context):
 
 
 def test_nothing_is_counted_where_nothing_is_sent(context):
-    """Where the session's stream brings changes of lists anyway, listening costs nobody a call."""
+    """If the session's stream brings changes of lists anyway, listening costs no call."""
     context.client.hears = True
     assert step(context, ListenStep, lists=("tools",), uri=None).run(context) == "ok"
     assert (context.listens, context.recorder.calls, len(context.client.asked)) == (
@@ -113,14 +113,14 @@ def test_nothing_is_counted_where_nothing_is_sent(context):
 
 
 def test_a_subscription_that_is_refused_is_a_failed_call(context):
-    """In the class that the client says."""
+    """It has the class that the client returns."""
     context.client.reply.fail("rpc_error", "-32601")
     assert step(context, ListenStep, lists=("tools",), uri=None).run(context) == "rpc_error"
 
 
 @pytest.mark.parametrize("after_change", [True, False])
 def test_the_time_of_a_notification_runs_from_the_change(context, after_change):
-    """From the beginning of the step that makes it; without one, from the wait itself."""
+    """It starts with the step that makes the change, or with the wait if there is no such step."""
     settings = {"uri": compile_template("a://${who}"), "after_change": after_change}
     awaiting = step(context, AwaitStep, method="notifications/x", **settings)
     listening = step(context, ListenStep, lists=("tools",), uri=None)
@@ -133,14 +133,14 @@ def test_the_time_of_a_notification_runs_from_the_change(context, after_change):
 
 
 def test_what_a_journey_listened_for_ends_with_it(context):
-    """Once."""
+    """It ends once."""
     step(context, ListenStep, lists=("tools",), uri=None).run(context)
     context.unlisten()
     assert (context.listens, context.client.asked[-1]) == (None, ("unlisten",))
 
 
 class Listens:
-    """A step that has listened, and ends as told."""
+    """A step that has listened, and ends as the test wants."""
 
     goes_on = False
 
@@ -157,7 +157,7 @@ class Listens:
 
 @pytest.mark.parametrize("outcome", ["ok", "timeout", Interrupted()])
 def test_however_a_journey_ends_it_listens_no_longer(context, outcome):
-    """Also one that failed, or was cut off."""
+    """Journeys that failed or were cut off stop listening, too."""
     recorder = context.recorder
     generators = compile_generators({}, seed=1, env={}, base=Path())
     tracks = {"mcp": recorder.track("mcp", "journey", "watch")}

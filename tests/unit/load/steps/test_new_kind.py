@@ -1,4 +1,4 @@
-"""A kind of step that is added: a model, a step that runs, and how the one becomes the other."""
+"""What a new kind of step needs: a model, a step that runs, and how one becomes the other."""
 
 import time
 from pathlib import Path
@@ -109,7 +109,7 @@ def test_mistakes_in_a_new_kind_are_told(step, said):
 
 
 def test_only_arms_that_can_do_it_have_a_new_kind():
-    """The model says which."""
+    """The model says which arms."""
     with pytest.raises(ScenarioError, match="level is for mcp arms, and 'rest' is an http arm"):
         load_text(
             FILE.replace("{get: /}", "{level: debug}").replace("MCP", "{call: b}"), "x", Path()
@@ -117,10 +117,10 @@ def test_only_arms_that_can_do_it_have_a_new_kind():
 
 
 def test_the_schema_has_a_new_kind():
-    """So editors know it, and the tables of docs/reference/scenarios.md follow in the same way."""
+    """So editors know it; the tables of docs/reference/scenarios.md follow in the same way."""
     assert "level" in scenario_schema()["$defs"]["LevelStep"]["properties"]
 
 
 def test_every_kind_is_compiled():
-    """No kind is in one table only."""
+    """No kind is in only one table."""
     assert KINDS.keys() == ArmCompiler.KINDS.keys()

@@ -88,7 +88,7 @@ def world(monkeypatch):
 
 
 def walked(world, *make, late_ms=40):
-    """Walk one journey that begins so much later than intended; return what was counted."""
+    """Walk one journey that begins that much later than intended; return what was counted."""
     steps = [step(world) for step in make]
     world.walk._routes = [
         (name, generate, steps, track, starts)
@@ -99,7 +99,7 @@ def walked(world, *make, late_ms=40):
 
 
 def test_the_first_call_and_the_journey_run_from_the_intended_start(world):
-    """40 ms late and 5 ms of service are 45 ms for whoever came at the intended time."""
+    """40 ms late and 5 ms of service are 45 ms for a user who came at the intended time."""
     cells = walked(world(), lambda w: w.step("ask"), lambda w: w.step("tell"))
     assert cells["call", "ask"] == (OK, 45, 5)
     assert cells["call", "tell"] == (OK, 5, 5)
@@ -108,20 +108,20 @@ def test_the_first_call_and_the_journey_run_from_the_intended_start(world):
 
 
 def test_what_it_takes_to_build_a_call_counts_from_the_intended_start(world):
-    """Between the start of a journey and its first byte nothing is lost."""
+    """No time between the start of a journey and its first byte is lost."""
     cells = walked(world(), lambda w: w.step("ask", before_ms=3))
     assert cells["call", "ask"] == (OK, 48, 5)
 
 
 def test_a_wait_is_no_latency(world):
-    """After a pause the next call's clock starts when it is sent; the journey leaves it out."""
+    """After a pause, a call's clock starts when it is sent; the journey leaves the pause out."""
     cells = walked(world(), lambda _w: WaitStep(2.0), lambda w: w.step("ask"))
     assert cells["call", "ask"] == (OK, 5, 5)
     assert cells["journey", "buy"] == (OK, 45, 5)
 
 
 def test_a_failed_first_call_has_the_whole_time_too(world):
-    """A timeout took its time from the intended start on."""
+    """The time of a timeout runs from the intended start."""
     cells = walked(world(), lambda w: w.step("ask", TIMEOUT))
     assert cells["call", "ask"] == (TIMEOUT, 45, 5)
 
@@ -137,7 +137,7 @@ def test_an_interrupted_first_call_is_counted_from_the_intended_start(world):
 
 
 def test_a_journey_that_cannot_be_made_is_counted_once(world):
-    """A value that cannot be drawn is our fault, and starts like any other."""
+    """A value that cannot be drawn is our fault, and the start counts like any other."""
     fresh = world(with_={"x": {"template": "${nowhere}"}})
     cells = walked(fresh, lambda w: w.step("ask"))
     assert cells["call", "with of buy"][0] == HARNESS_ERROR
@@ -154,7 +154,7 @@ def test_a_sample_kept_whole_has_both_times(world):
 
 
 def test_a_closed_load_has_no_intended_start(world):
-    """Then latency and service are one, and no start is counted."""
+    """Then latency and service are the same, and no start is counted."""
     fresh = world()
     fresh.walk._routes = [
         (*route[:2], [fresh.step("ask")], *route[3:]) for route in fresh.walk._routes

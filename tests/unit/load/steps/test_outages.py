@@ -23,7 +23,7 @@ class Calls:
         self.turn(arm)
 
     def turn(self, arm):
-        """Let an arm have its turn."""
+        """Begin an arm's turn."""
         self.arm = arm
         self.recorder.begin(1, arm)
         self.track = self.recorder.track(arm, "call", "tools/call work")
@@ -37,26 +37,26 @@ class Calls:
         self.recorder.call(self.track, "one", cls, reply)
 
     def flush(self):
-        """Hand the records over, as every second."""
+        """Flush, as the recorder does every second."""
         self.recorder.flush(IDLE)
 
     @property
     def outages(self):
-        """Return what the journal knows of."""
+        """Return the outages in the journal."""
         found = [record for record in self.records if isinstance(record, Outage)]
         return [(one.from_s, one.to_s, one.is_over, one.failures) for one in found]
 
 
 @pytest.fixture
 def calls():
-    """Give calls of an arm that was answered once."""
+    """Give calls of an arm whose first call was answered."""
     calls = Calls()
     calls.make(OK, 0.1)
     return calls
 
 
 def test_a_target_that_refuses_and_comes_back(calls):
-    """From the first failure to the last one before an answer."""
+    """The outage lasts from the first failure to the last one before an answer."""
     for at_s in (3.0, 3.1, 3.3, 3.7, 4.5, 5.2):
         calls.make(TRANSPORT_ERROR, at_s)
     calls.flush()
@@ -68,7 +68,7 @@ def test_a_target_that_refuses_and_comes_back(calls):
 
 
 def test_a_target_that_does_not_come_back_is_told_at_the_end_of_the_turn(calls):
-    """And again when more is known, with the same beginning."""
+    """It is recorded again when more is known, with the same beginning."""
     for at_s in (6.1, 6.1, 6.2, 6.4):
         calls.make(TRANSPORT_ERROR, at_s, detail="the connection was closed before a reply came")
     calls.recorder.end()
@@ -82,7 +82,7 @@ def test_a_target_that_does_not_come_back_is_told_at_the_end_of_the_turn(calls):
 
 
 def test_a_target_that_comes_back_in_a_later_turn(calls):
-    """What other arms were answered meanwhile is no answer of its own."""
+    """Answers to other arms in between do not end its outage."""
     for at_s in (6.1, 6.2, 6.4):
         calls.make(TRANSPORT_ERROR, at_s)
     calls.recorder.end()
@@ -107,7 +107,7 @@ def test_a_silent_target_stopped_when_its_first_call_was_sent(calls):
 
 
 def test_calls_that_hang_at_once_are_no_outage(calls):
-    """Nobody has tried again: the other calls may well be answered."""
+    """Nobody has tried again, so other calls may well be answered."""
     for _ in range(50):
         calls.make(TIMEOUT, 1.0, 2.0, "no reply in time")
     calls.recorder.end()
@@ -117,7 +117,7 @@ def test_calls_that_hang_at_once_are_no_outage(calls):
 
 
 def test_who_waits_for_a_session_tells_of_no_outage(calls):
-    """A server that is full lets them wait, and serves the others."""
+    """A full server lets these users wait, and serves the others."""
     for at_s in (1.0, 1.2, 3.0, 3.2):
         calls.make(TIMEOUT, at_s, 2.0, f"{NO_SESSION}: initialize: no reply in time")
     calls.recorder.end()
@@ -126,7 +126,7 @@ def test_who_waits_for_a_session_tells_of_no_outage(calls):
 
 @pytest.mark.parametrize("between", [OK, "tool_error", "http_error"])
 def test_failures_among_answers_are_no_outage(calls, between):
-    """An answer is an answer, also one that is an error."""
+    """An error is an answer, too."""
     for second in range(1, 20):
         calls.make(TRANSPORT_ERROR, second)
         calls.make(TRANSPORT_ERROR, second + 0.1)
@@ -136,7 +136,7 @@ def test_failures_among_answers_are_no_outage(calls, between):
 
 
 def test_a_moment_is_no_outage(calls):
-    """Three calls that fail within a tenth of a second are failures like others."""
+    """Three calls that fail within a tenth of a second are ordinary failures."""
     for at_s in (3.0, 3.05, 3.1):
         calls.make(TRANSPORT_ERROR, at_s)
     calls.make(OK, 3.2)
@@ -145,7 +145,7 @@ def test_a_moment_is_no_outage(calls):
 
 
 def test_what_we_did_ourselves_is_no_answer(calls):
-    """A call that was cut off, or could not be built, says nothing about the target."""
+    """A call that was cut off or could not be built says nothing about the target."""
     calls.make(TRANSPORT_ERROR, 3.0)
     calls.make(INTERRUPTED, 3.1)
     calls.make(TRANSPORT_ERROR, 3.2)

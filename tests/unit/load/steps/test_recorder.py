@@ -30,7 +30,7 @@ class Clock:
 
 
 class Book:
-    """A recorder and what it handed over."""
+    """A recorder, and the records that came from it."""
 
     def __init__(self):
         self.clock = Clock()
@@ -78,7 +78,7 @@ def test_the_inlined_bucket_is_the_histograms(ns):
     (key,) = tally.buckets
     if ns <= HOUR_NS:
         assert key == bucket(ns)
-    # Beyond an hour the reader's overflow takes it, and it is not lost.
+    # Beyond an hour it goes into the reader's overflow, and is not lost.
     histogram, expected = Histogram(), Histogram()
     histogram.add_pairs(tally.cell(Track("a", "call", "s"), OK).latency)
     expected.record(ns)
@@ -130,7 +130,7 @@ def test_slices_add_up_to_the_calls(batches):
 
 
 def test_what_is_counted_beside_a_call_has_its_journey_and_tool(book):
-    """Whether a session was lost, or when the first notification came."""
+    """Lost sessions have them, and so has the time of the first notification."""
     track = book.recorder.track("mcp", "call", "say", "greet", "echo")
     book.call(track)
     book.recorder._count(track, "event", OK, 5)
@@ -159,7 +159,7 @@ def test_steps_of_one_name_share_a_track(book):
 
 
 def test_journeys_are_counted_beside_calls_and_are_none(book):
-    """A journey has its own cell; it is no call and no sample."""
+    """A journey has its own cell, and is neither a call nor a sample."""
     book.recorder.journey(book.recorder.track("mcp", "journey", "buy"), OK, 7000)
     book.recorder.journey(book.recorder.track("mcp", "journey", "buy"), TIMEOUT, 9000)
     (piece,) = book.flush()
@@ -192,7 +192,7 @@ def test_a_journey_counts_in_the_second_in_which_it_began_and_a_dropped_one_was_
 
 
 def test_requests_of_opening_a_session_belong_to_no_turn(book):
-    """They stand in a slice of their own, so that no turn's numbers hold them."""
+    """They have a separate slice, so no turn's numbers contain them."""
     reply = Reply(0)
     reply.end_ns = 3000
     book.recorder.setup("mcp", "initialize", reply)
@@ -213,7 +213,7 @@ def test_requests_of_opening_a_session_belong_to_no_turn(book):
 
 
 def test_the_first_failures_of_each_kind_are_kept_whole(book):
-    """Per arm, step and class a bounded number, over all slices."""
+    """Over all slices, a bounded number of each arm, step and class."""
     track = book.recorder.track("mcp", "call", "s")
     other = book.recorder.track("rest", "call", "s")
     for number in range(FAILURE_SAMPLES + 30):
@@ -240,7 +240,7 @@ def test_the_first_failures_of_each_kind_are_kept_whole(book):
 
 
 def test_of_successes_the_first_of_each_step_and_slice_is_kept(book):
-    """The kept calls spread over the run instead of standing at its beginning."""
+    """The kept calls spread over the run, and are not all from its beginning."""
     one, two = (book.recorder.track("mcp", "call", name) for name in ("one", "two"))
     for _ in range(3):
         for _ in range(50):
@@ -251,7 +251,7 @@ def test_of_successes_the_first_of_each_step_and_slice_is_kept(book):
 
 
 def test_kept_successes_are_bounded(book):
-    """A run of a day keeps no more of them than a run of an hour."""
+    """A run of a day keeps no more samples than a run of an hour."""
     track = book.recorder.track("mcp", "call", "one")
     for _ in range(OK_SAMPLES + 100):
         book.call(track)
@@ -260,7 +260,7 @@ def test_kept_successes_are_bounded(book):
 
 
 def test_memory_does_not_depend_on_the_number_of_calls():
-    """A hundred times the calls, and not one object more."""
+    """A hundred times as many calls do not add a single object."""
 
     def objects_after(calls):
         recorder = Recorder("local", lambda _records: None)
@@ -280,7 +280,7 @@ def test_memory_does_not_depend_on_the_number_of_calls():
 
 
 def test_a_slices_place_in_time_follows_the_runs_clock(book):
-    """A turn sets the clock by the conductor's, and slices are placed by it."""
+    """A turn sets the clock to the conductor's, and slices get their times from it."""
     book.clock.ns += 77_000_000_000
     book.recorder.start(12.5)
     assert book.recorder.now_s() == 12.5
@@ -290,7 +290,7 @@ def test_a_slices_place_in_time_follows_the_runs_clock(book):
 
 
 def test_the_silence_before_the_answer_is_a_gap_as_that_between_two_notifications_is(book):
-    """The longest of them counts; with one notification it is all the time after it."""
+    """The longest gap counts; after a single notification, it is all the time until the answer."""
     track = book.recorder.track("mcp", "call", "tools/call work")
     for heard_ns, end_ns in (((10,), 900), ((10, 500), 900), ((10, 800), 900)):
         reply = Reply(0)
@@ -307,7 +307,7 @@ def test_the_silence_before_the_answer_is_a_gap_as_that_between_two_notification
 
 
 def test_a_call_that_was_to_report_and_did_not_has_its_own_cell(book):
-    """It has no time to a first notification; by its class it is known whose fault that may be."""
+    """It has no time to a first notification; its class shows whose fault that may be."""
     track = book.recorder.track("mcp", "call", "tools/call work")
     for cls in (OK, OK, TIMEOUT):
         reply = Reply(0)
@@ -321,7 +321,7 @@ def test_a_call_that_was_to_report_and_did_not_has_its_own_cell(book):
 
 
 def test_promise_29_what_came_for_no_call_is_counted_by_its_kind(book):
-    """Each kind with its bytes; of the first of a kind it is told what it was."""
+    """Each kind has its bytes; a note shows the first message of each kind."""
     for kind, message in (("no_message", b"one"), ("no_message", b"two"), ("late_reply", b"3")):
         book.recorder.stray("mcp", kind, message)
     records = book.flush()
@@ -339,7 +339,7 @@ def test_promise_29_what_came_for_no_call_is_counted_by_its_kind(book):
 
 
 def test_what_was_odd_about_a_target_is_told_once_per_arm(book):
-    """However many of its users tell it."""
+    """It does not matter how many users report it."""
     for arm, text in (("mcp", "odd"), ("mcp", "odd"), ("other", "odd"), ("mcp", "odder")):
         book.recorder.remark(arm, text)
     notes = [record for record in book.flush() if isinstance(record, Note)]
@@ -351,7 +351,7 @@ def test_what_was_odd_about_a_target_is_told_once_per_arm(book):
 
 
 def test_a_lost_session_is_counted_once_and_each_call_that_lost_it_is_timed(book):
-    """The call that opened another one tells of it; those beside it recovered as well."""
+    """The call that opened another session counts it; the calls next to it recovered as well."""
     track = book.recorder.track("mcp", "call", "tools/call echo")
     ends = ((REOPENED, OK, 7), (REJOINED, OK, 5), (REJOINED, TIMEOUT, 9), (0, OK, 1))
     for lost, cls, ns in ends:
@@ -382,7 +382,7 @@ def test_a_lost_session_is_noted_with_what_became_of_it(book, lost, became):
 
 
 def test_the_first_reply_of_each_step_and_class_is_kept(book):
-    """Once for the whole run, and its beginning only."""
+    """It is kept once for the whole run, and only its beginning."""
     track = book.recorder.track("mcp", "call", "s")
     for number in range(3):
         for cls in (OK, TOOL_ERROR):
@@ -395,7 +395,7 @@ def test_the_first_reply_of_each_step_and_class_is_kept(book):
 
 
 def test_what_was_seen_in_replies_is_told_with_the_slice(book):
-    """By each look that has seen some since the last time."""
+    """Each look reports if it has seen replies since the last time."""
     share = CpuShare(1.0, lambda: 0)
     book.recorder.looks += [ReplyLook("mcp", name, share) for name in ("one", "two")]
     reply = Reply(0)

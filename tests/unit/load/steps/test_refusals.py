@@ -1,4 +1,4 @@
-"""Requests outside of rounds that failed, grouped by what was said."""
+"""Failed requests outside of rounds, grouped by their message."""
 
 from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, Reply
 from mcp_perf.load.steps.refusals import MOST_GROUPS, Refusals
@@ -12,7 +12,7 @@ def refused(detail, outcome=HTTP_ERROR, after_s=0.0):
 
 
 def test_messages_that_differ_in_numbers_only_are_one_group():
-    """By the first of them, with how long the server asks to be left alone."""
+    """The first message names the group, with how long the server asks to be left alone."""
     failures = Refusals()
     failures.add("mcp", "initialize", refused("HTTP 429: 5 per minute", after_s=30))
     failures.add("mcp", "initialize", refused("HTTP 429: 7 per minute", after_s=28))
@@ -34,7 +34,7 @@ def test_messages_that_differ_in_numbers_only_are_one_group():
 
 
 def test_sessions_that_a_full_server_refuses_are_told_apart():
-    """By the words in which servers say that they take no more."""
+    """The words in which servers say that they are full decide."""
     failures = Refusals()
     failures.add("mcp", "initialize", refused("-32000 Too many sessions", RPC_ERROR))
     failures.add("mcp", "tools/list", refused("-32000 Too many sessions", RPC_ERROR))
@@ -42,7 +42,7 @@ def test_sessions_that_a_full_server_refuses_are_told_apart():
 
 
 def test_the_number_of_groups_is_bounded():
-    """A server that says something else each time fills no memory."""
+    """A server that says something else each time does not fill the memory."""
     failures = Refusals()
     for number in range(MOST_GROUPS + 5):
         word = "x" * (number + 1)

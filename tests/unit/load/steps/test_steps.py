@@ -1,4 +1,4 @@
-"""Steps with fake clients: what is sent, in which class it ends, what is counted and told."""
+"""Steps with fake clients: what is sent, in which class it ends, what is counted and reported."""
 
 import json
 from types import SimpleNamespace
@@ -67,7 +67,7 @@ class FakeMcp(HttpClient):
 
 
 class Bench:
-    """A context with a fake client, and all that was counted and told."""
+    """A context with a fake client, and all that was counted and reported."""
 
     def __init__(self, answer=None, kind=FakeMcp):
         self.records = []
@@ -127,7 +127,7 @@ def paused(monkeypatch):
 
 
 def test_a_call_is_counted_once_and_told_to_locust():
-    """One call is one count, one event, with the same time."""
+    """One call is one count and one event, with the same time."""
     bench = Bench()
     assert bench.tool({"a": 1}).run(bench.context) == OK
     counts, (sample,) = bench.counted()
@@ -143,7 +143,7 @@ def test_a_call_is_counted_once_and_told_to_locust():
 
 
 def test_a_failed_call_is_told_to_locust_as_few_kinds_of_failure():
-    """Locust groups failures by their text: the class, not each message."""
+    """Locust groups failures by their text, so the text is the class, not the message."""
     numbers = iter(range(9))
     bench = Bench(lambda: replied(TOOL_ERROR, detail=f"order {next(numbers)} is unknown"))
     step = bench.tool({})
@@ -165,14 +165,14 @@ def test_arguments_are_filled_in_for_each_call():
 
 
 def test_constant_arguments_are_not_sent_again():
-    """What is part of the prepared call is not rendered for each one."""
+    """Arguments in the prepared call are not rendered for each call."""
     bench = Bench()
     bench.tool(None).run(bench.context)
     assert bench.client.called[0][1] is None
 
 
 def test_arguments_that_the_schema_forbids_are_never_sent(paused):
-    """They are our fault: harness_error, with the reason, and the target is not asked."""
+    """They are our fault, a harness_error with the reason, and the target is not asked."""
     bench = Bench()
     step = bench.tool({"a": 1}, is_valid=lambda arguments: f"wrong: {arguments}")
     assert step.run(bench.context) == HARNESS_ERROR
@@ -224,7 +224,7 @@ def test_promise_08_whatever_cannot_be_sent_is_counted_as_our_fault(paused, erro
 
 @pytest.mark.parametrize("stop", [Interrupted, gevent.GreenletExit, KeyboardInterrupt])
 def test_promise_09_a_call_that_is_cut_off_is_counted_once_and_is_no_failure(stop):
-    """It is `interrupted` in our record, and is no failure in Locust's tables."""
+    """It is `interrupted` in our journal, and not a failure in Locust's tables."""
 
     def cut():
         raise stop
@@ -240,7 +240,7 @@ def test_promise_09_a_call_that_is_cut_off_is_counted_once_and_is_no_failure(sto
 
 
 def test_checks_decide_the_class():
-    """What a step expects is judged on the reply, and saves reach the journey's values."""
+    """Expectations are checked against the reply, and saves reach the journey's values."""
     bench = Bench()
     expects = [*expectations(Expect(equals={"a": 2}), compile_template)]
     checks = Checks(result_root, expects=expects)
@@ -250,7 +250,7 @@ def test_checks_decide_the_class():
 
 
 def test_a_step_knows_whether_its_journey_goes_on():
-    """`on_error: continue` is the step's own."""
+    """`on_error: continue` belongs to the step."""
     assert Bench().tool({}, goes_on=True).goes_on
     assert not Bench().tool({}).goes_on
 
@@ -271,7 +271,7 @@ def test_a_constant_request_is_encoded_once():
 
 
 def test_a_body_comes_with_its_length():
-    """A body of no bytes has a length, too; no body has none."""
+    """An empty body has a length, too; a request without a body has no length."""
     line, fields = b"POST / HTTP/1.1\r\n", b"A: b\r\n"
     sent = HttpRequest(line, fields, "é".encode()).render({})
     assert sent == line + fields + b"Content-Length: 2\r\n\r\n\xc3\xa9"
@@ -294,7 +294,7 @@ def test_each_part_of_a_request_may_depend_on_the_journey(dynamic):
 
 
 def test_locust_shows_the_verb_in_its_own_column():
-    """The verb is the type, the path is the name; a name of one's own stays."""
+    """The verb is the type, and the path is the name; a step's own name stays."""
     bench = Bench(lambda: replied(body=b"{}"), FakeRest)
     request = HttpRequest(b"GET / HTTP/1.1\r\n", b"", None)
     bench.http(request, name="GET /users").run(bench.context)
@@ -306,7 +306,7 @@ def test_locust_shows_the_verb_in_its_own_column():
 
 
 def test_an_http_error_that_is_expected_is_ok():
-    """A step may want a 404."""
+    """A step may expect a 404."""
     bench = Bench(lambda: replied(HTTP_ERROR, b"{}", status=404), FakeRest)
     checks = Checks(body_root, statuses=(404,))
     step = bench.http(HttpRequest(b"GET / HTTP/1.1\r\n", b"", None), checks=checks)
@@ -315,7 +315,7 @@ def test_an_http_error_that_is_expected_is_ok():
 
 
 def test_a_wait_is_no_call_and_its_time_is_known(monkeypatch):
-    """A pause counts nothing, tells Locust nothing, and is kept apart from the journey's time."""
+    """A pause is neither counted nor reported to Locust, and the journey's time leaves it out."""
     bench = Bench()
     clock = [0]
 
@@ -336,7 +336,7 @@ def test_a_wait_is_no_call_and_its_time_is_known(monkeypatch):
 
 
 def test_a_form_is_written_as_browsers_and_json_do():
-    """Booleans as JSON writes them, nothing for null, lists as repeated fields."""
+    """Booleans are written as in JSON, null is left out, and lists become repeated fields."""
     form = {"a": "x y&z=ü", "b": True, "c": False, "d": None, "e": [1, 2], "f": 1.5}
     assert encode_form(form) == b"a=x+y%26z%3D%C3%BC&b=true&c=false&e=1&e=2&f=1.5"
 
@@ -369,7 +369,7 @@ def test_a_json_body_can_be_read_back(value):
     ],
 )
 def test_a_step_that_asks_for_progress_counts_calls_that_bring_none(asks, hears, kinds):
-    """Of a step that does not ask, silence is no sign of anything."""
+    """If a step does not ask for progress, silence means nothing."""
 
     def answer():
         reply = replied()
@@ -391,7 +391,7 @@ def test_a_step_that_asks_for_progress_counts_calls_that_bring_none(asks, hears,
 def test_promise_09_a_call_that_is_cut_off_after_the_whole_drain_is_a_timeout(
     drained_from_ns, expected
 ):
-    """It began before the end of its round, and was waited for as long as for any."""
+    """It began before the end of its round, and had as much time as any other."""
     thrown = Interrupted(drained_from_ns)
 
     def cut():
@@ -402,12 +402,12 @@ def test_promise_09_a_call_that_is_cut_off_after_the_whole_drain_is_a_timeout(
         bench.tool({}).run(bench.context)
     counts, (sample,) = bench.counted()
     assert counts == {expected: 1}
-    assert thrown.outcome == expected  # that of its journey
+    assert thrown.outcome == expected  # its journey's
     assert "cut off" in sample.detail
 
 
 def test_a_failure_says_how_long_the_target_wants_to_be_left_alone(paused):
-    """An ok reply does not: what an earlier failure said stays until it is asked for."""
+    """An ok reply does not; an earlier failure's wish stays until it is asked for."""
     limited = replied(HTTP_ERROR, status=429)
     limited.retry_after_s = 3.0
     replies = [limited, replied()]
