@@ -14,7 +14,7 @@ TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required"
 
 
 def tool(name, schema=TEXT, **hints):
-    """Return what a server says of a tool."""
+    """Return a server's description of a tool."""
     return {"name": name, "inputSchema": schema, "annotations": hints}
 
 
@@ -31,7 +31,7 @@ TOOLS = [
 
 
 def plain(status, body=b"", headers=b""):
-    """Encode a reply of HTTP."""
+    """Encode an HTTP reply."""
     kind = b"Content-Type: application/json\r\n" if body else b""
     return b"HTTP/1.1 %d X\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
         *(status, kind, headers, len(body), body),
@@ -39,7 +39,7 @@ def plain(status, body=b"", headers=b""):
 
 
 class Server:
-    """A server of 2025-11-25 with these tools, a page each."""
+    """A server of 2025-11-25 with these tools, one on each page."""
 
     def __init__(self, tools):
         self.tools = tools
@@ -81,7 +81,7 @@ class Server:
 
 @pytest.fixture
 def start(serve):
-    """Start a server with these tools; return it, and what points at it."""
+    """Start a server with these tools; return it, and a target for it."""
 
     def run(tools):
         server = Server(tools)

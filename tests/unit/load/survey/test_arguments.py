@@ -22,7 +22,7 @@ ENDLESS = {"type": "object", "properties": {"it": {"$ref": "#/$defs/E"}}, "requi
 
 
 def of(properties, **more):
-    """Return the schema of an object that needs all of these."""
+    """Return the schema of an object that requires all of these."""
     return {"type": "object", "properties": properties, "required": list(properties), **more}
 
 
@@ -79,7 +79,7 @@ PATTERNS = (
 
 @pytest.mark.parametrize("corner", CORNERS)
 def test_every_corner_of_a_schema_is_met(corner):
-    """What is made fits the schema, is plain JSON, and is the same again for the same seed."""
+    """The arguments fit the schema, are plain JSON, and are the same for the same seed."""
     schema = CORNERS[corner]
     made = arguments("tool", schema, 1)
     jsonschema.validate(made, schema)
@@ -88,14 +88,14 @@ def test_every_corner_of_a_schema_is_met(corner):
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_is_matched(pattern):
-    """Whatever is common in the patterns of tools can be drawn."""
+    """A text can be drawn for everything that is common in the patterns of tools."""
     made = arguments("tool", of({"odd": {"type": "string", "pattern": pattern}}), 1)
     assert re.search(pattern, made["odd"])
 
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_format_is_kept_to(format_):
-    """An argument with a format looks like one; a format that is not known is any text."""
+    """An argument with a format looks like that format; an unknown format is any text."""
     checker = jsonschema.FormatChecker()
     made = arguments("tool", of({"a": {"type": "string", "format": format_}}), 1)
     checker.check(made["a"], format_)
@@ -120,7 +120,7 @@ def test_a_text_is_plausible_by_its_name_and_its_description(name, description, 
 
 
 def test_a_number_is_plausible_by_its_name():
-    """A latitude is one, and a limit is small, as far as the schema allows."""
+    """A latitude looks like one, and a limit is small, as far as the schema allows."""
     schema = of({"latitude": {"type": "number"}, "limit": {"type": "integer", "maximum": 3}})
     made = arguments("tool", schema, 1)
     assert made["latitude"] == 51.5
@@ -154,13 +154,13 @@ def test_what_is_made_by_a_name_is_another_each_time():
     ],
 )
 def test_a_tool_without_arguments_that_fit_is_named_with_its_reason(schema, why):
-    """Nothing is sent that a server has to refuse."""
+    """No arguments are sent that a server has to refuse."""
     with pytest.raises(NoArguments, match=why):
         arguments("tool", schema, 1)
 
 
 def schemas():
-    """Draw schemas as servers write them, all of which can be met."""
+    """Draw schemas as servers write them; arguments exist for each of them."""
     bounds = st.tuples(st.integers(-50, 50), st.integers(0, 20)).map(
         lambda pair: {"minimum": pair[0], "maximum": sum(pair)}
     )
@@ -197,7 +197,7 @@ def schemas():
 
 @given(st.dictionaries(st.text(min_size=1, max_size=6), schemas(), max_size=4), st.integers(0, 9))
 def test_what_is_made_fits_whatever_the_schema_says(properties, seed):
-    """For schemas that can be met arguments are found, and they are met by them."""
+    """If a schema can be met, arguments are found, and they fit it."""
     schema = of(properties, additionalProperties=False)
     made = arguments("create_thing", schema, seed)
     for number in ("1", "99999"):

@@ -1,4 +1,4 @@
-"""What a person points at: an address, a command, a client's configuration."""
+"""What a user points at: an address, a command, a client's configuration."""
 
 import json
 from pathlib import Path
@@ -26,13 +26,13 @@ INPUTS = [{"id": "key", "type": "promptString", "description": "API key", "passw
 
 
 def nobody(what):
-    """Be nobody who could be asked."""
+    """Fail, because nobody can be asked."""
     raise InputError(f"{what} is asked for", "run it on a terminal")
 
 
 @pytest.fixture
 def file(tmp_path):
-    """Give a file of VS Code's, with comments in it."""
+    """Give a configuration file of VS Code's with comments."""
     folder = tmp_path / ".vscode"
     folder.mkdir()
     path = folder / "mcp.json"
@@ -42,7 +42,7 @@ def file(tmp_path):
 
 
 def test_headers_keep_their_variables_and_what_is_asked_for_becomes_one(file):
-    """No secret is in the texts that a scenario has; who is asked is told what for."""
+    """The scenario's texts have no secrets; a question says what the value is for."""
     asked = []
     found = of_file(file, "web", {"HOME": "/"}, lambda what: asked.append(what) or "s3cret")
     assert asked == ["key: API key"]
@@ -56,7 +56,7 @@ def test_headers_keep_their_variables_and_what_is_asked_for_becomes_one(file):
 
 
 def test_a_server_is_started_in_its_folder_with_its_environment(file):
-    """Of the environment, secrets become variables; folders are those of the workspace."""
+    """Secrets in its environment become variables; folders are the workspace's."""
     found = of_file(file, "local", {"TEAM": "red"}, nobody)
     root = file.parent.parent
     assert found.line == f"stdio:python3 server.py --root {root}"
@@ -66,14 +66,14 @@ def test_a_server_is_started_in_its_folder_with_its_environment(file):
 
 
 def test_an_older_transport_is_kept(file):
-    """What is said to be HTTP+SSE is called so; its address may hold variables."""
+    """A server with `type: sse` gets the prefix `sse:`; its address may hold variables."""
     assert (
         of_file(file, "old", {"HOST": "localhost:9"}, nobody).line == "sse:http://localhost:9/sse"
     )
 
 
 def test_the_only_server_of_a_file_needs_no_name(tmp_path):
-    """Claude's files name them mcpServers; a folder that is none of VS Code's is the workspace."""
+    """Claude's files have mcpServers; a folder that is not VS Code's own is the workspace."""
     path = tmp_path / "claude_desktop_config.json"
     local = {"command": "x", "args": ["${workspaceFolder}"], "env": {"A": "pay $${5}"}}
     path.write_text(json.dumps({"mcpServers": {"my Server!": local}}))
@@ -92,7 +92,7 @@ def test_the_only_server_of_a_file_needs_no_name(tmp_path):
     ],
 )
 def test_what_is_missing_is_named(file, name, environ, says):
-    """A person can mend it: another name, a variable, a terminal."""
+    """A user can then correct it: another name, a variable, a terminal."""
     with pytest.raises(InputError) as caught:
         of_file(file, name, environ, nobody)
     assert says in f"{caught.value.message} - {caught.value.hint}"
@@ -103,7 +103,7 @@ def test_what_is_missing_is_named(file, name, environ, says):
     [("{}", "has no servers"), ("[]", "has no servers"), ("{", "is not JSON"), (None, "read")],
 )
 def test_what_is_no_configuration_is_refused(tmp_path, text, says):
-    """Whatever is wrong with the file is said with its name."""
+    """The message says what is wrong, and names the file."""
     path = tmp_path / "mcp.json"
     if text is not None:
         path.write_text(text)
@@ -119,12 +119,12 @@ def test_what_is_no_configuration_is_refused(tmp_path, text, says):
     ],
 )
 def test_a_target_is_typed_at_the_end_of_a_command_line(found, typed):
-    """So that a command line can be shown which does the same."""
+    """So a message can show a command line that does the same."""
     assert found.typed == typed
 
 
 def test_a_target_is_called_as_its_file_calls_it_or_as_it_calls_itself():
-    """In words that the name of a scenario may have."""
+    """Only characters that a scenario's name may have are kept."""
     given = of_line("http://a/mcp")
     assert given.called("@scope/My Server (beta)").name == "scope-my-server-beta"
     assert given.called("").name == given.called("日本").name == "my-server"
@@ -132,7 +132,7 @@ def test_a_target_is_called_as_its_file_calls_it_or_as_it_calls_itself():
 
 
 def test_a_header_that_may_be_secret_becomes_a_variable():
-    """Others stay as they are, and so do those that look a variable up themselves."""
+    """Other headers stay as they are, and so do those that already look a variable up."""
     given = of_line("http://a/mcp").with_headers(
         {"Authorization": "Bearer x1", "X-Api-Key": "${env:KEY}", "Accept-Language": "en"}
     )
@@ -159,7 +159,7 @@ def test_a_header_that_may_be_secret_becomes_a_variable():
     ],
 )
 def test_an_address_on_the_internet_is_told_from_one_near_by(line, public):
-    """Its owner was not asked, so it gets less load."""
+    """Its owner was not asked, so it gets a smaller load."""
     assert of_line(line).is_public is public
     assert LINE.match(line)
     here = ("127.0.0.1", "localhost", "npx", "unix")
@@ -168,5 +168,5 @@ def test_an_address_on_the_internet_is_told_from_one_near_by(line, public):
 
 @pytest.mark.parametrize("text", ["echo", "my.yaml", "./http:/x.yaml", "twilio-tasks"])
 def test_a_scenario_is_no_target(text):
-    """Neither by its name nor by its path."""
+    """Neither its name nor its path is read as a target."""
     assert not LINE.match(text)

@@ -1,4 +1,4 @@
-"""Two releases of a server, put to the work of one arm of a scenario."""
+"""Two releases of a server, which do the work of one arm of a scenario."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ gates: [mcp.p95 < 5ms, mcp.p50 <= 3x control]
 
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
-    """Put the scenario and its files into a folder; return what makes releases for it."""
+    """Write the scenario and its files to a folder; return a function that makes its releases."""
     monkeypatch.setenv("TOKEN", "t-1234")
     (tmp_path / "people").mkdir()
     (tmp_path / "people" / "users.csv").write_text("name\n" + "ada\n" * 3)
@@ -52,14 +52,14 @@ def shop(tmp_path, monkeypatch):
 
 
 def scenario(releases, folder, pairs=5):
-    """Give what is written for a pair, as it is loaded, and the words of its run."""
+    """Return the scenario that is written for a pair, loaded, and the words of its run."""
     folder.mkdir()
     path, *words = releases.written(folder, pairs)
     return load(Path(path)).scenario, words
 
 
 def test_both_sides_do_the_work_of_the_mcp_arm(shop, tmp_path):
-    """With its journeys, values and files; gates, control and resources are left out."""
+    """They keep its journeys, values and files; gates, control and resources are left out."""
     made, words = scenario(shop(), tmp_path / "made")
     assert list(made.arms) == ["base", "head"]
     assert made.gates == ()
@@ -74,7 +74,7 @@ def test_both_sides_do_the_work_of_the_mcp_arm(shop, tmp_path):
 
 
 def test_a_command_is_a_stdio_server_of_the_current_folder(shop, tmp_path):
-    """What of the arm is for HTTP is left out there, and kept where a URL is."""
+    """Keys for HTTP are left out for a command, and kept for a URL."""
     made, _ = scenario(shop(), tmp_path / "made")
     assert made.arms["base"].headers == {"Authorization": "Bearer ${env:TOKEN}"}
     assert made.arms["base"].stream
@@ -84,7 +84,7 @@ def test_a_command_is_a_stdio_server_of_the_current_folder(shop, tmp_path):
 
 
 def test_any_line_of_a_target_is_a_release(shop, tmp_path):
-    """Such as HTTP+SSE, or a system that ships with the suite."""
+    """HTTP+SSE is one, and so is a bundled system."""
     made, words = scenario(shop("sse:http://a.test/sse", "system:echo/mcp"), tmp_path / "made")
     assert made.arms["base"].mcp == "sse:http://a.test/sse"
     assert made.arms["head"].mcp == "system:echo/mcp"
@@ -92,7 +92,7 @@ def test_any_line_of_a_target_is_a_release(shop, tmp_path):
 
 
 def test_the_rounds_are_shared_out_among_the_pairs(shop, tmp_path):
-    """Of 12 rounds, 5 pairs have 3 each; no pair has fewer than 2, and none ends early."""
+    """With 12 rounds, 5 pairs have 3 each; no pair has fewer than 2, and none ends early."""
     for pairs, rounds in ((5, 3), (3, 4), (100, 2)):
         made, _ = scenario(shop(), tmp_path / f"{pairs}", pairs)
         assert (made.load.rounds, made.load.abort) == (rounds, None)
@@ -101,7 +101,7 @@ def test_the_rounds_are_shared_out_among_the_pairs(shop, tmp_path):
 
 
 def test_the_scenario_can_be_changed_before(shop, tmp_path):
-    """By the paths that the file has."""
+    """The paths in the settings are the file's."""
     how = {"settings": ["load.users=7", "journeys.order.mcp.0.call=buy"]}
     made, _ = scenario(shop(**how), tmp_path / "made")
     assert made.load.users == 7
@@ -109,7 +109,7 @@ def test_the_scenario_can_be_changed_before(shop, tmp_path):
 
 
 def test_nothing_outside_of_the_scenarios_folder_is_copied(shop, tmp_path):
-    """The text of an argument may look like a file's name."""
+    """An argument may look like the name of a file."""
     (tmp_path.parent / "out.txt").write_text("private")
     _, _ = scenario(shop(), tmp_path / "made")
     copied = {path.name for path in (tmp_path / "made").rglob("*") if path.is_file()}
@@ -137,7 +137,7 @@ TWO = TWO.replace(", mcp.p50 <= 3x control", "")
     ],
 )  # fmt: skip
 def test_what_cannot_be_put_against_each_other_is_told(shop, tmp_path, change, said):
-    """In words, with what to write instead."""
+    """The message says what to write instead."""
     with pytest.raises(InputError) as problem:
         shop(**change).written(tmp_path, 5)
     assert said in f"{problem.value.message}; {problem.value.hint}"
@@ -151,7 +151,7 @@ def test_of_several_mcp_arms_the_one_called_mcp_is_taken_or_the_one_that_is_name
 
 
 def test_a_reader_is_told_what_the_numbers_do_not_say(shop):
-    """Servers that went on running, versions that differ, and pairs that failed by themselves."""
+    """Remarks name servers that went on running, different versions, and pairs that failed."""
     report = example_report.report()
     arms = report.arms
     two = {"base": arms["mcp"], "head": arms["mcp"].model_copy(update={"protocol": "2025-11-25"})}

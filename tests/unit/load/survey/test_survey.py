@@ -1,4 +1,4 @@
-"""What is learned of a server by asking it, and by calling its tools."""
+"""What is learned about a server by asking it, and by calling its tools."""
 
 import json
 
@@ -18,7 +18,7 @@ def no(_names):
 
 
 def test_what_is_harmless_is_tried_and_the_rest_is_named(start, tmp_path):
-    """A tool whose schema is broken, or that refuses what is made, costs nobody else anything."""
+    """A tool with a broken schema, or one that refuses its arguments, does not stop the others."""
     server, given = start(TOOLS)
     found = survey(given, tmp_path, {}, no)
     assert found.given.name == "tool-shop"
@@ -34,7 +34,7 @@ def test_what_is_harmless_is_tried_and_the_rest_is_named(start, tmp_path):
 
 
 def test_what_a_person_allows_is_called_too(start, tmp_path):
-    """But nothing that may destroy something, not even if it is asked for by name."""
+    """A tool that may destroy something is never called, even if it is asked for by name."""
     asked = []
     server, given = start(TOOLS)
     found = survey(given, tmp_path, {}, lambda names: not asked.append(list(names)))
@@ -46,7 +46,7 @@ def test_what_a_person_allows_is_called_too(start, tmp_path):
 
 
 def test_a_tool_is_called_with_the_arguments_that_are_given_for_it(start, tmp_path):
-    """If they fit its schema; else nothing is sent."""
+    """They must fit its schema; otherwise nothing is sent."""
     server, given = start(TOOLS)
     found = survey(given, tmp_path, {"get_picky": {"text": "x"}}, no)
     assert found.calls == {"get_picky": {"text": "x"}}
@@ -67,7 +67,7 @@ def test_a_tool_is_called_with_the_arguments_that_are_given_for_it(start, tmp_pa
 def test_without_a_tool_to_call_the_tools_are_listed_with_the_line_to_copy(
     tools, asked, says, start, tmp_path
 ):
-    """The exit code is that of a mistake, for nothing was measured."""
+    """The exit code says that there is a mistake, because nothing was measured."""
     _, given = start(tools)
     with pytest.raises(Refusal, match=says.replace("?", r"\?")) as caught:
         survey(given, tmp_path, asked, no)
@@ -75,7 +75,7 @@ def test_without_a_tool_to_call_the_tools_are_listed_with_the_line_to_copy(
 
 
 def test_of_many_tools_some_are_enough(start, tmp_path):
-    """A server with a hundred tools would be asked for minutes."""
+    """Asking a server with a hundred tools would take minutes."""
     _, given = start([tool(f"get_{n}", {"type": "object"}) for n in range(32)])
     found = survey(given, tmp_path, {}, no)
     assert len(found.calls) == 30
@@ -83,7 +83,7 @@ def test_of_many_tools_some_are_enough(start, tmp_path):
 
 
 def test_a_server_that_is_slow_is_not_asked_for_long(start, tmp_path, monkeypatch):
-    """What there is no time for is named, and its time is not known."""
+    """Tools that it has no time left for are named, and their times are unknown."""
     monkeypatch.setattr(module, "_TRIES_S", 0.0)
     _, given = start([tool("get_it")])
     with pytest.raises(Refusal, match=r"get_it: trying the others took 0 s"):
@@ -91,7 +91,7 @@ def test_a_server_that_is_slow_is_not_asked_for_long(start, tmp_path, monkeypatc
 
 
 def test_a_server_that_goes_away_is_told_of(start, tmp_path):
-    """Between two sessions, too."""
+    """It may go away between two sessions, too."""
     server, given = start([tool("get_it")])
     answer = server.answer
     seen = []
@@ -108,7 +108,7 @@ def test_a_server_that_goes_away_is_told_of(start, tmp_path):
 
 
 def test_what_matters_under_load_is_found_out_without_load(start, tmp_path):
-    """Session, stream, goodbye, pages, faults, and one call of each method."""
+    """It includes session, stream, end, pages, faults, and one call of each method."""
     server, given = start(TOOLS)
     found = facts(given.with_headers({"Authorization": "Bearer t-12345"}), tmp_path)
     assert (found["name"], found["version"]) == ("Tool shop", "1.2")
@@ -127,7 +127,7 @@ def test_what_matters_under_load_is_found_out_without_load(start, tmp_path):
 
 
 def test_who_is_not_there_is_told_of(tmp_path):
-    """By the words of any other command."""
+    """The message is as in any other command."""
     with pytest.raises(Refusal, match="cannot reach http") as caught:
         facts(of_line("http://127.0.0.1:9/mcp"), tmp_path)
     assert caught.value.exit_code == 108

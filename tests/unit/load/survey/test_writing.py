@@ -1,4 +1,4 @@
-"""Scenarios that are written from what was learned of a server."""
+"""Scenarios that are written from what was learned about a server."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ JSON = st.recursive(
 
 
 def test_a_scenario_needs_no_edit():
-    """It has a journey for each tool, what it is called with, and the gates that were proposed."""
+    """It has a journey for each tool with its arguments, and the gates that were proposed."""
     calls = {"echo": {"message": "${x} hello"}, "get time": {}, "get.time": {"id": f"a-{SEQ}"}}
     text = scenario(
         of_line("http://127.0.0.1:1/mcp").with_headers({"X-Key": "k-1234"}),
@@ -46,7 +46,7 @@ def test_a_scenario_needs_no_edit():
 
 
 def test_a_command_keeps_its_folder_and_is_started_once(tmp_path):
-    """Seen from a file in another folder, it is written out."""
+    """A scenario in another folder names it."""
     given = of_command(["my server", "-x"])
     there = load_text(scenario(given, {}, LOAD, base=tmp_path), "made", tmp_path).scenario
     assert there.arms["mcp"].mcp == "stdio:'my server' -x"
@@ -60,7 +60,7 @@ def test_a_command_keeps_its_folder_and_is_started_once(tmp_path):
 
 @for_all(st.dictionaries(st.text("ab$", min_size=1), JSON, max_size=3))
 def test_arguments_come_back_as_they_were_made(arguments):
-    """Whatever texts they hold: quotes, line ends, emoji, what looks like a lookup."""
+    """Their texts may hold quotes, line ends, emoji, or what looks like a lookup."""
     text = scenario(of_line("http://a/mcp"), {"tool": arguments}, LOAD, base=Path())
     step = load_text(text, "made", Path()).scenario.journeys["tool"].of("mcp")[0]
     assert compile_template(step.arguments).render({}) == arguments

@@ -1,4 +1,4 @@
-"""Real processes, read while they come and go; what they used is known from what they burnt."""
+"""Real processes, read while they come and go; each knows how much CPU time it used."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ for line in sys.stdin:
 
 
 class Parent:
-    """A process that does as it is told."""
+    """A process that follows the test's commands."""
 
     def __init__(self, *arguments: str) -> None:
         argv = [sys.executable, "-c", PARENT, *arguments]
@@ -51,7 +51,7 @@ class Parent:
         self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True)
 
     def tell(self, what: str, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Let it do something; `meanwhile` is called again and again until it is done."""
+        """Let it do something; call `meanwhile` repeatedly until that is done."""
         self.process.stdin.write(what + "\n")
         self.process.stdin.flush()
         done = threading.Event()
@@ -60,7 +60,7 @@ class Parent:
             meanwhile()
 
     def end(self) -> None:
-        """End it, and all that holds its input open."""
+        """End it, and everything that holds its input open."""
         for child in psutil.Process(self.process.pid).children():
             child.kill()
         self.process.stdin.close()
@@ -70,14 +70,14 @@ class Parent:
 
 @pytest.fixture
 def parent(request):
-    """Give a parent, ended with the test."""
+    """Give a parent that ends with the test."""
     started = Parent(*getattr(request, "param", ()))
     yield started
     started.end()
 
 
 def test_each_process_is_known_by_what_it_needed(parent):
-    """What it used and what it waited for: one that gets no core is not idle."""
+    """That is what it used and what it waited for: a process without a core is not idle."""
     tree = ProcessTree([parent.process.pid])
     before = tree.read()
     parent.tell("churn 100000000")
@@ -89,7 +89,7 @@ def test_each_process_is_known_by_what_it_needed(parent):
 
 @pytest.mark.parametrize("seen", [True, False], ids=["seen", "too short to be seen"])
 def test_cpu_of_children_that_come_and_go_is_counted_once(parent, seen):
-    """Four children burn 0.1 s each: all of it is there, not twice, and no reading goes back."""
+    """Four children burn 0.1 s each. All of it is counted once, and no reading goes back."""
     tree = ProcessTree([parent.process.pid])
     readings = [tree.read().cpu_s]
 
@@ -103,14 +103,14 @@ def test_cpu_of_children_that_come_and_go_is_counted_once(parent, seen):
     times = psutil.Process(parent.process.pid).cpu_times()
     truth_s = times.user + times.system + times.children_user + times.children_system
     assert truth_s > 0.4
-    # While it lives, a child's time is cut to steps of 10 ms, and what it used last is not lost.
+    # A living child's time is cut to steps of 10 ms; the rest is not lost when it ends.
     assert readings[-1] == pytest.approx(truth_s, abs=0.05)
     assert readings == sorted(readings)
 
 
 @pytest.mark.parametrize("parent", [("ignore",)], indirect=True)
 def test_cpu_of_children_that_nobody_waits_for_is_not_lost(parent):
-    """Their time never shows in the parent: what was seen of them stays counted."""
+    """Their time never shows in the parent, so the part that was seen stays counted."""
     tree = ProcessTree([parent.process.pid])
     before_s = tree.read().cpu_s
     parent.tell("children 3 0.15", lambda: (tree.refresh(), tree.read()))
@@ -118,7 +118,7 @@ def test_cpu_of_children_that_nobody_waits_for_is_not_lost(parent):
 
 
 def test_children_are_found_and_their_memory_is_added(parent):
-    """A child that stays counts from the next look on: processes, memory, threads, descriptors."""
+    """A child that stays counts from the next look: processes, memory, threads, descriptors."""
     tree = ProcessTree([parent.process.pid])
     alone = tree.read()
     parent.tell("stay")
@@ -133,7 +133,7 @@ def test_children_are_found_and_their_memory_is_added(parent):
 
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="macOS has it from Python 3.13 on")
 def test_a_tree_whose_processes_have_ended_has_no_reading():
-    """Also before its end was waited for: memory of zero would be a lie."""
+    """Nor has a zombie, because a memory of zero would be a lie."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     tree = ProcessTree([child.pid])
     assert tree.read().processes == 1
@@ -147,7 +147,7 @@ def test_a_tree_whose_processes_have_ended_has_no_reading():
 
 
 def test_the_load_generator_is_no_part_of_its_target():
-    """Neither this process nor what it started is found below a process that started both."""
+    """Below a process that started both, neither this process nor its children are found."""
     me = psutil.Process()
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
@@ -173,14 +173,14 @@ def test_roots_may_change_while_they_are_added(monkeypatch):
 
 
 def test_a_root_that_does_not_exist_is_refused():
-    """A wrong process id is told at once."""
+    """A wrong process id is reported at once."""
     with pytest.raises(psutil.NoSuchProcess):
         ProcessTree([2**22 + 1])
 
 
 @pytest.mark.parametrize(("what", "leaks"), [("grow 1000000", True), ("churn 1000000", False)])
 def test_a_server_that_leaks_is_told_from_one_that_does_not(parent, what, leaks):
-    """Real memory, rounds in virtual time: 1 MB kept a round is growth, 1 MB freed is none."""
+    """With real memory and virtual rounds, 1 MB kept a round is growth, and 1 MB freed is not."""
     tree = ProcessTree([parent.process.pid])
     turns = []
     for number in range(10):

@@ -1,4 +1,4 @@
-"""A target's own page of metrics: what is read off it, and what is said of a bad one."""
+"""A target's own page of metrics: what is read from it, and the message for a bad one."""
 
 import socket
 import threading
@@ -26,7 +26,7 @@ http_requests_total{path="/a{b}\\"c"} 3
 
 @contextmanager
 def serving(*pages: bytes, status: str = "200 OK"):
-    """Serve pages one after the other, a connection each; yield the address."""
+    """Serve pages one after the other, each on a new connection; yield the address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def run() -> None:
@@ -44,14 +44,14 @@ def serving(*pages: bytes, status: str = "200 OK"):
 
 
 def test_the_numbers_of_the_process_are_read():
-    """CPU, memory, descriptors and threads by the names of the client libraries."""
+    """They are CPU, memory, descriptors and threads, by the names of the client libraries."""
     assert parse(PAGE) == Reading(
         cpu_s=12.5, rss_bytes=15_000_000, threads=11, fds=9, processes=None
     )
 
 
 def test_a_page_of_the_python_client_is_read():
-    """What the client library of Python writes about this process comes back."""
+    """The numbers that Python's client library writes about this process come back."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     found = parse(generate_latest(registry))
@@ -61,7 +61,7 @@ def test_a_page_of_the_python_client_is_read():
 
 
 def test_several_processes_on_one_page_add_up():
-    """A page with one line per worker tells what all of them use."""
+    """A page with one line per worker shows what all of them use."""
     page = b'process_cpu_seconds_total{w="1"} 1\nprocess_cpu_seconds_total{w="2"} 2.5\n'
     assert parse(page).cpu_s == 3.5
 
@@ -70,12 +70,12 @@ def test_several_processes_on_one_page_add_up():
     "page", [b"process_cpu_seconds_total NaN\n", b"process_cpu_seconds_total +Inf\n", b"", b"x 1\n"]
 )
 def test_what_is_no_number_is_not_known(page):
-    """NaN and infinity are not numbers, and a page may lack them all."""
+    """NaN and infinity are not numbers, and a page may lack all of the numbers."""
     assert parse(page) == Reading()
 
 
 def test_a_page_is_fetched_anew_for_every_reading():
-    """Each reading is what the page says then."""
+    """Each reading has the page's present numbers."""
     later = PAGE.replace(b"12.5", b"13.5")
     with serving(PAGE, later) as url:
         page = MetricsPage(url)
@@ -93,7 +93,7 @@ def test_a_page_is_fetched_anew_for_every_reading():
     ],
 )
 def test_a_page_of_no_use_says_why(content, status, said):
-    """The address and what is wrong with it, in a sentence."""
+    """A sentence names the address, and what is wrong with it."""
     with serving(content, status=status) as url, pytest.raises(NoMetrics) as error:
         MetricsPage(url).read()
     assert url in str(error.value)
@@ -101,7 +101,7 @@ def test_a_page_of_no_use_says_why(content, status, said):
 
 
 def test_a_page_that_nobody_serves_says_so():
-    """A dead port is told in plain words."""
+    """A dead port is reported in plain words."""
     port = free_port()
     with pytest.raises(NoMetrics, match="connection refused"):
         MetricsPage(f"http://127.0.0.1:{port}/metrics").read()

@@ -1,4 +1,4 @@
-"""Where resources are read: found by itself, as the file says, or a reason why not."""
+"""Where resources are read: found automatically, or as the file says, or why they are not."""
 
 import os
 import socket
@@ -54,7 +54,7 @@ def found(resources=AUTO, url="http://127.0.0.1:9", pids=None):
 
 
 def refused(resources):
-    """Return what is said of resources that cannot be read."""
+    """Return the message about resources that cannot be read."""
     with pytest.raises(Refusal) as refusal:
         found(resources)
     assert refusal.value.exit_code == CONFIGURATION
@@ -64,7 +64,7 @@ def refused(resources):
 
 
 def test_a_bundled_system_is_read_by_its_processes(systems):
-    """Both faces of twilio: the API alone, and the MCP server with the API that it calls."""
+    """Twilio has two faces: the API alone, and the MCP server with the API that it calls."""
     pids = systems.face("twilio/mcp").pids
     assert set(pids) == {"twilio-mcp", "twilio-upstream"}
     assert systems.face("twilio/rest").pids == {"twilio-upstream": pids["twilio-upstream"]}
@@ -77,7 +77,7 @@ def test_a_bundled_system_is_read_by_its_processes(systems):
 
 
 def test_whoever_listens_on_the_port_is_read_with_its_workers(forking):
-    """Of a server and its worker on one socket, the server is the root of the tree."""
+    """If a server and its worker share a socket, the server is the root of the tree."""
     pid, port = forking
     for host in ("127.0.0.1", "localhost"):
         source = found(url=f"http://{host}:{port}/mcp")
@@ -93,7 +93,7 @@ def test_whoever_listens_on_the_port_is_read_with_its_workers(forking):
     ],
 )
 def test_another_machine_cannot_be_seen(url, said):
-    """A target elsewhere is no mistake: it is not sampled, and the reason says what could be."""
+    """A target elsewhere is not a mistake. It is not sampled, and the reason says what could be."""
     source = found(url=url)
     assert source.reader is None
     assert said in source.why_not
@@ -101,7 +101,7 @@ def test_another_machine_cannot_be_seen(url, said):
 
 
 def test_a_target_without_a_port_of_its_own_is_not_looked_for(monkeypatch):
-    """Whoever listens on port 80 here is somebody else."""
+    """A process that listens on port 80 here is not the target."""
     assert "by a socket file" in found(url="http+unix://%2Frun%2Fa/mcp").why_not
     far = Endpoint.of("http://localhost/mcp", proxy="http://127.0.0.1:9")
     monkeypatch.setattr(Endpoint, "of", lambda _url: far)
@@ -109,7 +109,7 @@ def test_a_target_without_a_port_of_its_own_is_not_looked_for(monkeypatch):
 
 
 def test_a_port_whose_listener_is_hidden_is_said_so(monkeypatch):
-    """Those of other users, or all of them on macOS, have no process id to be seen."""
+    """Other users' sockets, and all sockets on macOS, do not show their process."""
 
     def denied(_kind):
         raise psutil.AccessDenied
@@ -119,7 +119,7 @@ def test_a_port_whose_listener_is_hidden_is_said_so(monkeypatch):
 
 
 def test_who_only_passes_calls_on_is_not_taken_for_the_target(forking, monkeypatch):
-    """The proxy of a container engine uses next to nothing: that would be a false number."""
+    """The proxy of a container engine uses almost nothing, so that number would be false."""
     monkeypatch.setattr(sources, "_name", lambda _pid: "docker-proxy")
     source = found(url=f"http://127.0.0.1:{forking[1]}")
     assert source.reader is None
@@ -127,7 +127,7 @@ def test_who_only_passes_calls_on_is_not_taken_for_the_target(forking, monkeypat
 
 
 def test_a_target_within_the_load_generator_is_not_sampled():
-    """A server in this very process could not be told from the load."""
+    """A server in this process cannot be distinguished from the load."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         source = found(url=f"http://127.0.0.1:{server.getsockname()[1]}")
     assert source.reader is None
@@ -135,19 +135,19 @@ def test_a_target_within_the_load_generator_is_not_sampled():
 
 
 def test_none_switches_it_off():
-    """Also where it could be seen."""
+    """It is off even if the target could be seen."""
     source = found(Resources("none"), pids={"echo": os.getppid()})
     assert source == Source(why_not="The scenario says resources: none.")
 
 
 def test_a_process_is_read_by_its_id(forking):
-    """Whatever the address is."""
+    """The address does not matter."""
     source = found(Resources("pid", str(forking[0])), url="http://192.0.2.1:80")
     assert (source.shown, type(source.reader)) == (f"process {forking[0]}", ProcessTree)
 
 
 def test_a_process_that_is_not_there_is_refused():
-    """What the file names has to exist: 104, before anything is sent."""
+    """A process that the file names has to exist: exit code 104, before anything is sent."""
     assert "process 4194305: this process does not exist" in refused(Resources("pid", "4194305"))
 
 
@@ -158,7 +158,7 @@ def test_the_load_generators_own_parents_are_refused():
 
 @pytest.fixture
 def engines(tmp_path, monkeypatch):
-    """Put container engines on the path, by their name and what they do."""
+    """Put container engines on the path, each with its name and a script."""
 
     def install(**scripts):
         for name, script in scripts.items():
@@ -171,7 +171,7 @@ def engines(tmp_path, monkeypatch):
 
 
 def test_a_container_is_read_by_its_main_process(forking, engines):
-    """The engine that knows it says which that is; one that does not is passed over."""
+    """The engine that knows the container says which process that is; others are skipped."""
     asked = '[ "$1 $2 $5" = "container inspect web" ] && echo'
     engines(docker="exit 1", podman=f"{asked} {forking[0]}")
     source = found(Resources("container", "web"))
@@ -190,7 +190,7 @@ def test_a_container_is_read_by_its_main_process(forking, engines):
     ],
 )
 def test_a_container_that_does_not_run_here_is_refused(engines, scripts, said):
-    """Unknown, stopped, or in a virtual machine: a sentence, no traceback."""
+    """It may be unknown, stopped, or in a virtual machine; the message is a sentence."""
     engines(**scripts)
     assert said in refused(Resources("container", "web"))
 
@@ -202,7 +202,7 @@ def test_a_page_of_metrics_is_tried_before_any_load():
 
 
 def test_arms_with_sources_of_their_own_share_nothing(forking):
-    """Two processes, one of them unknown, or two pages: no note."""
+    """For two processes, two pages, or an unknown process there is no note."""
     tree = found(Resources("pid", str(forking[0])))
     page = Source("http://a/", MetricsPage("http://127.0.0.1:9/a"))
     other = Source("http://b/", MetricsPage("http://127.0.0.1:9/b"))

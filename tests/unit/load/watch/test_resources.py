@@ -1,4 +1,4 @@
-"""The sampler, on targets that are told what to use: when it reads, and what it writes."""
+"""The sampler, with targets whose use is scripted: when it reads, and what it writes."""
 
 import pytest
 
@@ -57,18 +57,18 @@ class Bench:
         return act()
 
     def pass_time(self, until):
-        """Let the sampler go on until something is true."""
+        """Let the sampler run until something is true."""
         greenlets.until(until)
 
 
 @pytest.fixture
 def fast(monkeypatch):
-    """Let a second pass at once."""
+    """Make a second pass immediately."""
     monkeypatch.setattr(sampler, "PERIOD_S", 0.0)
 
 
 def test_a_turn_is_read_exactly_at_its_start_and_its_end():
-    """Both readings are handed to the conductor, each after a look for new processes."""
+    """Both readings go to the conductor, each after a search for new processes."""
     target = Target()
     bench = Bench(target)
     [first] = bench.sampler.begin(TURN)
@@ -82,7 +82,7 @@ def test_a_turn_is_read_exactly_at_its_start_and_its_end():
 
 
 def test_outside_of_turns_all_targets_are_looked_at():
-    """Before the sessions and after them, by the turn that is none; what fails is left out."""
+    """Before and after the sessions, readings belong to no turn; those that fail are left out."""
     bench = Bench(Target(2))
     [sample] = bench.sampler.look()
     assert (sample.turn, sample.arm, sample.rss_bytes) == (SETUP, "mcp", 100)
@@ -91,14 +91,14 @@ def test_outside_of_turns_all_targets_are_looked_at():
 
 
 def test_a_server_that_nobody_has_started_takes_no_memory():
-    """Of servers over stdio there is none before the users: that is known, and zero."""
+    """Before there are users, there is no stdio server, so its memory is known to be zero."""
     [sample] = Bench(StartedProcesses(set())).sampler.look()
     assert (sample.rss_bytes, sample.cpu_s) == (0, None)
 
 
 @pytest.mark.usefixtures("fast")
 def test_between_them_it_is_read_every_period():
-    """The readings of the turn go to the journal as they come, and end with the turn."""
+    """A turn's readings go to the journal as they come, and end with the turn."""
     target = Target()
     bench = Bench(target)
     bench.sampler.begin(TURN)
@@ -113,7 +113,7 @@ def test_between_them_it_is_read_every_period():
 
 @pytest.mark.usefixtures("fast")
 def test_within_a_long_turn_new_processes_are_looked_for():
-    """By the run's clock, and off the hub, because it takes its time."""
+    """The run's clock decides when; it is done off the hub, because it is slow."""
     ticks = iter(range(10**6))
     bench = Bench(Target(), clock=lambda: float(next(ticks)))
     bench.sampler.begin(TURN)
@@ -123,7 +123,7 @@ def test_within_a_long_turn_new_processes_are_looked_for():
 
 
 def test_a_slow_reading_is_done_off_the_hub_the_next_time(monkeypatch):
-    """A large tree must not keep the users waiting twice."""
+    """A large tree keeps the users waiting at most once."""
     monkeypatch.setattr(sampler, "SLOW_S", -1.0)
     bench = Bench(Target())
     bench.sampler.begin(TURN)
@@ -159,7 +159,7 @@ def test_a_target_that_can_not_be_read_any_more_is_noted_once(error):
 
 
 def test_an_arm_without_a_source_is_left_alone():
-    """Nothing is read and nothing written of a target that cannot be seen."""
+    """A target that cannot be seen is not read, and nothing is written about it."""
     bench = Bench(Target())
     far = Turn(4, "far", "round", 1, 5.0, 1)
     assert bench.sampler.begin(far) == []

@@ -1,4 +1,4 @@
-"""How many sessions are open: counted at the clients, at the right moments, at no call's cost."""
+"""How many sessions are open: counted at the clients, at the right moments, at no cost to calls."""
 
 from types import SimpleNamespace
 
@@ -10,12 +10,12 @@ from mcp_perf.load.watch.sessions import SessionWatch
 
 
 def client(*, session=True, stream=False):
-    """Return a client, as far as it is counted."""
+    """Return a client with only what is counted."""
     return SimpleNamespace(has_session=session, has_stream=stream)
 
 
 class Node:
-    """A node whose clients a test sets."""
+    """A node whose clients are set by a test."""
 
     def __init__(self):
         self.clients = {}
@@ -31,7 +31,7 @@ class Node:
 
 
 def test_sessions_and_streams_are_counted_by_arm():
-    """Those that are open now, with the users, the memory and the time of the run."""
+    """The record has the open ones, the users, the memory and the time of the run."""
     node = Node()
     node.clients = {
         "old": [client(stream=True), client(), client(session=False)],
@@ -52,7 +52,7 @@ def test_a_session_that_users_share_counts_once():
 
 
 def test_where_no_arm_has_sessions_nothing_is_written():
-    """A journal of 2026-07-28, or of an HTTP API, has no such records."""
+    """A journal of 2026-07-28, or of an HTTP API, does not have these records."""
     node = Node()
     node.watch.start()
     node.watch.stop()
@@ -60,7 +60,7 @@ def test_where_no_arm_has_sessions_nothing_is_written():
 
 
 def test_they_are_counted_before_the_users_come_and_when_they_have_gone(monkeypatch):
-    """And every second between; after the end nothing counts any more."""
+    """They are counted every second in between, too, and not after the end."""
     monkeypatch.setattr(sessions_module, "PERIOD_S", 0.0)
     node = Node()
     node.clients = {"mcp": []}

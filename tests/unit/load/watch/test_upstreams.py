@@ -1,4 +1,4 @@
-"""The upstreams' own counts around each turn: read from a real simulator."""
+"""The upstreams' own counts around each turn, read from a real simulator."""
 
 import socket
 from types import SimpleNamespace
@@ -22,14 +22,14 @@ def upstream(tmp_path_factory):
 
 
 def sampler(**pages):
-    """Give a reader of these pages by arm."""
+    """Return a reader of these pages by arm."""
     targets = {arm: SimpleNamespace(upstream=page) for arm, page in pages.items()}
     return Upstreams(targets, lambda: 7.0)
 
 
 @pytest.mark.process
 def test_a_turn_is_told_what_was_asked_in_it_alone(upstream):
-    """What came before does not count, nor does the reading itself."""
+    """Earlier requests do not count, nor does the reading itself."""
     reader = sampler(mcp=upstream)
     httpx.get(upstream + ROUTE)
     assert reader.begin(TURN) == []
@@ -42,7 +42,7 @@ def test_a_turn_is_told_what_was_asked_in_it_alone(upstream):
 
 
 def test_an_arm_without_simulated_upstreams_has_no_record():
-    """A remote server, or a system that asks nobody."""
+    """It may be a remote server, or a system that asks nobody."""
     reader = sampler(mcp="")
     assert [*reader.begin(TURN), *reader.end(TURN)] == []
 
@@ -56,7 +56,7 @@ def test_a_simulator_that_has_died_costs_the_record_and_nothing_else():
 
 
 def test_what_is_measured_first_is_ended_last():
-    """So the inner one sees the turn alone."""
+    """So the inner one sees only the turn."""
     log = []
 
     def part(name):

@@ -1,4 +1,4 @@
-"""Who is let in by a page of ours, and what the others are told."""
+"""Whom our pages let in, and what the others get to see."""
 
 import re
 from urllib.parse import quote_plus
@@ -13,19 +13,19 @@ WRONG = ["", "wrong", PASSWORD[:-1], PASSWORD + "x", PASSWORD.upper(), "päss", 
 
 
 def admission(**given):
-    """Return one whose clock stands still."""
+    """Return an admission whose clock stands still."""
     return Admission("mcp-perf-8089", **{"clock": lambda: 0.0, **given})
 
 
 def set_cookie(answer):
-    """Return what the browser would send from now on, and with which conditions it keeps that."""
+    """Return the cookie that a browser would send from now on, and the conditions on it."""
     (line,) = (value for name, value in answer.headers if name == "Set-Cookie")
     cookie, _, conditions = line.partition("; ")
     return cookie, conditions
 
 
 def opened(page):
-    """Open the address that is printed; return the answer."""
+    """Open the printed address; return the answer."""
     address = re.search(r"http\S+", page.told("http://127.0.0.1:8089/"))[0]
     return page.answer(Asked("GET", "/", query=address.partition("?")[2]))
 
@@ -38,7 +38,7 @@ def logged_in(page, given, client="192.0.2.1", **changed):
 
 
 def login(form, client="192.0.2.1", **changed):
-    """Return the request of the form."""
+    """Return the form's request."""
     body = form.encode()
     usual = {"method": "POST", "path": "/login", "client": client, "length": str(len(body))}
     return Asked(**{**usual, "read": lambda count: body[:count], **changed})
@@ -47,7 +47,7 @@ def login(form, client="192.0.2.1", **changed):
 @pytest.mark.parametrize("query", ["", "key=", "key=wrong", "key=%80", "&".join("abcdefghijklm")])
 @pytest.mark.parametrize("cookies", ["", "mcp-perf-8089=", "mcp-perf-8089=ä; x=1", "=;;"])
 def test_promise_26_who_did_not_open_the_printed_address_is_told_to(query, cookies):
-    """Nothing else is said or done, whatever is asked for, by which method, with what cookie."""
+    """Any path, method and cookie gets this one answer, and nothing is done."""
     page = admission()
     for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
         for path in ("/", "/swarm", "/assets/x.js", "/login", "/logout", "/nowhere"):
@@ -58,7 +58,7 @@ def test_promise_26_who_did_not_open_the_printed_address_is_told_to(query, cooki
 
 
 def test_promise_26_the_printed_address_lets_a_browser_in():
-    """It is given a cookie that no script reads and no other site sends, and the key goes away."""
+    """It gets a cookie that no script reads and no other site sends; the key leaves the address."""
     page = admission()
     answer = opened(page)
     assert (answer.status, answer.text) == ("303 See Other", "")
@@ -82,14 +82,14 @@ def test_promise_26_the_printed_address_lets_a_browser_in():
     ],
 )
 def test_promise_26_the_key_leads_to_a_page_of_ours(path, leads):
-    """To the live page if that was asked for, else to Locust's; never to another site."""
+    """It leads to the live page if that was asked for, or else to Locust's; never elsewhere."""
     page = admission()
     answer = page.answer(Asked("GET", path, f"key={page.key}"))
     assert dict(answer.headers)["Location"] == leads
 
 
 def test_promise_26_a_key_is_of_one_start_and_beyond_guessing():
-    """Two have nothing in common, and neither is short."""
+    """Two keys differ, and neither is short."""
     one, other = admission().key, admission().key
     assert one != other
     assert len(one) >= 32
@@ -98,13 +98,13 @@ def test_promise_26_a_key_is_of_one_start_and_beyond_guessing():
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "HEAD"])
 def test_promise_26_only_an_address_that_is_opened_lets_in(method):
-    """A form that is sent there does not."""
+    """A form that is sent there does not let anybody in."""
     page = admission()
     assert page.answer(Asked(method, "/", query=f"key={page.key}")).status == "403 Forbidden"
 
 
 def test_promise_26_a_page_below_a_path_or_with_https_says_so_in_its_cookie():
-    """And the browser is led to where the page is."""
+    """The browser is led to where the page is."""
     answer = opened(page := admission(base="/perf", https_only=True))
     assert ("Location", "/perf/") in answer.headers
     cookie, conditions = set_cookie(answer)
@@ -115,7 +115,7 @@ def test_promise_26_a_page_below_a_path_or_with_https_says_so_in_its_cookie():
 
 @pytest.mark.parametrize("given", [{}, {"password": PASSWORD}])
 def test_promise_26_who_logs_out_is_outside(given):
-    """By a button, and alone: other browsers stay inside."""
+    """There is a button for it, and other browsers stay inside."""
     page = admission(**given)
     inside = [set_cookie(logged_in(page, PASSWORD) if given else opened(page))[0] for _ in "ab"]
     shown = page.answer(Asked("GET", "/logout", cookies=inside[0]))
@@ -138,7 +138,7 @@ def test_promise_26_a_hundred_browsers_are_inside_at_a_time():
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_promise_26_a_wrong_password_lets_nobody_in(wrong):
-    """The form is shown again, with the reason; there is no key that would do instead."""
+    """The form is shown again with the reason; no key is accepted in its place."""
     page = admission(password=PASSWORD)
     answer = logged_in(page, wrong)
     assert (answer.status, answer.headers) == ("403 Forbidden", ())
@@ -151,7 +151,7 @@ def test_promise_26_a_wrong_password_lets_nobody_in(wrong):
     "right", [PASSWORD, "pässwörter-sind-länger", "+& =%00?#12", "ab\udc80" * 5]
 )
 def test_promise_26_the_password_lets_in(right):
-    """Whatever it is made of: also what the environment holds and no text is."""
+    """It may have any characters, even bytes in the environment that are not text."""
     page = admission(password=right)
     body = "password=" + quote_plus(right.encode("utf-8", "surrogateescape"))
     answer = page.answer(login(body))
@@ -163,7 +163,7 @@ def test_promise_26_the_password_lets_in(right):
 
 @pytest.mark.parametrize("length", ["", "-1", "x", "4097", "99999999999999999999", "²"])
 def test_promise_26_a_login_is_bounded_before_it_is_read(length):
-    """A body without a length, or one that no password is so long for, is left unread."""
+    """A body without a length, or one longer than any password, is not read."""
     page = admission(password=PASSWORD)
 
     def read(_count):
@@ -175,14 +175,14 @@ def test_promise_26_a_login_is_bounded_before_it_is_read(length):
 
 
 def test_promise_26_the_longest_password_fits():
-    """Also if each of its characters takes twelve bytes of the form."""
+    """It fits even if each of its characters takes twelve bytes in the form."""
     longest = "\N{GRINNING FACE}" * LONGEST
     assert len("password=" + quote_plus(longest)) <= MOST_BYTES
     assert logged_in(admission(password=longest), longest).status == "303 See Other"
 
 
 def test_promise_26_guessing_is_slowed_down_for_who_guesses():
-    """Within its wait not even the right password is looked at; others are not held up."""
+    """During the wait not even the right password is checked; others are not held up."""
     now = [0.0]
     page = admission(password=PASSWORD, clock=lambda: now[0])
     statuses = [logged_in(page, "wrong").status[:3] for _ in range(4)]
@@ -200,7 +200,7 @@ def test_promise_26_guessing_is_slowed_down_for_who_guesses():
     ("given", "said"), [("", "is not set"), ("short", "has 5 characters"), ("x" * 257, "has 257")]
 )
 def test_a_password_has_a_length_that_is_good(given, said):
-    """What to do is said otherwise."""
+    """If it is too short or too long, the message says what to do."""
     with pytest.raises(Refusal, match=said) as refused:
         password(given)
     assert "secrets.token_urlsafe" in str(refused.value)

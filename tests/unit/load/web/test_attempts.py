@@ -1,4 +1,4 @@
-"""How long a client waits that guesses passwords."""
+"""How long a client that guesses passwords has to wait."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from mcp_perf.load.web.attempts import LONGEST_S, MOST_CLIENTS, Attempts
 
 
 class Clock:
-    """Time that passes when told."""
+    """Time that passes when the test says so."""
 
     now = 0.0
 
@@ -17,18 +17,18 @@ class Clock:
 
 @pytest.fixture
 def clock():
-    """Give a clock that stands still."""
+    """Return a clock that stands still."""
     return Clock()
 
 
 @pytest.fixture
 def attempts(clock):
-    """Give a count that begins."""
+    """Return a new count."""
     return Attempts(clock)
 
 
 def test_the_wait_doubles_from_the_third_wrong_password_on(attempts):
-    """Two are free, and no wait is longer than a minute, however many there are."""
+    """Two are free, and no wait is ever longer than a minute."""
     waits = []
     for _ in range(10):
         attempts.wrong("192.0.2.1")
@@ -40,7 +40,7 @@ def test_the_wait_doubles_from_the_third_wrong_password_on(attempts):
 
 
 def test_a_wait_is_over_when_its_time_has_passed(attempts, clock):
-    """The next wrong one waits longer all the same."""
+    """The next wrong password still makes the wait longer."""
     for _ in range(4):
         attempts.wrong("here")
     clock.now = 1.5
@@ -52,7 +52,7 @@ def test_a_wait_is_over_when_its_time_has_passed(attempts, clock):
 
 
 def test_the_right_password_ends_the_row(attempts):
-    """Whoever knows it has not guessed."""
+    """A client that knows it did not guess."""
     for _ in range(5):
         attempts.wrong("here")
     attempts.right("here")
@@ -75,14 +75,14 @@ def test_the_right_password_ends_the_row(attempts):
     ],
 )
 def test_a_client_is_what_can_choose_among_addresses(attempts, one, other, same):
-    """Of IPv6 that is a network of 64 bits; elsewhere nobody waits for another."""
+    """With IPv6 that is a network of 64 bits; other clients never wait for each other."""
     for _ in range(3):
         attempts.wrong(one)
     assert (attempts.wait_s(other) > 0) is same
 
 
 def test_no_more_clients_are_remembered_than_there_is_room_for(attempts):
-    """The one that was silent for the longest time is forgotten first."""
+    """The client that was silent for the longest time is forgotten first."""
     for _ in range(3):
         attempts.wrong("first")
         attempts.wrong("second")

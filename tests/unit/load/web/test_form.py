@@ -27,14 +27,14 @@ PRESSED = dict.fromkeys(sorted(SHOWN), "")
     ["html_file", "store", "baseline", "csv_prefix", "json_file", "out", "set", "arm", "tags", ""],
 )
 def test_promise_26_an_option_that_the_form_does_not_show_is_refused(field):
-    """Locust would take any option of its command line as a field."""
+    """Locust would accept any option of its command line as a field."""
     form.require_known(PRESSED, SHOWN)
     with pytest.raises(Refusal, match=f"no field '{field}'"):
         form.require_known([*PRESSED, field], SHOWN)
 
 
 def test_promise_26_a_class_is_chosen_only_if_the_form_shows_classes():
-    """Its fields are known by their names alone."""
+    """The picker's fields are recognized by their names."""
     for field in form.OF_PICKER:
         with pytest.raises(Refusal):
             form.require_known([field], SHOWN)
@@ -52,14 +52,14 @@ def test_promise_26_a_class_is_chosen_only_if_the_form_shows_classes():
     ],
 )
 def test_promise_26_no_path_of_a_scenario_is_taken(scenario):
-    """A file can say what is read and where it is sent, so its user names it elsewhere."""
+    """A file can say what is read and where it is sent, so a path is for the command line."""
     with pytest.raises(Refusal, match=r"there is no scenario .* in the list: .* \./scenarios"):
         form.asked({**PRESSED, "scenario": scenario}, STARTED, seconds)
 
 
 @pytest.mark.parametrize("scenario", ["echo", "twilio-tasks", "twilio_tasks", "dir/given.yaml"])
 def test_promise_26_a_scenario_goes_by_its_name(scenario):
-    """Or it is the one that Locust was started with, wherever that is."""
+    """The scenario that Locust was started with is allowed, too, wherever it is."""
     assert form.asked({**PRESSED, "scenario": scenario}, STARTED, seconds).scenario == scenario
 
 
@@ -71,7 +71,7 @@ def test_promise_26_a_scenario_goes_by_its_name(scenario):
     ],
 )
 def test_promise_26_a_target_that_is_typed_is_an_address(target):
-    """What runs code, or starts a system, is named on the command line."""
+    """A target that runs code or starts a system is for the command line."""
     with pytest.raises(Refusal, match="is not an address"):
         form.asked({**PRESSED, "target": target}, STARTED, seconds)
 
@@ -84,7 +84,7 @@ def test_promise_26_the_host_of_other_users_is_an_address_too():
 
 
 def test_what_stands_on_the_command_line_may_stand_in_the_form():
-    """The page shows it there; what is typed beside it is an address."""
+    """The page shows it in the form; other targets have to be addresses."""
     text = "mcp=stdio:server, rest=https://a/b"
     assert form.asked({**PRESSED, "target": text}, STARTED, seconds).targets == (
         "mcp=stdio:server", "rest=https://a/b",
@@ -92,14 +92,14 @@ def test_what_stands_on_the_command_line_may_stand_in_the_form():
 
 
 def test_a_target_without_an_address_is_left_to_who_knows_the_arms():
-    """Whether it names one, and what to write, is said where the scenario is read."""
+    """Whoever reads the scenario says whether the arm exists, and what to write."""
     assert form.asked({**PRESSED, "target": "mcp, rest="}, STARTED, seconds).targets == (
         "mcp", "rest=",
     )  # fmt: skip
 
 
 def test_an_empty_form_asks_for_what_locust_was_started_with():
-    """Where runs are compared and remembered is never the form's to say."""
+    """The form never decides where runs are compared and stored."""
     asked = form.asked({}, STARTED, seconds)
     assert (asked.scenario, asked.targets) == ("dir/given.yaml", ())
     assert (asked.users, asked.spawn_rate, asked.run_time_s) == (None, None, None)
@@ -107,7 +107,7 @@ def test_an_empty_form_asks_for_what_locust_was_started_with():
 
 
 def test_numbers_are_read_from_the_form():
-    """What none is comes back in words."""
+    """Text that is not a number is refused in words."""
     load = {"user_count": "7", "spawn_rate": "2.5", "run_time": "60"}
     asked = form.asked({**PRESSED, **load}, STARTED, seconds)
     assert (asked.users, asked.spawn_rate, asked.run_time_s) == (7, 2.5, 60)
@@ -121,13 +121,13 @@ def test_numbers_are_read_from_the_form():
 
 
 def test_a_change_of_users_is_told_from_a_start():
-    """The form for it has no host."""
+    """The form for a change has no host."""
     assert form.is_edit(["user_count", "spawn_rate", "scenario", "target"])
     assert not form.is_edit(PRESSED)
 
 
 def test_the_host_points_the_only_arm():
-    """Unless a target does so, or there are several arms, whose targets stand apart."""
+    """It does not if a target points the arm, or if there are several arms."""
     one, two = RunOptions(scenario="your-server"), RunOptions(scenario="echo")
     host = {"host": "http://127.0.0.1:9/mcp"}
     assert form.aimed(one, host).targets == ("mcp=http://127.0.0.1:9/mcp",)
@@ -138,7 +138,7 @@ def test_the_host_points_the_only_arm():
 
 
 def test_targets_of_the_command_line_belong_to_its_scenario():
-    """Another scenario is shown as its file has it, and goes by its name."""
+    """Another scenario is shown as in its file, and goes by its name."""
     started = RunOptions(scenario="echo", targets=("mcp=http://127.0.0.1:9/mcp",))
     assert form.named("echo", started).targets == started.targets
     assert form.named("", started).scenario == "echo"

@@ -9,7 +9,7 @@ from mcp_perf.load.web.serving import listen, locked, serve
 
 @pytest.fixture
 def served(monkeypatch):
-    """Serve nothing; return the configurations with which it was tried."""
+    """Serve nothing; return the configurations of all attempts."""
     configured = []
 
     class Server:
@@ -24,7 +24,7 @@ def served(monkeypatch):
 
 
 def test_nobody_gets_more_guesses_by_naming_another_client(served, monkeypatch):
-    """X-Forwarded-For is what anybody on this machine can write."""
+    """Anybody on this machine can write X-Forwarded-For."""
     monkeypatch.setenv("MCP_PERF_WEB_PASSWORD", "a long enough password")
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
