@@ -1,4 +1,4 @@
-"""A dashboard over a store of the test's own, in process."""
+"""A dashboard in process, with a store for each test."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ def store(tmp_path) -> str:
 
 @pytest.fixture
 def ask(store) -> Callable[..., httpx.Response]:
-    """GET a path as a browser does, or, with another `accept`, as a program."""
+    """GET a path as a browser does or, with another `accept`, as a program."""
 
     def get(path: str, accept: str = "text/html", at: str = store) -> httpx.Response:
         client = TestClient(create_app(at), raise_server_exceptions=False, follow_redirects=False)
@@ -38,7 +38,7 @@ def ask(store) -> Callable[..., httpx.Response]:
 
 @pytest.fixture
 def printed(monkeypatch) -> list[str]:
-    """Play Typst; return the pages that it is given."""
+    """Take the place of Typst; return the pages that it gets."""
     pages: list[str] = []
 
     def render(text: str) -> bytes:
@@ -51,7 +51,7 @@ def printed(monkeypatch) -> list[str]:
 
 @pytest.fixture
 def remember(store, example) -> Callable[..., Report]:
-    """Put a run into the store; `slower` makes each of its times longer, and its rates lower."""
+    """Add a run to the store; `slower` makes its times longer, and its rates lower."""
 
     def put(run_id: str, slower: float = 1.0, report: Report | None = None, **changes) -> Report:
         return runs.remember(store, report or example.report(), run_id, slower, **changes)

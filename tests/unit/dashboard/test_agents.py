@@ -1,4 +1,4 @@
-"""The pages of agents: who did how well, the sessions behind it, and what happened in each."""
+"""The pages of agents: how well each did, their sessions, and what happened in each."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ def rows(answer):
 
 
 def test_a_store_without_sessions_says_how_to_get_some(ask, store):
-    """There is a page, and tables without rows; nothing is made in the store."""
+    """There is a page, and tables without rows; nothing is created in the store."""
     assert "agent import" in ask("/agents").text
     assert ask("/agents/models.json").json() == []
     assert ask("/agents/sessions").status_code == 200
@@ -56,7 +56,7 @@ def test_a_store_without_sessions_says_how_to_get_some(ask, store):
 
 @pytest.mark.usefixtures("imported")
 def test_models_stand_in_order_of_their_success(ask):
-    """Each with its interval; runs of the two modes are not mixed."""
+    """Each has its interval; runs of the two modes are not mixed."""
     found = ask("/agents/models.json").json()
     assert [(one["model"], one["server"], one["mode"], one["sessions"]) for one in found] == [
         ("small", "twilio", "mcp", 3),
@@ -82,7 +82,7 @@ def test_models_stand_in_order_of_their_success(ask):
     ],
 )
 def test_a_filter_holds_on_every_page_and_in_every_file(ask, query, sessions):
-    """What is chosen in the form is what cards, tables and files are made of."""
+    """Cards, tables and files have only what is chosen in the form."""
     assert len(ask(f"/agents/sessions.json{query}").json()) == sessions
     assert sum(one["sessions"] for one in ask(f"/agents/models.json{query}").json()) == sessions
     assert sum(int(one["sessions"]) for one in rows(ask(f"/agents/tasks.csv{query}"))) == sessions
@@ -91,7 +91,7 @@ def test_a_filter_holds_on_every_page_and_in_every_file(ask, query, sessions):
 
 @pytest.mark.usefixtures("imported")
 def test_the_leaderboard_is_that_of_the_command(ask):
-    """Every metric of every group, as `agent summary` compares them."""
+    """It has every metric of every group, as `agent summary` compares them."""
     found = ask("/agents/leaderboard.json").json()
     groups = dict.fromkeys(one["group"] for one in found)
     assert list(groups) == ["Overall", "Task 1", "Task 2", "Model big", "Model small"]
@@ -101,7 +101,7 @@ def test_the_leaderboard_is_that_of_the_command(ask):
 @pytest.mark.process
 @pytest.mark.usefixtures("imported")
 def test_the_leaderboard_is_a_pdf_file_too(ask):
-    """Of the sessions that are chosen, and the page leads to it."""
+    """It has the chosen sessions, and the page links to it."""
     assert 'href="/agents/leaderboard.pdf?model=big"' in ask("/agents?model=big").text
     answer = ask("/agents/leaderboard.pdf?model=big")
     assert answer.headers["content-type"] == "application/pdf"
@@ -109,7 +109,7 @@ def test_the_leaderboard_is_a_pdf_file_too(ask):
 
 
 def test_an_imported_session_does_not_go_on(ask, store):
-    """Its page says so as the list does, even if its record has no end; task 0 can be chosen."""
+    """Its page and the list say so, even if its record has no end; task 0 can be chosen."""
     AgentStore(store).replace("a folder", [record("mcp", 1, task_id=0, completed=False)])
     [listed] = ask("/agents/sessions.json?task=0").json()
     assert "<option>0</option>" in ask("/agents/sessions").text
@@ -121,7 +121,7 @@ def test_an_imported_session_does_not_go_on(ask, store):
 
 @pytest.mark.usefixtures("imported")
 def test_the_list_is_paged(ask, store):
-    """Fifty on a page, the newest first, with a way to the older ones under the same filter."""
+    """A page has fifty, the newest first, and a link to older ones with the same filter."""
     AgentStore(store).replace("another", [record("mcp", n, model="many") for n in range(120)])
     page = ask("/agents/sessions?model=many&page=2").text
     assert page.count('href="/agents/sessions/') == 50
@@ -130,7 +130,7 @@ def test_the_list_is_paged(ask, store):
 
 
 def test_a_session_shows_its_calls(ask, done):
-    """Each event with the time since the start; the files have the same."""
+    """Each event has the time since the start; the files have the same."""
     [call, end] = ask(f"/agents/sessions/{done}.json").json()
     assert (call["at_s"], call["event"], call["outcome"], call["duration_ms"]) == (
         *(2.5, "call", "failure", 12.5),
@@ -140,7 +140,7 @@ def test_a_session_shows_its_calls(ask, done):
 
 
 def test_hostile_names_are_only_read(ask, done):
-    """No text of an agent becomes markup, a formula, or changes the direction of others."""
+    """No text of an agent becomes markup or a formula, or changes the direction of other texts."""
     for path in ("/agents", "/agents/sessions", f"/agents/sessions/{done}"):
         page = ask(path).text
         assert "<script>alert" not in page

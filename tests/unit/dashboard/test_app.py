@@ -1,4 +1,4 @@
-"""What the application answers to whatever page is asked for: its files, its refusals, its lock."""
+"""What the application answers besides its pages: files, refusals, its lock."""
 
 import re
 
@@ -10,7 +10,7 @@ from mcp_perf.load.web.serving import locked
 
 
 def test_what_is_not_there_is_said_to_people_and_to_programs(ask):
-    """A page with the way back, or the error body of all our APIs."""
+    """A browser gets a page with a way back, and a program the error body of all our APIs."""
     page = ask("/nothing")
     assert page.status_code == 404
     assert "<h1>Not found</h1>" in page.text
@@ -20,7 +20,7 @@ def test_what_is_not_there_is_said_to_people_and_to_programs(ask):
 
 
 def test_pages_load_nothing_of_another_host(ask):
-    """Neither the frame nor the description of the API names an address; the policy forbids it."""
+    """Neither the frame nor the API's description has an address; the policy forbids it."""
     for path in ("/docs", "/nothing"):
         answer = ask(path)
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -28,7 +28,7 @@ def test_pages_load_nothing_of_another_host(ask):
 
 
 def test_the_charts_script_comes_from_the_installed_package_and_stays_in_the_browser(ask):
-    """Its address has the version, so that it never changes."""
+    """Its address has the version, so its content never changes."""
     answer = ask("/static/plotly-1.js")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
@@ -37,14 +37,14 @@ def test_the_charts_script_comes_from_the_installed_package_and_stays_in_the_bro
 
 @pytest.mark.parametrize("name", ["app.py", "report.html.j2", "..%2f..%2fpyproject.toml"])
 def test_no_other_file_is_served(ask, name):
-    """Only those that pages load."""
+    """Only files that pages load are served."""
     assert ask("/static/report.css").status_code == 200
     assert ask(f"/static/{name}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/static/report.css", "/nothing"])
 def test_who_has_no_key_gets_nothing(store, path):
-    """No page, no file, no description: only the advice to open the printed address."""
+    """Each path answers only with the advice to open the printed address."""
     app, told = locked(create_app(store), "127.0.0.1", 8091, login=False)
     client = TestClient(app, base_url="http://127.0.0.1:8091", follow_redirects=False)
     assert client.get(path, headers={"Accept": "text/html"}).status_code == 403

@@ -1,4 +1,4 @@
-"""Runs compared on the dashboard: as `mcp-perf compare` does, with the curves of all of them."""
+"""Runs compared on the dashboard as `mcp-perf compare` does, with the curves of all runs."""
 
 import json
 import re
@@ -17,13 +17,13 @@ def charts(answer):
 
 @pytest.fixture
 def three(remember):
-    """Remember three runs, the last of them much slower; return their reports."""
+    """Store three runs, the last of them much slower; return their reports."""
     days = (("one", 1, 1), ("two", 1.02, 2), ("slow", 1.6, 3))
     return [remember(name, slower, started=f"2026-01-0{day}") for name, slower, day in days]
 
 
 def test_the_numbers_are_those_of_the_command(ask, three):
-    """Every metric of every arm, with the same verdicts and intervals; the oldest is the base."""
+    """Every metric of every arm has the same verdict and interval; the oldest is the base."""
     rows = ask("/compare.json?run=slow&run=one&run=two").json()
     base, *others = map(of_report, three)
     expected = compare_all([base], others, 0.1)
@@ -38,7 +38,7 @@ def test_the_numbers_are_those_of_the_command(ask, three):
 
 
 def test_the_page_shows_each_run_against_the_base_and_the_curves_of_all(ask, three):
-    """A chart for each arm with a line for each run, and what it shows as a table."""
+    """There is a chart for each arm with a line for each run, and a table with its numbers."""
     page = ask("/compare?run=one&run=two&run=slow")
     assert page.status_code == 200
     assert page.text.count("Against the base: the verdict on each metric</caption>") == 2
@@ -55,7 +55,7 @@ def test_the_page_shows_each_run_against_the_base_and_the_curves_of_all(ask, thr
 
 @pytest.mark.usefixtures("three")
 def test_another_base_and_tolerance_can_be_chosen(ask):
-    """Both stand in the address."""
+    """Both are in the address."""
     page = ask("/compare?run=one&run=two&base=two&tolerance=90%25").text
     assert 'Base: <a href="/runs/two"><bdi>two</bdi></a>' in page
     assert 'name="tolerance" value="90%"' in page
@@ -65,7 +65,7 @@ def test_another_base_and_tolerance_can_be_chosen(ask):
 
 @pytest.mark.usefixtures("three")
 def test_what_cannot_be_compared_is_said_and_its_curve_shown_all_the_same(ask, remember):
-    """Another load is another question; nothing is judged."""
+    """Another load is another question, so nothing is judged."""
     remember("other", started="2026-02-01", users=400)
     page = ask("/compare?run=one&run=other")
     assert "load.users: 4 in the base, 400 now" in page.text
@@ -76,7 +76,7 @@ def test_what_cannot_be_compared_is_said_and_its_curve_shown_all_the_same(ask, r
 
 @pytest.mark.usefixtures("three")
 def test_a_comparison_is_a_pdf_too(ask, remember, printed):
-    """As the command writes it; of what cannot be compared there is none."""
+    """It is as the command writes it; runs that cannot be compared have none."""
     assert ask("/compare.pdf?run=one&run=slow").content == b"%PDF-1.7"
     assert "one" in printed[0]
     assert "slow" in printed[0]
@@ -87,7 +87,7 @@ def test_a_comparison_is_a_pdf_too(ask, remember, printed):
 
 @pytest.mark.parametrize("query", ["", "?run=one"])
 def test_fewer_than_two_runs_are_no_comparison(ask, query):
-    """The page says where to choose them, a file what to ask for."""
+    """The page says where to choose them, and a file says what to ask for."""
     if query:
         assert ask(f"/compare{query}").status_code == 404
         return
@@ -105,14 +105,14 @@ def test_fewer_than_two_runs_are_no_comparison(ask, query):
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(ask, query, status, said):
-    """With the reason."""
+    """The answer has the reason."""
     answer = ask(f"/compare?{query}")
     assert answer.status_code == status
     assert said in answer.text
 
 
 def test_hostile_names_stay_text_in_charts_too(ask, remember, example):
-    """No tag of theirs ends the element that holds the numbers."""
+    """Their tags do not end the element that holds the numbers."""
     for name in ("a", "b"):
         remember(name, report=example.hostile(), started=f"2026-01-01{name}")
     page = ask("/compare?run=a&run=b")

@@ -1,4 +1,4 @@
-"""Runs that go on, by their journals: what is shown of them changes, and ends with the verdict."""
+"""Runs that go on, by their journals: their pages change, and end with the verdict."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ HALF = len(RECORDS) // 2
 
 
 class Writing:
-    """A run of the test's own, whose records are written one after the other."""
+    """A run whose records a test writes one after the other."""
 
     def __init__(self, folder, records=RECORDS):
         folder.mkdir(parents=True)
@@ -31,13 +31,13 @@ class Writing:
         self._records = iter(records)
 
     def write(self, number):
-        """Write so many more records."""
+        """Write that many more records."""
         for _, record in zip(range(number), self._records, strict=False):
             self._writer.write(record)
         self._writer.flush()
 
     def close(self):
-        """Let go of the journal, as the end of a process does."""
+        """Unlock the journal, as the end of a process does."""
         if self._writer is not None:
             self._writer.close()
         self._writer = None
@@ -45,7 +45,7 @@ class Writing:
 
 @pytest.fixture
 def start(runs_folder):
-    """Start runs; they end with the test."""
+    """Return a function that starts runs; they end with the test."""
     runs = []
 
     def begin(name="a-run", **changes):
@@ -59,21 +59,21 @@ def start(runs_folder):
 
 @pytest.fixture
 def client(store, monkeypatch):
-    """Ask one dashboard again and again; it looks often."""
+    """Ask a single dashboard repeatedly; it looks often."""
     monkeypatch.setattr("mcp_perf.dashboard.live._LOOKS_S", 0.02)
     with TestClient(create_app(store), raise_server_exceptions=False) as asking:
         yield asking
 
 
 def received(socket, text):
-    """Return the first message that has a text: a look may come between two writes."""
+    """Return the first message that has a text, because a look may come between two writes."""
     while text not in (message := socket.receive_json())["html"]:
         pass
     return message
 
 
 def test_a_run_is_listed_while_it_goes_on(client, start):
-    """With what it does now, also above the list of all runs; not any more when it is over."""
+    """It is listed with what it does now, also above the list of all runs, until it is over."""
     run = start()
     assert client.get("/live.json").json()[0]["now"] == "starting"
     run.write(HALF)
@@ -102,7 +102,7 @@ def test_the_page_of_a_run_needs_no_script(client, start):
 
 
 def test_a_run_is_followed_until_its_report_is_stored(client, start, store):
-    """The messages have its numbers, then the verdict, at last the way to the report."""
+    """The messages have its numbers, then the verdict, and at last a link to the report."""
     run = start()
     with client.websocket_connect("/live/a-run/follow") as socket:
         first = socket.receive_json()
@@ -133,7 +133,7 @@ def test_the_list_is_followed(client, start):
 
 
 def test_a_run_that_was_killed_does_not_go_on(client, start, monkeypatch):
-    """Its journal has no end and is held by nobody: it is said to be cut off."""
+    """Its journal has no end, and nobody holds its lock, so its page says that it is cut off."""
     run = start()
     run.write(HALF)
     run.close()
@@ -159,7 +159,7 @@ def test_a_run_whose_folder_is_deleted(client, start):
 
 @pytest.mark.parametrize("lines", [b"nonsense\n", b'{"type":"end","at_s":1.0,"reason":"x"}\n'])
 def test_the_page_says_what_is_wrong_with_a_journal(client, start, lines):
-    """A damaged journal ends no server."""
+    """A damaged journal does not end the server."""
     run = start()
     with (run.folder / "journal.jsonl").open("ab") as file:
         file.write(lines)
@@ -170,7 +170,7 @@ def test_the_page_says_what_is_wrong_with_a_journal(client, start, lines):
 
 
 def test_the_list_reads_a_damaged_journal_once(client, start):
-    """Its run may still go on: to read it all again for each look would take CPU from it."""
+    """Its run may still go on, and reading it all again for each look would cost it CPU time."""
     run = start()
     with (run.folder / "journal.jsonl").open("ab") as file:
         file.write(b"nonsense\n")
@@ -196,7 +196,7 @@ def test_hostile_names_are_only_read(client, start):
 
 @pytest.mark.parametrize("name", ["..", "%2e%2e", "nobody", "a%00b", "long" * 100])
 def test_only_runs_of_the_folder_can_be_followed(client, start, name):
-    """No other folder is looked into."""
+    """No other folder is read."""
     start()
     assert client.get(f"/live/{name}.json").status_code == 404
 
@@ -220,7 +220,7 @@ def test_who_has_no_key_or_comes_from_elsewhere_follows_nothing(store, start):
 
 
 def test_thousands_of_old_runs_cost_nothing(client, start, runs_folder):
-    """Their folders are looked at again only if something has changed next to them."""
+    """Their folders are looked at again only if the folder around them has changed."""
     for number in range(3):
         old = start(f"old-{number}")
         old.write(HALF)

@@ -1,4 +1,4 @@
-"""The list of runs and the page of one: what they show, find, and give to programs."""
+"""The list of runs and the page of one run: what they show, find, and give to programs."""
 
 import csv
 import io
@@ -16,14 +16,14 @@ def listed(answer):
 
 @pytest.fixture
 def three(remember):
-    """Remember three runs of two scenarios."""
+    """Store three runs of two scenarios."""
     remember("one", started="2026-01-01T10:00:00Z", verdict="PASS")
     remember("two", started="2026-02-01T10:00:00Z", verdict="FAIL")
     remember("three", started="2026-03-01T10:00:00Z", verdict="PASS", scenario="echo")
 
 
 def test_an_empty_store_says_how_runs_get_into_it(ask):
-    """The page names the store and the command; its file has the head alone."""
+    """The page names the store and the command; its file has only the head."""
     page = ask("/runs")
     assert page.status_code == 200
     assert "There is no run yet" in page.text
@@ -52,7 +52,7 @@ def test_runs_are_filtered_by_the_address_alone(ask, query, found):
 
 @pytest.mark.usefixtures("three")
 def test_the_form_shows_what_is_filtered_by(ask):
-    """So a link to the address shows the same to somebody else."""
+    """So a link to the address shows somebody else the same."""
     text = ask("/runs?verdict=FAIL&text=two&since=2026-01-05").text
     assert '<option value="FAIL" selected>' in text
     assert 'name="text" value="two"' in text
@@ -61,7 +61,7 @@ def test_the_form_shows_what_is_filtered_by(ask):
 
 
 def test_a_long_list_has_pages(ask, remember, example):
-    """Fifty on each, and the filter goes from page to page."""
+    """Each has fifty runs, and the filter stays from page to page."""
     report = example.report(rounds=1)
     for number in range(51):
         remember(f"r{number:02}", report=report, started=f"2026-01-01T10:00:{number:02}Z")
@@ -74,7 +74,7 @@ def test_a_long_list_has_pages(ask, remember, example):
 
 @pytest.mark.parametrize("query", ["verdict=GOOD", "since=monday", "page=0"])
 def test_a_filter_that_cannot_be_is_refused(ask, query):
-    """With the field that is wrong."""
+    """The answer names the wrong field."""
     answer = ask(f"/runs?{query}")
     assert answer.status_code == 422
     assert query.partition("=")[0] in answer.text
@@ -82,7 +82,7 @@ def test_a_filter_that_cannot_be_is_refused(ask, query):
 
 @pytest.mark.usefixtures("three")
 def test_a_run_is_shown_from_the_store_alone(ask):
-    """Its whole report, within the frame, with a way to the run before it."""
+    """It has the whole report, within the frame, with a link to the run before it."""
     page = ask("/runs/two")
     assert page.status_code == 200
     for part in (
@@ -93,13 +93,13 @@ def test_a_run_is_shown_from_the_store_alone(ask):
     ):
         assert part in page.text
     assert 'href="/compare?run=one&amp;run=two"' in page.text
-    assert "Content-Security-Policy" not in page.text  # of a file, and stricter than ours
+    assert "Content-Security-Policy" not in page.text  # a file's is stricter than ours
     assert ask("/runs/two.json").json()["run_id"] == "two"
 
 
 @pytest.mark.usefixtures("three")
 def test_each_table_of_a_run_is_a_file(ask):
-    """As many rows as the report has, an arm and a number in each column."""
+    """A file has as many rows as the report, and each column has an arm or a number."""
     report = ask("/runs/two.json").json()
     rows = list(csv.DictReader(io.StringIO(ask("/runs/two/steps.csv").text)))
     assert {row["arm"] for row in rows} == set(report["arms"])
@@ -111,7 +111,7 @@ def test_each_table_of_a_run_is_a_file(ask):
 
 
 def test_two_remarks_are_no_interval(ask, remember, example):
-    """Of the lists in a table only pairs of numbers have columns: their low and their high."""
+    """In a table, a list has columns only if it is a pair of numbers: its low and its high."""
     report = example.report(rounds=1)
     [one, *_] = report.comparisons
     remarked = one.model_copy(update={"warnings": ["few rounds", "short rounds"]})
@@ -123,7 +123,7 @@ def test_two_remarks_are_no_interval(ask, remember, example):
 
 @pytest.mark.usefixtures("three")
 def test_a_run_is_a_pdf_too(ask, printed):
-    """Of its report, without the frame of the dashboard."""
+    """It has the report, without the frame of the dashboard."""
     answer = ask("/runs/two.pdf")
     assert answer.content == b"%PDF-1.7"
     assert answer.headers["content-disposition"].endswith("two.pdf")
@@ -134,7 +134,7 @@ def test_a_run_is_a_pdf_too(ask, printed):
 
 @pytest.mark.usefixtures("three")
 def test_without_typst_the_pdf_is_refused_with_how_to_get_it(ask, monkeypatch):
-    """The page itself is there all the same."""
+    """The page itself is shown."""
     monkeypatch.setattr("mcp_perf.results.render.files.pdf.find_spec", lambda _name: None)
     answer = ask("/runs/two.pdf")
     assert answer.status_code == 503
@@ -152,7 +152,7 @@ def test_a_run_that_is_not_there_is_a_404(ask, path):
 
 
 def test_hostile_names_are_read_and_nothing_else(ask, remember, example):
-    """They are text in the list and in the report, and no formula in a file."""
+    """They are text in the list and in the report, and not a formula in a file."""
     remember("=1+1<script>", report=example.hostile(), started="2026-01-01T10:00:00Z")
     for page in (ask("/runs"), ask("/runs/%3D1%2B1%3Cscript%3E")):
         assert page.status_code == 200
@@ -165,7 +165,7 @@ def test_hostile_names_are_read_and_nothing_else(ask, remember, example):
     "store", ["sqlite:////proc/no/history.sqlite", "postgresql+psycopg://me:secret@127.0.0.1:1/db"]
 )
 def test_a_store_that_cannot_be_reached_is_said(ask, store):
-    """To people and to programs, without its password."""
+    """People and programs are both informed, without the store's password."""
     page = ask("/runs", at=store)
     assert page.status_code == 503
     assert "cannot be used" in page.text

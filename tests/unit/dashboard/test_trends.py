@@ -1,4 +1,4 @@
-"""Trends on the dashboard: what is chosen by the address, and where a new level begins."""
+"""Trends on the dashboard: what the address chooses, and where a new level begins."""
 
 import pytest
 
@@ -9,7 +9,7 @@ STEP = 8
 
 @pytest.fixture
 def slowing(remember, example):
-    """Remember runs of a scenario that is slower by a third from `STEP` on."""
+    """Store runs of a scenario that is slower by a third from `STEP` on."""
     report = example.report(rounds=2)
     for number in range(2 * STEP):
         slower = (1 + number % 3 / 100) * (4 / 3 if number >= STEP else 1)
@@ -20,7 +20,7 @@ def slowing(remember, example):
 
 @pytest.mark.usefixtures("slowing")
 def test_a_new_level_is_marked_in_the_chart_and_in_the_table(ask):
-    """At the run with which it begins; the page names the method."""
+    """The mark is at the run with which it begins; the page names the method."""
     page = ask("/trends?scenario=twilio-tasks&arm=mcp&metric=p95")
     assert page.status_code == 200
     [spec] = charts(page).values()
@@ -34,7 +34,7 @@ def test_a_new_level_is_marked_in_the_chart_and_in_the_table(ask):
 
 @pytest.mark.usefixtures("slowing")
 def test_without_a_choice_it_is_p95_of_every_arm_of_the_newest_scenario(ask, remember):
-    """Which the form says."""
+    """The form shows this choice."""
     remember("young", started="2026-05-01", scenario="young")
     page = ask("/trends").text
     assert '<option value="young" selected>' in page
@@ -43,7 +43,7 @@ def test_without_a_choice_it_is_p95_of_every_arm_of_the_newest_scenario(ask, rem
 
 
 def test_a_tool_has_a_trend_too(ask, slowing):
-    """Of what the report says of its calls."""
+    """It comes from the report's numbers about the tool's calls."""
     label = next(iter(slowing.arms["mcp"].steps))
     tool = f"tool[{label.removeprefix('tools/call ')}]"
     page = ask("/trends?arm=mcp").text
@@ -64,6 +64,6 @@ def test_another_load_is_another_line(ask, remember):
 
 
 def test_a_store_without_runs_says_so(ask):
-    """As does a metric that no run has."""
+    """A metric that no run has says so, too."""
     assert "No sound run of this is in the store yet" in ask("/trends").text
     assert ask("/trends.json?scenario=none&metric=p51").json() == []

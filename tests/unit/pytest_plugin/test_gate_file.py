@@ -15,7 +15,7 @@ test_a.py::TestC::test_d:
 
 
 def test_a_file_is_read_with_its_lines(tmp_path):
-    """Each benchmark with its gates, and the file and name by which pytest knows it."""
+    """Each benchmark has its gates, and the file and name that pytest uses."""
     path = tmp_path / "gates.yaml"
     path.write_text(GOOD)
     first, second = read(path)
@@ -56,7 +56,7 @@ def test_a_file_is_read_with_its_lines(tmp_path):
     ],
 )
 def test_a_wrong_file_is_refused_with_the_line(text, said, tmp_path):
-    """A duplicate would silently drop gates, an absolute bound would judge the machine."""
+    """A duplicate would silently drop gates, and an absolute bound would judge the machine."""
     path = tmp_path / "gates.yaml"
     path.write_text(text)
     with pytest.raises(GateFileError) as caught:
@@ -65,7 +65,7 @@ def test_a_wrong_file_is_refused_with_the_line(text, said, tmp_path):
 
 
 def test_all_problems_are_told_at_once(tmp_path):
-    """A reader mends the file once."""
+    """A user corrects the file only once."""
     path = tmp_path / "gates.yaml"
     path.write_text("t.py::t:\n  - a.p50 < 1ms\n  - nonsense\nt.py::u: 3\n")
     with pytest.raises(GateFileError) as caught:

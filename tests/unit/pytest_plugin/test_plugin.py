@@ -1,4 +1,4 @@
-"""The plugin as its users meet it: suites of a few lines, each run by a pytest of its own."""
+"""The plugin as users see it: suites of a few lines, each run by a separate pytest."""
 
 import json
 import re
@@ -36,13 +36,13 @@ def test_thin(side_by_side):
 def test_plain(benchmark):
     benchmark.pedantic(len, ([],))
 '''
-# So far away that not even a round that was interrupted reaches it.
+# So far away that not even an interrupted round reaches it.
 HOLDS = "test_it.py::test_spin[small]:\n  - slow.p50 <= 1000x fast\n"
 
 
 @pytest.fixture
 def suite(tmp_path, environment) -> Callable[..., tuple[int, str]]:
-    """Write a suite with its gates, run pytest on it; return its exit code and what it said."""
+    """Write a suite with its gates, and run pytest on it; return its exit code and output."""
 
     def run(*arguments: str, gates: str = HOLDS, tests: str = SUITE) -> tuple[int, str]:
         return suites.run(tmp_path, environment, tests, *arguments, gates=gates)
@@ -60,12 +60,12 @@ def test_a_gate_that_holds_passes_and_is_shown(suite):
     found = re.search(
         r"PASS test_it.py::test_spin\[small\]: slow.p50 <= 1000x fast: (\S+)\u00d7", said
     )
-    assert 1 < float(found[1]) < 100  # 4 on a machine of one's own
+    assert 1 < float(found[1]) < 100  # 4 on a machine without other load
     assert "between" in said
 
 
 def test_a_gate_that_is_broken_fails_its_test(suite):
-    """Four times as slow breaks 1.5x: the test is red, and the sentence has ratio and bound."""
+    """Four times as slow breaks 1.5x: the test fails, and the sentence has ratio and bound."""
     code, said = suite(MEASURED, gates=HOLDS.replace("1000x", "1.5x"))
     assert code == 1
     assert "FAILED test_it.py::test_spin[small]" in said
@@ -74,7 +74,7 @@ def test_a_gate_that_is_broken_fails_its_test(suite):
 
 
 def test_thin_evidence_is_no_pass(suite):
-    """Four rounds cannot show anything: INCONCLUSIVE, with what is needed, and not green."""
+    """Four rounds cannot show anything: INCONCLUSIVE, with what is needed, and a failed test."""
     code, said = suite(MEASURED, gates="test_it.py::test_thin:\n  - slow.p50 <= 1000x fast\n")
     assert code == 1
     assert "INCONCLUSIVE" in said
@@ -83,7 +83,7 @@ def test_thin_evidence_is_no_pass(suite):
 
 @pytest.mark.parametrize("how", [MEASURED, "--benchmark-disable"])
 def test_a_renamed_benchmark_is_an_error(suite, how):
-    """Nothing runs, with or without measuring; the message names file, line and the nearest."""
+    """Nothing runs, measured or not; the message names file, line and the most similar name."""
     code, said = suite(how, gates=HOLDS.replace("small", "smal"))
     assert code == 4
     assert "gates.yaml:1: there is no benchmark test_it.py::test_spin[smal]" in said
@@ -92,7 +92,7 @@ def test_a_renamed_benchmark_is_an_error(suite, how):
 
 
 def test_a_benchmark_that_no_longer_uses_the_fixture_has_vanished(suite):
-    """A test of that name which compares nothing answers no gate."""
+    """A test of that name that compares nothing has no gates to judge."""
     code, said = suite(gates="test_it.py::test_plain:\n  - slow.p50 <= 1000x fast\n")
     assert code == 4
     assert "there is no benchmark test_it.py::test_plain that uses side_by_side" in said
@@ -100,7 +100,7 @@ def test_a_benchmark_that_no_longer_uses_the_fixture_has_vanished(suite):
 
 @pytest.mark.parametrize("how", [MEASURED, "--benchmark-disable"])
 def test_a_renamed_side_fails_its_test(suite, how):
-    """The message names the side, and those that there are."""
+    """The message names the missing side, and the present ones."""
     code, said = suite(how, gates=HOLDS.replace("slow.p50", "slower.p50"))
     assert code == 1
     assert "has no side 'slower'. Was it renamed? Its sides are fast, slow" in said
@@ -124,7 +124,7 @@ def test_what_is_left_out_on_purpose_is_not_judged_and_no_error(suite, tmp_path,
 
 
 def test_a_gated_benchmark_that_is_skipped_is_no_pass(suite):
-    """A skip measures nothing; green would be a pass by absence."""
+    """A skip measures nothing, so a success would be a pass by absence."""
     tests = SUITE.replace(
         "    side_by_side(SIDES, rounds=6", "    pytest.skip()\n    side_by_side("
     )
@@ -136,16 +136,16 @@ def test_a_gated_benchmark_that_is_skipped_is_no_pass(suite):
 
 
 def test_a_plain_session_calls_every_side_once(suite):
-    """Correctness, not speed: one call per side, no gate judged, no summary."""
+    """It tests correctness, not speed: one call per side, no gate judged, no summary."""
     tests = SUITE + "\ndef test_calls():\n    assert CALLS == [20, 80] * 3\n"
     code, said = suite("--benchmark-disable", tests=tests, gates=HOLDS.replace("1000x", "1.5x"))
     assert code == 0
     assert "side by side" not in said
-    assert "Nothing was measured" not in said  # one of the tests is no benchmark
+    assert "Nothing was measured" not in said  # one of the tests is not a benchmark
 
 
 def test_who_asks_for_benchmarks_alone_is_told_how_they_are_measured(suite):
-    """A session of nothing but benchmarks that measures none of them says what is missing."""
+    """A session with only benchmarks that measures none of them says which option is missing."""
     said = suite("--benchmark-disable")[1]
     assert "Nothing was measured: add --benchmark-only, or --mcp-perf-report" in said
     assert "Nothing was measured" not in suite(MEASURED)[1]
@@ -153,17 +153,17 @@ def test_who_asks_for_benchmarks_alone_is_told_how_they_are_measured(suite):
 
 
 def test_sides_without_a_gate_are_compared_all_the_same(suite, tmp_path):
-    """The terminal and the page of links say the ratio with its interval."""
+    """The terminal and the page of links show the ratio with its interval."""
     said = suite("--mcp-perf-report=out", "-k", "large")[1]
     ratio = r"slow\.throughput is (\S+)\u00d7 fast, between \S+\u00d7 and \S+\u00d7 \(95 %\)"
     found = re.search(r"no gate test_it\.py::test_spin\[large\]: " + ratio, said)
-    assert 0.01 < float(found[1]) < 1  # a quarter on a machine of one's own
+    assert 0.01 < float(found[1]) < 1  # a quarter on a machine without other load
     assert re.search(ratio, (tmp_path / "out" / "index.md").read_text())
     assert "no gate test_it.py::test_spin[small]" not in suite(MEASURED)[1]
 
 
 def test_a_report_is_written_for_every_comparison(suite, tmp_path):
-    """The option measures by itself; journal, HTML, JSON and Markdown, and a page of links."""
+    """The option alone measures; it writes journal, HTML, JSON, Markdown, and a page of links."""
     code, said = suite("--mcp-perf-report=out", "--benchmark-disable", "-k", "spin")
     folder = tmp_path / "out" / "test_it.py-test_spin-small"
     assert {path.name for path in folder.iterdir()} == {
@@ -174,7 +174,7 @@ def test_a_report_is_written_for_every_comparison(suite, tmp_path):
     }
     report = json.loads((folder / "report.json").read_text())
     assert report["title"] == "Slow is slower."
-    # A machine that is shared may be too uneven for a sure answer, and the code says so.
+    # A shared machine may be too uneven for a clear answer, and then the exit code says so.
     assert (code, report["verdict"]) in {(0, "PASS"), (1, "INCONCLUSIVE")}, said
     assert set(report["arms"]) == {"fast", "slow"}
     assert [row["phase"] for row in report["arms"]["slow"]["rounds"]] == ["round"] * 6
@@ -192,7 +192,7 @@ def test_a_report_is_written_for_every_comparison(suite, tmp_path):
     ],
 )
 def test_reports_go_into_a_folder_of_their_own(suite, arguments, said):
-    """Neither among the tests, which are easily taken for the folder, nor in place of a file."""
+    """A folder of tests, which is easily named by mistake, is refused, and so is a file."""
     code, output = suite(*arguments)
     assert code == 4
     assert said in output
@@ -200,7 +200,7 @@ def test_reports_go_into_a_folder_of_their_own(suite, arguments, said):
 
 
 def test_every_side_is_a_benchmark_for_pytest_benchmark(suite, tmp_path):
-    """Stored, and found again by its name: the table compares with the earlier session."""
+    """It is stored, and found again by its name; the table compares it with the earlier session."""
     assert suite(MEASURED, "--benchmark-save=base", "-k", "spin")[0] == 0
     [stored] = tmp_path.glob(".benchmarks/*/0001_base.json")
     benchmarks = {row["name"]: row for row in json.loads(stored.read_text())["benchmarks"]}
@@ -219,7 +219,7 @@ def test_every_side_is_a_benchmark_for_pytest_benchmark(suite, tmp_path):
 
 
 def test_misuse_is_told_in_plain_words(suite):
-    """What is wrong, and what to do."""
+    """The message says what is wrong, and what to do."""
     wrong = {
         "side_by_side({'a': int})": "one side is not a comparison",
         "side_by_side({'a b': int, 'c': int})": "'a b' is not a valid name of a side",
@@ -238,7 +238,7 @@ def test_misuse_is_told_in_plain_words(suite):
 
 @pytest.mark.process
 def test_the_example_of_the_page_works(suite, tmp_path):
-    """What docs/how-to/benchmarks.md shows can be copied: test, gates and the server's address."""
+    """The example in docs/how-to/benchmarks.md can be copied: test, gates and server address."""
     page = (ROOT / "docs" / "how-to" / "benchmarks.md").read_text("utf-8")
     [tests] = re.findall(r"```python\n(# test_search.py\n.*?)```", page, re.DOTALL)
     [gates] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
@@ -249,7 +249,7 @@ def test_the_example_of_the_page_works(suite, tmp_path):
             tests=tests.replace("http://127.0.0.1:8000/mcp", address),
             gates=gates.replace("test_search.py", "test_it.py"),
         )
-    # Of two gates; a machine that is shared may be too uneven for a sure answer.
+    # There are two gates; a shared machine may be too uneven for a clear answer.
     judged = re.findall(r"\b(PASS|FAIL|INCONCLUSIVE) test_it\.py::test_two_messages", said)
     assert len(judged) >= 2, said
     assert set(judged) <= {"PASS", "INCONCLUSIVE"}, said
@@ -257,7 +257,7 @@ def test_the_example_of_the_page_works(suite, tmp_path):
 
 
 def test_a_gate_file_that_is_wrong_ends_the_session(suite):
-    """Before any test, as a usage error."""
+    """It is a usage error, before any test runs."""
     code, said = suite(gates="test_it.py::test_thin:\n  - slow.p50 < 20ms\n")
     assert code == 4
     assert "is not a ratio of two sides" in said

@@ -10,14 +10,14 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture
 def servers(tmp_path):
-    """Give what starts servers, and leave none behind."""
+    """Return the object that starts servers, and leave none of them running."""
     servers = Servers(tmp_path)
     yield servers
     servers.stop()
 
 
 def test_a_server_listens_when_its_address_is_returned_and_ends_with_the_rest(servers):
-    """The port is a free one, and the Python is that of the tests."""
+    """The port is a free one, and Python is the one of the tests."""
     command = ["python", "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
     url = servers(command, "/")
     port = int(url.removeprefix("http://127.0.0.1:").removesuffix("/"))
@@ -27,6 +27,6 @@ def test_a_server_listens_when_its_address_is_returned_and_ends_with_the_rest(se
 
 
 def test_a_server_that_does_not_start_fails_the_test_with_its_words(servers):
-    """What it wrote is what helps."""
+    """The server's own output helps most."""
     with pytest.raises(pytest.fail.Exception, match=r"the server ended: .*\n(?s:.*)no shop today"):
         servers(["python", "-c", "raise SystemExit('no shop today')", "{port}"])

@@ -1,4 +1,4 @@
-"""Sides are measured by turns; the clocks are arguments, nothing waits."""
+"""Sides are measured by turns; the clocks are arguments, and nothing waits."""
 
 import gc
 
@@ -8,7 +8,7 @@ from mcp_perf.pytest_plugin.turns import BLOCK_NS, SHORTEST_NS, measure
 
 
 class Clock:
-    """Time that passes only when a side says so, and is read for nothing."""
+    """Time that passes only when a side says so; reading it takes no time."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -18,7 +18,7 @@ class Clock:
         return self.now
 
     def side(self, ns: int):
-        """Return a call that takes so long."""
+        """Return a call that takes that long."""
 
         def call() -> None:
             self.now += ns
@@ -27,7 +27,7 @@ class Clock:
 
 
 def test_the_order_is_mirrored_from_round_to_round():
-    """A B, B A, A B: what drifts is in both sides alike."""
+    """The order is A B, B A, A B, so drift affects both sides equally."""
     clock = Clock()
     sides = {"a": clock.side(50_000), "b": clock.side(50_000)}
     measured = measure(sides, rounds=4, round_s=0.001, clock=clock, cpu=clock)
@@ -36,7 +36,7 @@ def test_the_order_is_mirrored_from_round_to_round():
 
 
 def test_each_turn_lasts_at_least_a_round_and_each_side_gets_as_many_calls_as_fit():
-    """A call longer than the round is made once, a shorter one until the time is over."""
+    """A call longer than the round is made once, and a shorter one until the time is over."""
     clock = Clock()
     sides = {"long": clock.side(3_000_000), "short": clock.side(300_000)}
     measured = measure(sides, rounds=2, round_s=0.001, clock=clock, cpu=clock)
@@ -55,7 +55,7 @@ def test_each_turn_lasts_at_least_a_round_and_each_side_gets_as_many_calls_as_fi
     ],
 )
 def test_calls_too_short_for_the_clock_are_timed_in_blocks(call_ns, block):
-    """What takes ten microseconds is timed by itself, what is shorter about 100 us at once."""
+    """Calls of 10 us or more are timed one by one, and shorter ones in blocks of about 100 us."""
     clock = Clock()
     sides = {"a": clock.side(call_ns), "b": clock.side(call_ns)}
     measured = measure(sides, rounds=1, round_s=0.0001, clock=clock, cpu=clock)
@@ -65,7 +65,7 @@ def test_calls_too_short_for_the_clock_are_timed_in_blocks(call_ns, block):
 
 
 def test_garbage_collection_is_as_it_was_afterwards():
-    """What was set aside for the measurement is taken back, also when a side raises."""
+    """The measurement's changes are undone, even if a side raises."""
 
     def fails() -> None:
         raise ZeroDivisionError
