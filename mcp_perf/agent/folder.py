@@ -96,7 +96,7 @@ def _once(found: Iterable[FoundRecord], result: Import) -> None:
             continue
         if record.directory_id is not None and same:
             told = "is the same as" if record == same[0].record else "has the same id as"
-            result.remarks.append(f"{one.where}: {told} {same[0].where}; both count")
+            result.remarks.append(f"{one.where} {told} {same[0].where}; both count")
         same.append(one)
         result.found.append(one)
 

@@ -189,7 +189,7 @@ def _text(value: Any) -> Text:
         return "; ".join(value)
     if isinstance(value, int | float):
         return str(value)
-    raise ValueError("is not a text")
+    raise ValueError(f"{value!r} is not a text")
 
 
 def _number(value: Any) -> Number | None:

@@ -1,4 +1,4 @@
-"""A folder of records: each run counts once, and nothing is dropped without a word."""
+"""A folder of records: each run counts once, and nothing is dropped silently."""
 
 import json
 
@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def test_the_rows_of_a_summary_and_the_records_in_files_are_read(folder):
-    """In all folders below, each by its place."""
+    """They are read in all folders below, each with its place."""
     found = folder(
         summary=[ROW | {"directoryId": "a"}, ROW | {"directoryId": "b"}],
         tasks__control_task2_c={"startTime": 1743100000000, "endTime": 1743100001000},
@@ -44,7 +44,7 @@ def test_the_rows_of_a_summary_and_the_records_in_files_are_read(folder):
 
 
 def test_a_run_that_stands_in_the_summary_and_in_a_file_counts_once(folder):
-    """The summary's row does; where the file says something else, that is told."""
+    """The summary's row counts; a remark names the differences of the file."""
     found = folder(
         summary=[ROW | {"directoryId": "a", "apiCalls": 8}, ROW | {"directoryId": "b"}],
         mcp_task1_a=RECORD | {"directoryId": "a", "apiCalls": 9, "startTime": 1743100000},
@@ -61,7 +61,7 @@ def test_a_run_that_stands_in_the_summary_and_in_a_file_counts_once(folder):
     )
     assert len(told) == 4
     assert [line for line in found.remarks if "both count" in line] == [
-        "mcp_task1_later.json: has the same id as summary.json, row 2; both count",
+        "mcp_task1_later.json has the same id as summary.json, row 2; both count",
     ]
 
 
@@ -73,7 +73,7 @@ def test_records_of_two_models_are_two_runs_whatever_their_ids(folder):
 
 
 def test_records_without_a_start_are_one_run_only_if_they_agree(folder):
-    """Then nothing else tells them apart."""
+    """Nothing else distinguishes them."""
     one = RECORD | {"directoryId": "1", "startTime": None, "endTime": None, "duration": 5000}
     assert len(folder(a__x=one, b__x=one).records) == 1
     assert len(folder(a__x=one, b__x=one | {"duration": 6000}).records) == 2
@@ -84,12 +84,12 @@ def test_equal_rows_of_one_summary_both_count_and_are_named(folder):
     found = folder(summary=[ROW | {"directoryId": "a"}] * 2, other=[ROW], third=[ROW])
     assert len(found.records) == 4
     assert [line for line in found.remarks if "both count" in line] == [
-        "summary.json, row 2: is the same as summary.json, row 1; both count",
+        "summary.json, row 2 is the same as summary.json, row 1; both count",
     ]
 
 
 def test_what_cannot_be_read_is_listed_with_the_reason(folder):
-    """A broken file, a row that is none, and a file of something else."""
+    """That is a broken file, a row that is not a record, and a file of something else."""
     found = folder(
         broken=b'{"mode": ',
         foreign={"name": "package"},
@@ -110,13 +110,13 @@ def test_what_cannot_be_read_is_listed_with_the_reason(folder):
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_the_encoding_of_a_file_does_not_matter(encoding, folder):
-    """Nor does a byte-order mark."""
+    """A byte-order mark does not matter either."""
     [record] = folder(a=json.dumps(ROW | {"notes": "caf\xe9"}).encode(encoding)).records
     assert record.notes == "caf\xe9"
 
 
 def test_one_file_is_read_as_a_folder_of_one(tmp_path):
-    """A summary alone, for example."""
+    """It may be a summary alone, for example."""
     path = tmp_path / "summary.json"
     path.write_text(encode([as_row(read(ROW | {"directoryId": "a"}).record)]))
     assert [one.where for one in read_folder(path).found] == ["summary.json, row 1"]
@@ -125,7 +125,7 @@ def test_one_file_is_read_as_a_folder_of_one(tmp_path):
 
 
 def test_a_record_without_a_cost_gets_it_from_the_price_list(folder):
-    """If its model has one."""
+    """Its model must have a list."""
     used = {"tokensIn": 1_000_000, "tokensOut": 0, "model": "claude-3.7-sonnet"}
     rows = [used, used | {"cost": 1}, used | {"model": "unknown"}]
     found = folder(summary=[ROW | {"directoryId": str(i)} | row for i, row in enumerate(rows)])

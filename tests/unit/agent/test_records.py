@@ -1,4 +1,4 @@
-"""Records of agents: exact as they are written, and understood as they were written before."""
+"""Records of agents: present ones are exact, and older shapes are understood."""
 
 import json
 
@@ -59,7 +59,7 @@ ROW = {
 
 
 def test_a_record_and_a_row_have_their_keys_in_the_published_order():
-    """18 keys of a task's record, 20 of a summary's row."""
+    """A task's record has 18 keys, and a summary's row has 20."""
     assert list(RECORD) == list(RECORD_KEYS)
     assert list(ROW) == list(SUMMARY_KEYS)
     assert (len(RECORD_KEYS), len(SUMMARY_KEYS)) == (18, 20)
@@ -67,14 +67,14 @@ def test_a_record_and_a_row_have_their_keys_in_the_published_order():
 
 @pytest.mark.parametrize(("raw", "write"), [(RECORD, as_record), (ROW, as_row)])
 def test_what_was_read_is_written_to_the_byte(raw, write):
-    """Nothing is changed, and nothing is told to be."""
+    """Nothing is changed, and no change is reported."""
     record, changes = read(json.loads(json.dumps(raw)))
     assert changes == []
     assert encode(write(record)) == json.dumps(raw, indent=2) + "\n"
 
 
 def test_a_row_and_the_record_of_the_same_run_are_the_same_run():
-    """But for what only rows say."""
+    """Only the keys that rows alone have differ."""
     row = as_row(read(RECORD).record)
     assert row == ROW | {
         "mode": "control",
@@ -129,13 +129,13 @@ def test_a_row_and_the_record_of_the_same_run_are_the_same_run():
     ],
 )
 def test_older_shapes_are_read_as_what_they_mean(given, key, known):
-    """Seconds for milliseconds, lists for counts, texts for numbers and truth."""
+    """They have seconds for milliseconds, lists for counts, texts for numbers and booleans."""
     found = as_record(read(RECORD | given).record)[key]
     assert (found, type(found)) == (known, type(known))
 
 
 def test_whatever_was_changed_is_told():
-    """Key by key, with the value as it stood there."""
+    """Each change has its key, with the original value."""
     raw = RECORD | {"apiCalls": [1, 2], "duration": 62.5, "endTime": 1743100062500, "extra": 1}
     assert read(raw).changes == [
         "apiCalls: a list is read as 2",
@@ -145,7 +145,7 @@ def test_whatever_was_changed_is_told():
 
 
 def test_an_older_record_with_few_keys_is_read_by_the_name_of_its_file():
-    """What nobody recorded is none, and not zero."""
+    """A value that nobody recorded is None, and not zero."""
     record, changes = read({"startTime": 1743100000, "success": "yes"}, "mcp_task2_abc_1.json")
     assert (record.mode, record.task_id, record.directory_id) == ("mcp", 2, "abc_1")
     assert (record.api_calls, record.cost, record.completed) == (None, None, False)
@@ -153,7 +153,7 @@ def test_an_older_record_with_few_keys_is_read_by_the_name_of_its_file():
 
 
 def test_notes_of_any_kind_are_text():
-    """A list of remarks, or a number."""
+    """They may be a list of remarks, or a number."""
     assert read(ROW | {"notes": ["a", "b"]}).record.notes == "a; b"
     assert read(ROW | {"notes": 5}).record.notes == "5"
 
@@ -178,7 +178,7 @@ def test_notes_of_any_kind_are_text():
         (RECORD | {"cacheReads": 10**400}, "cacheReads: 1000"),
         (RECORD | {"success": "perhaps"}, "success: 'perhaps'"),
         (RECORD | {"success": []}, "success: []"),
-        (RECORD | {"model": {}}, "model: is not a text"),
+        (RECORD | {"model": {}}, "model: {} is not a text"),
         (RECORD | {"startTime": "yesterday"}, "startTime: 'yesterday' is not a time"),
         (RECORD | {"startTime": [1]}, "startTime: [1]"),
         (RECORD | {"startTime": "9999-12-31T23:59-23:00"}, "is not a time from 1970 to 9999"),
@@ -188,11 +188,11 @@ def test_notes_of_any_kind_are_text():
     ],
 )
 def test_what_cannot_be_understood_is_no_record_and_says_why(raw, why):
-    """Half of a record would move a mean."""
+    """Half a record would change a mean."""
     with pytest.raises(Unreadable, match=why.replace("[", r"\[").replace("(", r"\(")):
         read(raw)
 
 
 def test_the_name_of_a_file_leads_nowhere_else():
-    """An id is anybody's text."""
+    """Anybody may choose an id."""
     assert read(RECORD | {"directoryId": "../../x y"}).record.file == "control_task1_.._.._x_y.json"
