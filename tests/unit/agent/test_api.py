@@ -1,4 +1,4 @@
-"""The session API, in process: what it keeps, what it refuses, and what it tells."""
+"""The session API, in process: what it stores, what it refuses, and what it reports."""
 
 import asyncio
 from types import SimpleNamespace
@@ -49,7 +49,7 @@ def body(content=None):
 
 
 def test_a_session_is_started_filled_completed_and_listed(store):
-    """Its 18 keys, in their order, say what happened."""
+    """Its 18 keys, in their order, show what happened."""
     app = build(store)
     [started] = ask(app, ("POST", SESSIONS, NEW))
     assert started.status_code == 201
@@ -88,7 +88,7 @@ def test_a_session_is_started_filled_completed_and_listed(store):
 
 
 def test_a_thousand_starts_at_once_give_a_thousand_ids_and_no_call_is_lost(store):
-    """Nor do changes of one session at once lose each other."""
+    """Changes of one session at the same time do not lose each other either."""
     app = build(store)
 
     async def many():
@@ -129,7 +129,7 @@ def test_a_thousand_starts_at_once_give_a_thousand_ids_and_no_call_is_lost(store
     ],
 )
 def test_every_error_has_the_one_body(store, method, path, content, status, code):
-    """A code, a message, details, and what to do instead."""
+    """The body has a code, a message, details, and what to do instead."""
     app = build(store)
     [started] = ask(app, ("POST", SESSIONS, NEW))
     one = f"{SESSIONS}/{started.json()['sessionId']}"
@@ -145,7 +145,7 @@ def test_every_error_has_the_one_body(store, method, path, content, status, code
 
 
 def test_a_store_that_is_gone_is_told_and_a_fault_of_ours_shows_no_traceback(store, monkeypatch):
-    """Both with the one body."""
+    """Both answers have the common body."""
     app = build(store)
     monkeypatch.setattr(store, "apply", lambda _: (_ for _ in ()).throw(HistoryError("is full")))
     monkeypatch.setattr(store, "sessions", lambda *_: 1 / 0)
@@ -156,7 +156,7 @@ def test_a_store_that_is_gone_is_told_and_a_fault_of_ours_shows_no_traceback(sto
 
 
 def test_a_started_session_is_on_the_disk_and_not_counted_before_it_is_complete(store):
-    """Whatever ends the process after the answer: it is listed as incomplete."""
+    """If the process ends after the answer, the session is still listed, as incomplete."""
     [started] = ask(build(store), ("POST", SESSIONS, NEW))
     session = started.json()["sessionId"]
     board, rows = board_of(AgentStore(store._url))
@@ -167,7 +167,7 @@ def test_a_started_session_is_on_the_disk_and_not_counted_before_it_is_complete(
 
 
 def test_what_is_imported_again_takes_the_place_of_what_came_from_there(store):
-    """And of nothing else; all of it counts, complete or not."""
+    """It replaces nothing else; all of it counts, complete or not."""
     [started] = ask(build(store), ("POST", SESSIONS, NEW))
     mine = store.session(started.json()["sessionId"])[0].record
     for records in ([mine], [mine, mine]):
@@ -181,7 +181,7 @@ def test_what_is_imported_again_takes_the_place_of_what_came_from_there(store):
 
 
 def test_the_pages_need_no_other_host(store):
-    """Neither the operations nor the leaderboard load anything; all that there is is listed."""
+    """Neither the operations nor the leaderboard load anything; all operations are listed."""
     app = build(store)
     docs, page, document = ask(app, ("GET", "/docs"), ("GET", "/"), ("GET", "/openapi.json"))
     assert "http:" not in docs.text + page.text
@@ -205,7 +205,7 @@ def page(store, monkeypatch):
 
 
 def test_promise_26_only_who_has_the_key_is_let_in(page):
-    """A program by its header, a browser by the address; the answer says how."""
+    """A program needs the header, and a browser the address; the answer says so."""
     bearer = {"Authorization": "Bearer a-key-of-an-agent"}
     assert ask(page.app, ("GET", SESSIONS), **bearer)[0].status_code == 200
     for given in ("", "Bearer", "Bearer wrong", "Basic a-key-of-an-agent"):
@@ -239,7 +239,7 @@ def test_promise_26_only_who_has_the_key_is_let_in(page):
 def test_promise_26_other_sites_and_huge_bodies_are_refused_also_with_the_key(
     page, headers, status
 ):
-    """In the one body."""
+    """The refusals have the common body."""
     bearer = {"Authorization": "Bearer a-key-of-an-agent"}
     [answer] = ask(page.app, ("GET", SESSIONS), **bearer, **headers)
     assert answer.status_code == status
@@ -247,7 +247,7 @@ def test_promise_26_other_sites_and_huge_bodies_are_refused_also_with_the_key(
 
 
 def test_promise_26_with_a_login_the_password_opens_it_and_no_header_does(store, monkeypatch):
-    """So that wrong ones can be counted."""
+    """So wrong passwords can be counted."""
     monkeypatch.setenv("MCP_PERF_WEB_PASSWORD", "correct-horse-battery")
     app, opened = locked(store, "127.0.0.1", 8090, login=True)
     assert "asks for the password" in opened
@@ -263,7 +263,7 @@ def test_promise_26_with_a_login_the_password_opens_it_and_no_header_does(store,
 
 
 def test_a_short_key_and_an_open_address_are_refused(store, monkeypatch):
-    """Before anything listens."""
+    """They are refused before anything listens."""
     with pytest.raises(Refusal, match="--web-login"):
         locked(store, "0.0.0.0", 8090, login=False)
     monkeypatch.setenv(KEY, "short")
@@ -300,7 +300,7 @@ def websocket(app, *headers):
 
 
 def test_each_change_is_told_as_it_happens_to_who_has_the_key(page):
-    """By the WebSocket; anybody else's is closed."""
+    """The WebSocket sends them; anybody else's is closed."""
     _, started, over = websocket(page.app, (b"authorization", b"Bearer a-key-of-an-agent"))
     assert '"event":"start"' in started["text"]
     assert '"event":"complete"' in over["text"]

@@ -10,7 +10,7 @@ from mcp_perf.agent.tasks import MODES
 
 
 def run(mode, task, number, **known):
-    """Return a run, all of whose numbers are alike where nothing else is said."""
+    """Return a run whose numbers are all the same, except those that are given."""
     numbers = {
         "duration": 60_000,
         "api_calls": 8,
@@ -30,7 +30,7 @@ def metrics(group):
 
 
 def test_the_means_are_those_computed_by_hand():
-    """Over all rows, failures included; the change is that of the means before rounding."""
+    """They include failures; the change is computed from the means before rounding."""
     rows = [
         run("control", 1, 1, duration=62_545, api_calls=8, cost=0.1, success=True),
         run("control", 1, 2, duration=41_300, api_calls=9, cost=0.2, success=False),
@@ -73,12 +73,12 @@ def test_the_means_are_those_computed_by_hand():
     ],
 )
 def test_numbers_are_rounded_half_up_on_their_exact_binary_value(value, expected):
-    """As whoever publishes them rounds; a zero has no sign."""
+    """The publishers of such means round like this; a zero has no sign."""
     assert repr(rounded(value)) == repr(expected)
 
 
 def test_there_are_eight_metrics_in_their_order():
-    """As published."""
+    """They are the published ones."""
     assert [one.title.partition(" (")[0] for one in MEASURES] == [
         *("Duration", "API calls", "Interactions", "Tokens"),
         *("Cache reads", "Cache writes", "Cost", "Success rate"),
@@ -86,7 +86,7 @@ def test_there_are_eight_metrics_in_their_order():
 
 
 def test_a_number_that_nobody_recorded_is_0_in_a_mean_and_told():
-    """A mean is over all rows; statistics leave such a row out."""
+    """A mean is over all rows, and the statistics leave such a row out."""
     rows = [run("control", 1, i) for i in range(3)] + [run("mcp", 1, i) for i in range(3)]
     board = leaderboard([*rows, run("mcp", 1, 4, cost=None, success=None)], ["More."])
     found = metrics(board.groups[0])
@@ -98,7 +98,7 @@ def test_a_number_that_nobody_recorded_is_0_in_a_mean_and_told():
 
 
 def test_one_outlier_moves_a_mean_and_no_test():
-    """It is named, and what is left of the change without it."""
+    """It is named, and so is the change without it."""
     calm = [50_000, 52_000, 48_000, 51_000, 49_000, 50_500]
     rows = [run("control", 1, i, duration=ms) for i, ms in enumerate(calm)]
     rows += [run("mcp", 1, i, duration=ms) for i, ms in enumerate([*calm[:5], 600_000])]
@@ -129,7 +129,7 @@ def test_an_outlier_that_moves_nothing_is_only_named():
 
 
 def test_only_the_task_that_differs_is_said_to():
-    """Overall, the others hide it; p-values are those of many questions."""
+    """Overall, the others hide it; p-values are corrected for their number."""
     rows = [
         run(mode, task, i, api_calls=10 * (i + 1) + 400 * (task == 2 and mode == "mcp"))
         for mode, task, i in product(("control", "mcp"), (1, 2, 3), range(8))
@@ -143,7 +143,7 @@ def test_only_the_task_that_differs_is_said_to():
 
 
 def test_what_differs_overall_is_named():
-    """Several in one sentence."""
+    """One sentence names several metrics."""
     rows = [
         run(mode, task, i, api_calls=10 + i - 9 * (mode == "mcp"), cost=i + 9 * (mode == "mcp"))
         for mode, task, i in product(("control", "mcp"), (1, 2), range(8))
@@ -156,7 +156,7 @@ def test_what_differs_overall_is_named():
 
 
 def test_without_both_modes_nothing_is_compared():
-    """Means of one mode are shown, and the other is none."""
+    """The means of one mode are shown, and the other's are missing."""
     board = leaderboard([run("mcp", 10, 1), run("mcp", 2, 2, duration=None)])
     one = metrics(board.groups[0])["API calls"]
     assert (one.control, one.mcp, one.change_percent, one.p_value) == (None, 8.0, None, None)
@@ -166,7 +166,7 @@ def test_without_both_modes_nothing_is_compared():
 
 
 def test_models_are_never_compared_with_each_other():
-    """If one model did the tasks without MCP and another one with it, no test says anything."""
+    """If one model did the tasks without MCP and another one with it, no test has a result."""
     rows = [run("control", 1, i, model="m") for i in range(6)]
     rows += [run("mcp", 1, i, model="n", duration=1) for i in range(6)]
     board = leaderboard(rows)

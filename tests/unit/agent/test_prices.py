@@ -1,4 +1,4 @@
-"""Prices: dated data, and the published formula."""
+"""Prices: lists with dates, and the published formula."""
 
 import pytest
 
@@ -33,13 +33,13 @@ def test_the_cost_is_what_its_formula_says():
     ],
 )
 def test_a_model_has_the_newest_list_of_its_day_or_else_the_oldest(model, at_ms, dollars):
-    """Or none, and then there is no cost."""
+    """If it has no list, there is no cost."""
     found = price_list(model, at_ms)
     assert (found and found["in"]) == dollars
 
 
 def test_a_recorded_cost_stays_and_without_tokens_there_is_none():
-    """What was recorded was paid."""
+    """A recorded cost is what was paid."""
     assert with_cost(record(model="sonnet", cost=0.1)).cost == 0.1
     assert with_cost(record(model="sonnet")).cost == 0.233568
     empty = TaskRecord(task_id=1, directory_id="a", mode="mcp", model="sonnet")

@@ -5,12 +5,12 @@ from mcp_perf.agent.store import AgentStore
 
 
 def call(step, cls="ok", journey="buy-number"):
-    """Return a call as the dry run tells of it."""
+    """Return a call as the dry run reports it."""
     return {"journey": journey, "step": step, "class": cls, "ms": 12.5}
 
 
 def test_the_calls_of_a_task_are_those_of_the_session(tmp_path):
-    """Those that open an MCP session are no agent's; it begins with them all the same."""
+    """Calls that open an MCP session are not an agent's, but the session begins with them."""
     store = AgentStore(f"sqlite:///{tmp_path}/history.sqlite")
     made = Replay(store, 1, "mcp")
     made.call(call("initialize", journey=""))

@@ -1,4 +1,4 @@
-"""The recorder as a process: it is in a server's place, and nobody notices."""
+"""The recorder as a process: it takes a server's place, and nobody notices."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_every_byte_goes_on_and_the_exit_code_is_the_servers(tmp_path):
 
 
 def test_a_server_that_dies_fails_its_calls(tmp_path):
-    """The agent sees the end of its output, though its own input is open."""
+    """The agent sees the end of the output, although its own input is open."""
     file = tmp_path / "calls.jsonl"
     process = recorder(file, "sh", "-c", "read line; exit 3")
     process.stdin.write(CALL)
@@ -61,7 +61,7 @@ def test_a_server_that_dies_fails_its_calls(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_both_and_the_recording_is_whole(tmp_path, number):
-    """What was under way is interrupted."""
+    """The calls under way are interrupted."""
     file = tmp_path / "calls.jsonl"
     process = recorder(file, "sh", "-c", "read line; echo here; exec sleep 60")
     process.stdin.write(CALL)
@@ -74,7 +74,7 @@ def test_a_signal_ends_both_and_the_recording_is_whole(tmp_path, number):
 
 
 def test_traffic_goes_on_where_the_disk_is_full():
-    """It is said once."""
+    """There is a single message about it."""
     answer = b'{"jsonrpc":"2.0","id":1,"result":{}}\n'
     process = recorder("/dev/full", "sh", "-c", f"read line; printf '%s' '{answer.decode()}'; cat")
     output, error = process.communicate(CALL + b"more\n", timeout=60)
@@ -83,7 +83,7 @@ def test_traffic_goes_on_where_the_disk_is_full():
 
 
 def test_a_command_that_is_not_there_is_refused(tmp_path):
-    """As a file that cannot be written is."""
+    """A file that cannot be written is refused, too."""
     for file, command, said in (
         (tmp_path / "calls.jsonl", "no-such-command", b"no-such-command cannot be started"),
         (tmp_path / "gone" / "calls.jsonl", "cat", b"cannot be written"),

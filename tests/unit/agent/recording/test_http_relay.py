@@ -1,4 +1,4 @@
-"""The relay over HTTP, between sockets of this process: what goes in comes out."""
+"""The relay over HTTP, between sockets of this process: every byte goes through."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ ANY_BYTES = random.Random(1).randbytes(300_000)
 
 
 class Between:
-    """A server that sends what it is told, an agent, and the relay between them."""
+    """A server that sends what the test wants, an agent, and the relay between them."""
 
     def __init__(self, upstream="http://127.0.0.1:{port}/mcp"):
         self.calls, self.said, self._writers = [], [], []
@@ -66,7 +66,7 @@ class Between:
     ],
 )
 def test_every_byte_goes_on_as_it_came_in_both_directions(up, down):
-    """Whatever it is, and also what comes after one side has said its last byte."""
+    """The bytes may be anything, and one side may go on when the other has sent its last one."""
 
     async def act(between):
         (from_relay, to_relay), (at_server, from_server) = await between.connect()
@@ -86,7 +86,7 @@ def test_every_byte_goes_on_as_it_came_in_both_directions(up, down):
 
 
 def test_a_connection_that_breaks_breaks_on_both_sides():
-    """The call that was under way ends by that."""
+    """The call under way ends with the connection."""
 
     async def act(between):
         (from_relay, to_relay), (at_server, from_server) = await between.connect()
@@ -103,7 +103,7 @@ def test_a_connection_that_breaks_breaks_on_both_sides():
 
 
 def test_a_server_that_is_not_there_is_told_once():
-    """The agent's connection is closed, as it would have been refused."""
+    """The agent's connection is closed; without the relay it would have been refused."""
 
     async def act(between):
         for _ in range(2):
@@ -117,7 +117,7 @@ def test_a_server_that_is_not_there_is_told_once():
 
 
 def test_a_stopped_relay_breaks_off():
-    """What was under way is told as such by the session, at its end."""
+    """The call under way is reported when the session ends."""
 
     async def act(between):
         (from_relay, to_relay), (at_server, _) = await between.connect()
@@ -131,7 +131,7 @@ def test_a_stopped_relay_breaks_off():
 
 
 def test_a_server_elsewhere_is_called_by_its_name(monkeypatch):
-    """Only the value of Host is another one, also if a head comes in pieces."""
+    """Only the value of Host differs, even if a head comes in pieces."""
     monkeypatch.setattr(Upstream, "is_here", False)
     said = request(1).replace(b"Host: x", b"host:  127.0.0.1:9\r\nX-Host: 127.0.0.1:9")
 
@@ -153,13 +153,13 @@ def test_a_server_elsewhere_is_called_by_its_name(monkeypatch):
     "url", ["ftp://x/", "http://", "x", "http://a:b@c/", "http://[", "http://a:x"]
 )
 def test_what_is_no_address_is_refused(url):
-    """With an example."""
+    """The message has an example."""
     with pytest.raises(InputError, match="is not the address of a server"):
         Upstream.of(url)
 
 
 def test_the_agent_gets_the_same_path():
-    """Over plain HTTP, on this machine."""
+    """The scheme is plain HTTP, and the host is this machine."""
     where = Upstream.of("https://a.example/x/mcp?k=v")
     assert (where.port, where.tls, where.is_here) == (443, True, False)
     assert where.at(5) == "http://127.0.0.1:5/x/mcp?k=v"

@@ -1,4 +1,4 @@
-"""Calls as they are told of the bytes of HTTP connections."""
+"""How the bytes of HTTP connections become calls."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ class Wire:
 
     @property
     def told(self):
-        """What was told: session, method, class."""
+        """Return what was reported: session, method, class."""
         return [(call.session, call.method, call.outcome) for call in self.calls]
 
 
@@ -69,7 +69,7 @@ def event(body):
 
 
 def test_a_call_is_told_however_its_bytes_are_cut():
-    """One by one, as JSON and as a stream, with what is no answer before it."""
+    """The bytes may come one by one, as JSON or a stream, with other messages before the answer."""
     wire = Wire()
     watch = wire.connect()
     progress = event(b'{"jsonrpc":"2.0","method":"notifications/progress"}')
@@ -88,7 +88,7 @@ def test_a_call_is_told_however_its_bytes_are_cut():
 
 
 def test_a_session_is_told_by_its_id_on_any_connection():
-    """As the answer to `initialize` has it."""
+    """The id comes from the answer to `initialize`."""
     wire = Wire()
     for agent in ("a", "b"):
         watch = wire.connect()
@@ -102,7 +102,7 @@ def test_a_session_is_told_by_its_id_on_any_connection():
 
 
 def test_without_ids_a_session_begins_with_a_greeting():
-    """What follows on its connection is of it, and on a new one of the last that greeted."""
+    """Later calls on its connection belong to it; on a new one, to the last that greeted."""
     wire = Wire()
     first, second, third = wire.connect(), wire.connect(), wire.connect()
     for watch in (first, second):
@@ -120,7 +120,7 @@ def test_without_ids_a_session_begins_with_a_greeting():
 
 
 def test_over_http_and_sse_the_answer_comes_on_the_stream():
-    """The stream says where its messages are sent; as it closes, what is open ends."""
+    """The stream says where its messages are sent; when it closes, open calls end."""
     wire = Wire()
     stream, posts = wire.connect(), wire.connect()
     stream.sent(request(0, verb="GET", path="/sse"), 1)
@@ -150,7 +150,7 @@ def test_over_http_and_sse_the_answer_comes_on_the_stream():
     ],
 )
 def test_a_call_ends_when_its_connection_does(came, outcome):
-    """By what came, or by that nothing did."""
+    """The bytes that came decide how it ends, or that none came."""
     wire = Wire()
     watch = wire.connect()
     watch.sent(request(1), 1)
@@ -181,7 +181,7 @@ def test_a_stream_without_an_answer_fails_its_call_unless_it_can_be_resumed():
 
 
 def test_what_is_no_http_is_not_followed():
-    """The agent leaves, and nothing is told."""
+    """The agent leaves, and nothing is reported."""
     wire = Wire()
     watch = wire.connect()
     watch.sent(b"\x00\xff" * 40, 1)

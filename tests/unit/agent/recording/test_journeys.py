@@ -1,4 +1,4 @@
-"""Scenarios that are made of recordings: they need no edit, and say the same again."""
+"""Scenarios that are made from recordings: they need no edit, and repeat the calls."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def scenario(recording):
 
 
 def steps(*calls):
-    """Return the steps of one session, as they are written."""
+    """Return the steps of one session as they are written."""
     journey = scenario(recorded(list(calls)))[0].journeys["session-1"]
     return [
         step.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -44,7 +44,7 @@ def steps(*calls):
 
 
 def test_a_session_becomes_a_journey_with_its_pauses():
-    """Calls one after the other, and calls that were on their way at once."""
+    """Calls may come one after the other, or overlap."""
     assert steps(
         call(0, arguments={"text": "${x}"}),
         call(1510.4, "two", ms=100),
@@ -59,7 +59,7 @@ def test_a_session_becomes_a_journey_with_its_pauses():
 
 
 def test_every_kind_of_request_becomes_a_step():
-    """As it was asked, with what it was asked for."""
+    """The step has the request's kind and arguments."""
     about = {"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "a", "value": "b"}}
     of_template = {"ref": {"uri": "x://{y}"}, "argument": {"name": "a", "value": ""}}
     assert steps(
@@ -80,7 +80,7 @@ def test_every_kind_of_request_becomes_a_step():
 
 
 def test_what_an_answer_brought_is_saved_and_looked_up():
-    """By its first place; within a longer text; and a small number, if it has the same name."""
+    """Its first place counts; it may be in a longer text; a small number needs the same name."""
     result = {"structuredContent": {"orders": [{"order id": "ORD-77123", "count": 3}]}}
     assert steps(
         call(0, "create", result={**result, "isError": False}),
@@ -102,7 +102,7 @@ def test_what_an_answer_brought_is_saved_and_looked_up():
 
 
 def test_what_the_agent_said_first_stays_as_it_was():
-    """An echo brings nothing new, nor does a call that is on its way at the same time."""
+    """An echo has no new value, nor has a call that overlaps."""
     first, second = {"text": "hello-world-1"}, {"id": "made-4711"}
     found = steps(
         call(0, arguments=first, result={"text": "hello-world-1"}),
@@ -116,7 +116,7 @@ def test_what_the_agent_said_first_stays_as_it_was():
 
 
 def test_names_of_saves_are_no_other_names():
-    """Neither built-in ones, nor those that are taken, nor what is none."""
+    """Built-in names, names in use, and invalid names are avoided."""
     result = {"user": "anna-1234", "1": {"id": "id-12345"}, "2": {"id": "id-67890"}}
     told = {"a": "anna-1234", "b": "id-12345", "c": "id-67890", "d": "x-9999", "e": "y-8888"}
     found = steps(
@@ -132,7 +132,7 @@ def test_names_of_saves_are_no_other_names():
 
 
 def test_sessions_with_the_same_calls_are_one_journey_of_more_weight():
-    """The load has time for the longest of them, and the file says how to replay it."""
+    """The load has time for the longest session, and the file says how to replay it."""
     same = [call(0), call(8010)]
     found, remarks = scenario(recorded(same, [call(0, "x")], same, left={"ping": 2}))
     assert {name: journey.weight for name, journey in found.journeys.items()} == {
@@ -146,7 +146,7 @@ def test_sessions_with_the_same_calls_are_one_journey_of_more_weight():
 
 
 def test_a_file_holds_only_so_much():
-    """What is left out is named."""
+    """Sessions that are left out are named."""
     found, remarks = scenario(recorded(*([call(0, f"t{number}")] for number in range(150))))
     assert len(found.journeys) == 100
     assert remarks == ["Left out: sessions from 101 on, because a file cannot hold more"]
@@ -161,7 +161,7 @@ def test_a_file_holds_only_so_much():
     ],
 )
 def test_the_version_is_that_of_the_recording(target, spoken, written):
-    """If an arm can speak it there."""
+    """An arm must be able to speak it over that transport."""
     found, _ = scenario(recorded([call(0)], target=target, protocol=spoken))
     assert found.arms["mcp"].protocol == written
 
@@ -170,12 +170,12 @@ def test_the_version_is_that_of_the_recording(target, spoken, written):
     "target", ["sse:http://127.0.0.1:1/sse", "stdio:node 'a b.js' stdio", "https://a.example/mcp"]
 )
 def test_the_target_is_that_of_the_recording(target):
-    """Whatever its transport is."""
+    """The target may have any transport."""
     assert scenario(recorded([call(0)], target=target))[0].arms["mcp"].address == target
 
 
 def test_a_secret_of_the_target_is_asked_for():
-    """It was not recorded."""
+    """The secret was not recorded."""
     _, remarks = scenario(recorded([call(0)], target="stdio:serve --api-key=[redacted]"))
     assert remarks == ["The target contained a secret: write it in place of [redacted]"]
 
@@ -193,6 +193,6 @@ OBJECT = st.dictionaries(st.text("ab_", max_size=3), JSON, max_size=3)
 @settings(max_examples=20)
 @for_all(st.lists(st.tuples(OBJECT, JSON), min_size=1, max_size=4))
 def test_whatever_was_said_can_be_said_again(said):
-    """Any JSON in arguments and results makes a scenario that loads."""
+    """With any JSON in arguments and results, the scenario can be loaded."""
     calls = [call(20 * at, arguments=told, result=got) for at, (told, got) in enumerate(said)]
     scenario(recorded(calls))

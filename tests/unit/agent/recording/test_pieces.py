@@ -1,4 +1,4 @@
-"""Messages in bytes: as they are cut, and how little of a large one is kept."""
+"""Messages in bytes: how they are cut, and how little of a large one is kept."""
 
 import json
 

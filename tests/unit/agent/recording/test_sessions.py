@@ -1,4 +1,4 @@
-"""Calls as they are told of the messages of an agent and a server."""
+"""How the messages of an agent and a server become calls."""
 
 import json
 
@@ -11,7 +11,7 @@ MODERN = "2026-07-28"
 
 
 class Said:
-    """One session, whose lines are said at moments in ms."""
+    """One session, whose lines come at times in ms."""
 
     def __init__(self, *, keep=True):
         self.calls = []
@@ -37,7 +37,7 @@ def answer(number, **result):
 
 
 def test_a_call_has_its_tool_its_time_its_sizes_and_its_arguments():
-    """And the version that the session speaks, as the handshake was answered."""
+    """It also has the session's version, from the answer to the handshake."""
     said = Said()
     said("sent", {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {}}, 1)
     said("came", answer(0, protocolVersion="2025-11-25"), 2)
@@ -54,7 +54,7 @@ def test_a_call_has_its_tool_its_time_its_sizes_and_its_arguments():
 
 
 def test_without_arguments_nothing_of_them_is_told():
-    """Neither of the result, nor of what the server says of it."""
+    """Nothing of the result is reported either, nor of the server's message about it."""
     said = Said(keep=False)
     said("sent", call(1, text="canary"), 1)
     said("came", answer(1, isError=True, content=[{"type": "text", "text": "no canary"}]), 2)
@@ -73,7 +73,7 @@ def test_without_arguments_nothing_of_them_is_told():
     ],
 )
 def test_a_call_ends_in_the_class_that_a_run_would_give_it(came, outcome):
-    """Answers in batches and answers that break off belong to their calls, too."""
+    """Answers in batches, and answers that break off, belong to their calls, too."""
     said = Said()
     said("sent", call(1), 1)
     said("came", came, 2)
@@ -82,7 +82,7 @@ def test_a_call_ends_in_the_class_that_a_run_would_give_it(came, outcome):
 
 @pytest.mark.parametrize("noise", [b"", b"log line", b"\xff\xfe", b"[1, {}]", b"3", b"{" * 3000])
 def test_what_is_no_message_is_no_call(noise):
-    """Logs, binary bytes and nesting without end are passed over."""
+    """Logs, binary bytes and endless nesting are skipped."""
     said = Said()
     said("sent", noise, 1)
     said("sent", call(1), 1)
@@ -102,7 +102,7 @@ def test_a_question_back_is_no_end_of_what_was_asked():
 
 
 def test_a_cancelled_call_is_interrupted_and_so_is_what_is_open_at_the_end():
-    """What ends it says so; an answer that comes later is nobody's."""
+    """The reason for its end is recorded; a later answer belongs to no call."""
     said = Said()
     said("sent", call(1), 1)
     said("sent", call(2), 1)
@@ -117,7 +117,7 @@ def test_a_cancelled_call_is_interrupted_and_so_is_what_is_open_at_the_end():
 
 
 def test_large_messages_are_told_by_their_edges():
-    """The tool and the class are known, and neither arguments nor result are kept."""
+    """The tool and the class are known, and neither arguments nor results are kept."""
     said = Said()
     large = "x" * 2_000_000
     said("sent", call(1, text=large), 1)

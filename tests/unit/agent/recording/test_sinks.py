@@ -1,4 +1,4 @@
-"""Where recorded calls go: a file that may be full, a session API that may be away."""
+"""Where recorded calls go: to a disk that may be full, and a session API that may be away."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ def call(session="s", outcome="ok", method="tools/call"):
 
 
 def test_a_recording_goes_on_behind_another(tmp_path):
-    """Also behind one whose last line is torn; nobody else can read it."""
+    """The other one's last line may be torn; nobody else can read the file."""
     path = tmp_path / "calls.jsonl"
     path.write_bytes(b'{"schema":"' + SCHEMA.encode() + b'","started":"2026-11-30","target":"x",')
     for session in ("a", "b"):
@@ -39,7 +39,7 @@ def test_a_recording_goes_on_behind_another(tmp_path):
 
 
 def test_a_full_disk_is_told_once():
-    """And no call is counted that is not there."""
+    """Calls that are not in the file are not counted."""
     said = []
     file = RecordingFile(Path("/dev/full"), HEAD, said.append)
     file.write(call())
@@ -50,7 +50,7 @@ def test_a_full_disk_is_told_once():
 
 @pytest.fixture
 def api():
-    """Serve a session API that keeps what it is told."""
+    """Serve a session API that keeps what it receives."""
     told = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,7 +71,7 @@ def api():
 
 
 def test_the_session_api_hears_of_the_calls_of_tools(api):
-    """A session for each of the agent's, complete at the end; with the key of its address."""
+    """Each of the agent's sessions gets one, complete at the end; the key is in the address."""
     address, told = api
     sink = SessionApi(f"{address}/?key=k-1", {"mode": "mcp", "taskNumber": 2}, print)
     for one in (call("a"), call("a", method="ping"), call("b", "tool_error"), call("a")):
@@ -96,7 +96,7 @@ def test_the_session_api_hears_of_the_calls_of_tools(api):
 
 
 def test_a_session_api_that_is_away_is_told_once(monkeypatch):
-    """Whatever is to be told; one that is not an address is refused."""
+    """The number of calls does not matter; one that is not an address is refused."""
     monkeypatch.setenv("MCP_PERF_AGENT_KEY", "k-2")
     said = []
     sink = SessionApi("http://127.0.0.1:1", {}, said.append)
