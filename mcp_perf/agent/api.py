@@ -6,7 +6,6 @@ Changes that arrive together go to the store in one transaction, so a thousand s
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -28,7 +27,7 @@ from mcp_perf.agent.store import (
     board_of,
 )
 from mcp_perf.agent.tasks import Mode
-from mcp_perf.load.web.asgi import error
+from mcp_perf.load.web.asgi import BROKEN, Answers, answer_errors, error
 from mcp_perf.results.compare.history import HistoryError
 
 _MOST_AT_ONCE: Final = 500
@@ -36,14 +35,6 @@ _MOST_AT_ONCE: Final = 500
 _MOST_WAITING: Final = 1000
 """A live client that is more events behind is closed."""
 _SESSIONS: Final = "/api/metrics/sessions"
-_HINTS: Final = {
-    UnknownSession: (
-        404,
-        "There is no session with this id.",
-        f"GET {_SESSIONS} lists all of them.",
-    ),
-    SessionOver: (409, "The session is already complete.", "Start another one."),
-}
 
 
 class _ErrorDetail(BaseModel):
@@ -135,7 +126,7 @@ def build(store: AgentStore) -> FastAPI:
     # FastAPI's own pages load scripts from another host; ours does not.
     own = FastAPI(title="mcp-perf agent sessions", docs_url=None, redoc_url=None, responses=bodies)
     writer = _Writer(store)
-    _tell_errors(own)
+    answer_errors(own, _ERRORS, _told)
     _pages(own, store)
     _reads(own, store)
     _changes(own, writer)
@@ -213,39 +204,32 @@ def _pages(own: FastAPI, store: AgentStore) -> None:
         return HTMLResponse(operations_page(own.openapi()))
 
 
-def _tell_errors(own: FastAPI) -> None:
-    """Give all errors the same kind of body."""
+def _told(_: Request, status: int, what: str, hint: str, details: Any = None) -> JSONResponse:
+    return JSONResponse(error(status, what, hint, details), status)
 
-    def told(status: int, message: str, hint: str = "", details: Any = None) -> JSONResponse:
-        return JSONResponse(error(status, message, hint, details), status)
 
-    async def known(_: Request, problem: Any) -> JSONResponse:
-        status, message, hint = _HINTS[type(problem)]
-        return told(status, message, hint, {"sessionId": str(problem)})
+def _wrong(problem: RequestValidationError) -> list[dict[str, str]]:
+    found = problem.errors()
+    return [{"where": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in found]
 
-    async def invalid(_: Request, problem: Any) -> JSONResponse:
-        found = problem.errors()
-        wrong = [{"where": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in found]
-        return told(422, "The request is invalid.", "GET /docs describes it.", wrong)
 
-    async def http(_: Request, problem: Any) -> JSONResponse:
-        # FastAPI answers 400 to a body that is not UTF-8, and 422 to one that is not JSON.
-        status = 422 if problem.status_code == 400 else problem.status_code
-        return told(status, str(problem.detail), "GET /docs lists all paths.")
+def _status(problem: HTTPException) -> int:
+    """Return the status; FastAPI has 400 for a body that is not UTF-8, and 422 for other errors."""
+    return 422 if problem.status_code == 400 else problem.status_code
 
-    async def stored(_: Request, problem: Any) -> JSONResponse:
-        return told(503, str(problem), "Nothing was changed; try again.")
 
-    async def broken(_: Request, _problem: Any) -> JSONResponse:
-        return told(500, "This is a fault of mcp-perf.", "The terminal has the traceback.")
-
-    handlers: dict[Any, Callable[[Request, Any], Awaitable[JSONResponse]]] = {
-        UnknownSession: known,
-        SessionOver: known,
-        RequestValidationError: invalid,
-        HTTPException: http,
-        HistoryError: stored,
-        Exception: broken,
-    }
-    for kind, handler in handlers.items():
-        own.add_exception_handler(kind, handler)
+_UNKNOWN: Final = (404, "There is no session with this id.", f"GET {_SESSIONS} lists all of them.")
+_OVER: Final = (409, "The session is already complete.", "Start another one.")
+_INVALID: Final = (422, "The request is invalid.", "GET /docs describes it.")
+_ERRORS: Final[Answers] = {
+    UnknownSession: lambda problem: (*_UNKNOWN, {"sessionId": str(problem)}),
+    SessionOver: lambda problem: (*_OVER, {"sessionId": str(problem)}),
+    RequestValidationError: lambda problem: (*_INVALID, _wrong(problem)),
+    HTTPException: lambda problem: (
+        _status(problem),
+        str(problem.detail),
+        "GET /docs lists all paths.",
+    ),
+    HistoryError: lambda problem: (503, str(problem), "Nothing was changed; try again."),
+    Exception: lambda _: BROKEN,
+}

@@ -1,7 +1,6 @@
 """The application: the routers of all pages, and the answers to errors."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +10,7 @@ from starlette.exceptions import HTTPException
 from mcp_perf import settings
 from mcp_perf.dashboard import agents, comparison, files, live, page, runs, trends
 from mcp_perf.dashboard.following import Following
+from mcp_perf.load.web.asgi import BROKEN, Answers, answer_errors
 from mcp_perf.results.compare.history import HistoryError
 from mcp_perf.results.render.files.pdf import PdfError
 
@@ -19,6 +19,20 @@ _DESCRIPTION: Final = (
     "Every table of the dashboard as CSV and JSON, and reports as PDF. "
     "A program sends Authorization: Bearer KEY."
 )
+
+_LISTS: Final = "/runs lists the runs, /agents/sessions the sessions, and /live what goes on."
+_ERRORS: Final[Answers] = {
+    page.Missing: lambda problem: (404, str(problem), _LISTS),
+    RequestValidationError: lambda problem: (
+        422,
+        "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in problem.errors()),
+        "/docs says what there is to ask for.",
+    ),
+    HTTPException: lambda problem: (problem.status_code, str(problem.detail)),
+    HistoryError: lambda problem: (503, str(problem)),
+    PdfError: lambda problem: (503, str(problem), "The page itself says the same."),
+    Exception: lambda _: BROKEN,
+}
 
 
 def create_app(store: str) -> FastAPI:
@@ -40,39 +54,5 @@ def create_app(store: str) -> FastAPI:
     def docs(request: Request) -> Response:
         return page.show(request, "dashboard_docs.html.j2", api=app.openapi())
 
-    _refusals(app)
+    answer_errors(app, _ERRORS, page.refuse)
     return app
-
-
-def _refusals(app: FastAPI) -> None:
-    async def missing(request: Request, problem: Any) -> Response:
-        lists = "/runs lists the runs, /agents/sessions the sessions, and /live what goes on."
-        return page.refuse(request, 404, str(problem), lists)
-
-    async def invalid(request: Request, problem: Any) -> Response:
-        wrong = "; ".join(f"{one['loc'][-1]}: {one['msg']}" for one in problem.errors())
-        return page.refuse(request, 422, wrong, "/docs says what there is to ask for.")
-
-    async def http(request: Request, problem: Any) -> Response:
-        return page.refuse(request, problem.status_code, str(problem.detail))
-
-    async def stored(request: Request, problem: Any) -> Response:
-        return page.refuse(request, 503, str(problem))
-
-    async def unset(request: Request, problem: Any) -> Response:
-        return page.refuse(request, 503, str(problem), "The page itself says the same.")
-
-    async def broken(request: Request, _problem: Any) -> Response:
-        what = "This is a fault of mcp-perf."
-        return page.refuse(request, 500, what, "The terminal has the traceback.")
-
-    handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
-        page.Missing: missing,
-        RequestValidationError: invalid,
-        HTTPException: http,
-        HistoryError: stored,
-        PdfError: unset,
-        Exception: broken,
-    }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)

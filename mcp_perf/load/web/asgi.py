@@ -4,20 +4,30 @@ Programs have no cookies, so they send the key as `Authorization: Bearer KEY`.
 """
 
 import hmac
+import io
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from mcp_perf.load.web.admission import MOST_BYTES, Admission, Answer, Asked
-from mcp_perf.load.web.guard import PROTECTION, Served, protected, refusal
+from mcp_perf.load.web.admission import MOST_BYTES, Admission, Answer
+from mcp_perf.load.web.guard import Headers, Served, asked, headers_of, protected, refusal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answers = Mapping[type[Exception], Callable[[Any], tuple[Any, ...]]]
+"""The kinds of exceptions -> what an application answers to one of them."""
 
+_HEADERS: Final = {
+    "host": "HTTP_HOST",
+    "cookie": "HTTP_COOKIE",
+    "origin": "HTTP_ORIGIN",
+    "sec-fetch-site": "HTTP_SEC_FETCH_SITE",
+}
+"""The headers that decide, and their names in WSGI."""
 _LARGEST: Final = 1_000_000
 """The most bytes of a request's body."""
 _CODES: Final = {
@@ -33,6 +43,8 @@ _CODES: Final = {
     503: "STORE_UNAVAILABLE",
 }
 _POLICY_VIOLATED: Final = 1008
+BROKEN: Final = (500, "This is a fault of mcp-perf.", "The terminal has the traceback.")
+"""The answer to any other exception."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +69,16 @@ class AsgiGuard:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
-        method = scope.get("method", "GET")
-        environ = {
-            "HTTP_HOST": headers.get("host", ""),
-            "REQUEST_METHOD": method,
-            "wsgi.url_scheme": scope["scheme"].replace("ws", "http"),
-        }
-        for name in ("sec-fetch-site", "origin"):
-            if name in headers:
-                environ[f"HTTP_{name.upper().replace('-', '_')}"] = headers[name]
         told = headers.get("content-length", "0")
+        environ = {
+            "REQUEST_METHOD": scope.get("method", "GET"),
+            "wsgi.url_scheme": scope["scheme"].replace("ws", "http"),
+            "PATH_INFO": scope["path"],
+            "QUERY_STRING": scope["query_string"].decode("latin-1"),
+            "REMOTE_ADDR": (scope.get("client") or ("",))[0],
+            "CONTENT_LENGTH": told,
+            **{key: headers[name] for name, key in _HEADERS.items() if name in headers},
+        }
         if problem := refusal(environ, self.served):
             answer: Answer | None = Answer("403 Forbidden", problem, kind="text/plain")
         elif "transfer-encoding" in headers or len(told) > 9 or not told.isdecimal():
@@ -77,19 +89,10 @@ class AsgiGuard:
         elif self._has_key(headers.get("authorization", "")):
             return None
         else:
-            is_login = scope["path"].endswith("/login") and int(told) <= MOST_BYTES
-            body = await _body(receive) if is_login and method == "POST" else b""
-            answer = self.admission.answer(
-                Asked(
-                    method=method,
-                    path=scope["path"],
-                    query=scope["query_string"].decode("latin-1"),
-                    cookies=headers.get("cookie", ""),
-                    client=(scope.get("client") or ("",))[0],
-                    length=told,
-                    read=lambda size: body[:size],
-                )
-            )
+            may_log_in = environ["REQUEST_METHOD"] == "POST" and int(told) <= MOST_BYTES
+            is_login = may_log_in and scope["path"].endswith("/login")
+            environ["wsgi.input"] = io.BytesIO(await _body(receive) if is_login else b"")
+            answer = self.admission.answer(asked(environ))
         wants_page = "text/html" in headers.get("accept", "")
         return answer if answer is None or answer.headers or wants_page else _as_json(answer)
 
@@ -103,6 +106,22 @@ def error(status: int, message: str, hint: str, details: Any = None) -> dict[str
     """Return the body of an error; all errors have this shape."""
     code = _CODES.get(status, f"HTTP_{status}")
     return {"error": {"code": code, "message": message, "details": details, "hint": hint}}
+
+
+def answer_errors(app: Any, answers: Answers, respond: Callable[..., Any]) -> None:
+    """Let an application answer exceptions by what `answers` has for them.
+
+    `respond` takes the request, the status, what is wrong, and a hint and details if there are any.
+    """
+
+    def handler(read: Callable[[Any], tuple[Any, ...]]) -> Callable[..., Awaitable[Any]]:
+        async def answer(request: Any, problem: Any) -> Any:
+            return respond(request, *read(problem))
+
+        return answer
+
+    for kind, read in answers.items():
+        app.add_exception_handler(kind, handler(read))
 
 
 def _as_json(answer: Answer) -> Answer:
@@ -124,17 +143,17 @@ async def _body(receive: Receive) -> bytes:
 
 async def _send(send: Send, answer: Answer) -> None:
     body = answer.text.encode()
-    own = [("Content-Type", f"{answer.kind}; charset=utf-8"), ("Cache-Control", "no-store")]
-    pairs = [*own, ("Content-Length", str(len(body))), *answer.headers, *PROTECTION]
-    headers = [(name.lower().encode(), value.encode()) for name, value in pairs]
-    start = {"type": "http.response.start", "status": int(answer.status[:3]), "headers": headers}
-    await send(start)
+    headers, status = _encoded(headers_of(answer, body)), int(answer.status[:3])
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 async def _protected(send: Send, message: Any) -> None:
     if message["type"] == "http.response.start":
         given = [(name.decode(), value.decode()) for name, value in message["headers"]]
-        kept = [(name.lower().encode(), value.encode()) for name, value in protected(given)]
-        message = {**message, "headers": kept}
+        message = {**message, "headers": _encoded(protected(given))}
     await send(message)
+
+
+def _encoded(headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers]

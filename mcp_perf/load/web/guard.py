@@ -72,12 +72,10 @@ class Guard:
     ) -> Iterable[bytes]:
         problem = refusal(environ, self.served)
         foreign = Answer("403 Forbidden", f"{problem}\n", kind="text/plain")
-        answer = foreign if problem else self.admission.answer(_asked(environ))
+        answer = foreign if problem else self.admission.answer(asked(environ))
         if answer is not None:
             body = answer.text.encode()
-            kind = ("Content-Type", f"{answer.kind}; charset=utf-8")
-            own = (kind, ("Content-Length", str(len(body))), ("Cache-Control", "no-store"))
-            start_response(answer.status, [*own, *answer.headers, *PROTECTION])
+            start_response(answer.status, headers_of(answer, body))
             return [body]
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
@@ -86,7 +84,15 @@ class Guard:
         return self.app(environ, start)
 
 
-def _asked(environ: dict[str, Any]) -> Asked:
+def headers_of(answer: Answer, body: bytes) -> Headers:
+    """Return the headers of an answer that is sent in place of the page."""
+    kind, length = f"{answer.kind}; charset=utf-8", str(len(body))
+    own = (("Content-Type", kind), ("Content-Length", length), ("Cache-Control", "no-store"))
+    return [*own, *answer.headers, *PROTECTION]
+
+
+def asked(environ: dict[str, Any]) -> Asked:
+    """Return the parts of a WSGI request."""
     return Asked(
         method=environ["REQUEST_METHOD"],
         path=environ.get("PATH_INFO", ""),
