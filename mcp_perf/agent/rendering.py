@@ -3,7 +3,7 @@
 import csv
 import io
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,15 +37,19 @@ _COLUMNS: Final[dict[str, Callable[[TaskRecord], Any]]] = {
 }
 
 
-def as_csv(records: Sequence[TaskRecord]) -> str:
-    """Write the rows as CSV (RFC 4180), in which a spreadsheet does not run any text."""
+def csv_of(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Write CSV (RFC 4180), in which a spreadsheet does not run any text."""
     lines = io.StringIO()
     writer = csv.writer(lines)
-    writer.writerow(_COLUMNS)
-    for one in records:
-        values = (of(one) for of in _COLUMNS.values())
-        writer.writerow(cell(value) if isinstance(value, str) else value for value in values)
+    writer.writerow(head)
+    for row in rows:
+        writer.writerow(cell(value) if isinstance(value, str) else value for value in row)
     return lines.getvalue()
+
+
+def as_csv(records: Sequence[TaskRecord]) -> str:
+    """Write the rows as CSV."""
+    return csv_of(_COLUMNS, ([of(one) for of in _COLUMNS.values()] for one in records))
 
 
 def cells(one: MeasuredChange) -> tuple[str, ...]:

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote
 
 from starlette.datastructures import State
 
-from mcp_perf.dashboard.table import Column, Table
+from mcp_perf.dashboard.table import Cells, Column, Table
 from mcp_perf.results.document.document import PHASES, Report
 from mcp_perf.results.journal.follow import JournalFollower
 from mcp_perf.results.journal.journal import JournalError
@@ -201,22 +201,19 @@ def table_of(state: State) -> Table:
     return Table("Runs that go on", "/live", _COLUMNS, [*map(_row, state.following.going_on())])
 
 
-def _row(run: FollowedRun) -> dict[str, Any]:
+def _row(run: FollowedRun) -> Cells:
     with run.lock:
-        return _row_of(run.name, run.so_far)
-
-
-def _row_of(name: str, so_far: SoFar | None) -> dict[str, Any]:
-    row = {"name": name, "scenario": "", "arms": "", "now": "starting", "started": ""}
-    if so_far is None:
-        return {**row, "calls": None}
-    turn, started = so_far.turn(), so_far.tally.run
-    phase = "" if turn is None else PHASES[turn.started.phase].format(turn.started.round)
-    return {
-        **row,
-        "scenario": started.scenario,
-        "arms": ", ".join(so_far.tally.arms),
-        "now": "opening sessions" if turn is None else f"{turn.started.arm}, {phase}",
-        "calls": sum(part.count for part in so_far.calls()),
-        "started": started.started,
-    }
+        so_far = run.so_far
+        if so_far is None:
+            nothing = dict.fromkeys(("scenario", "arms", "started"), "")
+            return {"name": run.name, **nothing, "now": "starting", "calls": None}
+        turn = so_far.turn()
+        phase = "" if turn is None else PHASES[turn.started.phase].format(turn.started.round)
+        return {
+            "name": run.name,
+            "scenario": so_far.tally.run.scenario,
+            "arms": ", ".join(so_far.tally.arms),
+            "now": "opening sessions" if turn is None else f"{turn.started.arm}, {phase}",
+            "calls": sum(part.count for part in so_far.calls()),
+            "started": run.started,
+        }

@@ -8,24 +8,17 @@ from mcp_perf.results.document.document import ArmNumbers, Report
 from mcp_perf.results.document.part import DocumentPart
 
 
-def _arms(report: Report) -> Iterable[Cells]:
-    for name, arm in report.arms.items():
-        yield {"arm": name, **_flat(arm.model_dump(mode="json", exclude={"steps", "journeys"}))}
+def _record(part: DocumentPart, *left_out: str) -> Cells:
+    return _flat(part.model_dump(mode="json", by_alias=True, exclude={*left_out}))
 
 
-def _parts(field: str, name: str) -> Callable[[Report], Iterable[Cells]]:
-    """Return a function that yields the steps, or the journeys, arm by arm."""
-
-    def rows(report: Report) -> Iterable[Cells]:
-        for arm, numbers in report.arms.items():
-            parts: Mapping[str, DocumentPart] = getattr(numbers, field)
-            for part, found in parts.items():
-                yield {"arm": arm, name: part, **_flat(found.model_dump(mode="json"))}
-
-    return rows
+def _named(kind: str, parts: Mapping[str, DocumentPart]) -> Iterable[Cells]:
+    return ({kind: name, **_record(part)} for name, part in parts.items())
 
 
-def _of_arms(read: Callable[[ArmNumbers], Iterable[Any]]) -> Callable[[Report], Iterable[Cells]]:
+def _of_arms(read: Callable[[ArmNumbers], Iterable[Cells]]) -> Callable[[Report], Iterable[Cells]]:
+    """Return a function that yields the records of a report's arms, each with its arm."""
+
     def rows(report: Report) -> Iterable[Cells]:
         for name, arm in report.arms.items():
             for one in read(arm):
@@ -35,20 +28,18 @@ def _of_arms(read: Callable[[ArmNumbers], Iterable[Any]]) -> Callable[[Report], 
 
 
 def _plain(field: str) -> Callable[[Report], Iterable[Cells]]:
-    return lambda report: (
-        _flat(one.model_dump(mode="json", by_alias=True)) for one in getattr(report, field)
-    )
+    return lambda report: map(_record, getattr(report, field))
 
 
 TABLES: Final[Mapping[str, Callable[[Report], Iterable[Cells]]]] = {
-    "arms": _arms,
+    "arms": _of_arms(lambda arm: [_record(arm, "steps", "journeys")]),
     "gates": _plain("gates"),
-    "steps": _parts("steps", "step"),
-    "journeys": _parts("journeys", "journey"),
+    "steps": _of_arms(lambda arm: _named("step", arm.steps)),
+    "journeys": _of_arms(lambda arm: _named("journey", arm.journeys)),
     "comparisons": _plain("comparisons"),
     "regressions": _plain("regressions"),
     "layers": _plain("layers"),
-    "rounds": _of_arms(lambda arm: (_flat(one.model_dump(mode="json")) for one in arm.rounds)),
+    "rounds": _of_arms(lambda arm: map(_record, arm.rounds)),
     "percentiles": _of_arms(
         lambda arm: ({"fraction": at, "latency_ms": ms} for at, ms in arm.percentile_curve)
     ),

@@ -1,7 +1,5 @@
 """A table of the dashboard: one shape that is a page's HTML, a CSV file and a JSON document."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +7,7 @@ from typing import Any, Literal
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
-from mcp_perf.results.render.files.csv_samples import cell
+from mcp_perf.agent.rendering import csv_of
 
 Cells = Mapping[str, Any]
 Form = Literal["csv", "json"]
@@ -40,15 +38,8 @@ class Table:
     rows: Sequence[Cells]
 
     def as_csv(self) -> str:
-        """Write it as CSV (RFC 4180), in which a spreadsheet does not run any text."""
-        lines = io.StringIO()
-        writer = csv.writer(lines)
-        keys = [column.key for column in self.columns]
-        writer.writerow(keys)
-        for row in self.rows:
-            values = (row[key] for key in keys)
-            writer.writerow(cell(value) if isinstance(value, str) else value for value in values)
-        return lines.getvalue()
+        """Write it as CSV."""
+        return csv_of((column.key for column in self.columns), map(dict.values, self.as_json()))
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the rows, each by the keys of the columns."""

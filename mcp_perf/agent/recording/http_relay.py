@@ -6,12 +6,12 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from time import perf_counter_ns
 from typing import Final
 from urllib.parse import urlsplit
 
 from mcp_perf.agent.recording.http_watch import HttpSessions, HttpWatch
+from mcp_perf.load.web.guard import is_loopback
 from mcp_perf.scenario.problems.wording import InputError, quote
 
 HERE: Final = "127.0.0.1"
@@ -45,10 +45,7 @@ class Upstream:
 
     @property
     def is_here(self) -> bool:
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
     def at(self, port: int) -> str:
         """Return its address with the relay's host and port."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from mcp_perf.load.replies.output_check import CompiledSchema, unusable
 from mcp_perf.load.survey import words
 from mcp_perf.load.survey.patterns import matching
+from mcp_perf.results.document.text import changed
 
 SEQ: Final = "\ue000"
 """Stands in a text for a part that no other journey has: a tool's names may have to be unique."""
@@ -63,11 +64,7 @@ def arguments(tool: str, schema: dict[str, Any], seed: int) -> dict[str, Any]:
 
 def filled(made: Any, seq: str) -> Any:
     """Put a text in the place of `SEQ`."""
-    if isinstance(made, str):
-        return made.replace(SEQ, seq)
-    if isinstance(made, dict):
-        return {name: filled(inner, seq) for name, inner in made.items()}
-    return [filled(inner, seq) for inner in made] if isinstance(made, list) else made
+    return changed(made, lambda text: text.replace(SEQ, seq))
 
 
 class _Maker:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mcp_perf.load.survey.arguments import SEQ
 from mcp_perf.load.survey.given import Given
-from mcp_perf.results.document.text import one_line
+from mcp_perf.results.document.text import changed, one_line
 from mcp_perf.scenario.model.targets import split_target, words
 
 ARM: Final = "mcp"
@@ -107,11 +107,7 @@ def _rest(given: Given, load: str, gates: Sequence[str], drain_s: int) -> Iterat
 
 def escaped(made: Any) -> Any:
     """Write texts as a scenario has them: `${` is not a lookup, and `SEQ` becomes two lookups."""
-    if isinstance(made, str):
-        return made.replace("${", "$${").replace(SEQ, "${run}-${seq}")
-    if isinstance(made, dict):
-        return {name: escaped(inner) for name, inner in made.items()}
-    return [escaped(inner) for inner in made] if isinstance(made, list) else made
+    return changed(made, lambda text: text.replace("${", "$${").replace(SEQ, "${run}-${seq}"))
 
 
 def as_yaml(value: Any) -> str:
