@@ -1,4 +1,4 @@
-"""Where a line of runs goes over to another level, and stays there."""
+"""Where a line of runs moves to another level and stays there."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,23 +9,23 @@ from mcp_perf.results.stats.distributions import student_above
 from mcp_perf.results.stats.effective import free as free_of
 
 FEWEST: Final = 3
-"""Runs of one level; fewer stand out, which is another mark."""
+"""Runs at one level; fewer of them only stand out, which is another mark."""
 SMALLEST: Final = 0.01
-"""As a logarithm: a change below it concerns nobody."""
+"""As a logarithm: nobody cares about a smaller change."""
 _FALSE: Final = 0.01
-"""How often a line without any change may get a mark."""
+"""How often a line without a change may get a mark."""
 
 
 def changes(values: Sequence[float]) -> dict[int, float]:
-    """Return at which indexes another level begins, and its factor to the one before.
+    """Return the indexes at which another level begins, each with its ratio to the level before.
 
     Values are positive.
 
     Binary segmentation (Scott and Knott, "A cluster analysis method for grouping means in the
     analysis of variance", Biometrics 30, 1974) of the logarithms, by Student's t with Bonferroni's
     correction over all cuts (Sen and Srivastava, "On tests for detecting change in mean", Annals of
-    Statistics 3, 1975). Cuts that are weak between their neighbours are taken back, the weakest
-    first; there, runs that resemble each other count as fewer.
+    Statistics 3, 1975). Cuts that are weak between their neighbours are then removed, the weakest
+    first. In this step, runs that resemble each other count as fewer runs.
     """
     logs = [math.log(value) for value in values]
     cuts = sorted(_cuts(logs, 0, len(logs)))
@@ -54,7 +54,7 @@ def _cuts(logs: Sequence[float], low: int, high: int) -> list[int]:
 def _evidence(
     before: Sequence[float], after: Sequence[float], free: Callable[[Sequence[float]], float]
 ) -> float:
-    """Return the square of t, where 1 is significant; `free` are the degrees of freedom."""
+    """Return t² over the t² that is significant; `free` returns the degrees of freedom."""
     left = [one - fmean(part) for part in (before, after) for one in part]
     count, between = free(left), _between(before, after)
     needed = student_above(_FALSE / 2 / (len(left) - 2 * FEWEST + 1), count) ** 2

@@ -1,6 +1,6 @@
-"""Student's t and the binomial distribution, both by the incomplete beta function.
+"""Student's t and the binomial distribution, both from the incomplete beta function.
 
-SciPy has them, too, but is larger than all else that mcp-perf needs; the tests compare with it.
+SciPy has both, but is larger than everything else that mcp-perf needs. The tests compare with it.
 """
 
 import math
@@ -10,21 +10,21 @@ from statistics import NormalDist
 from typing import Final
 
 _LAST: Final = 1e-15
-"""What the last step of a continued fraction changes, at most."""
+"""The most that the last step of a continued fraction may change."""
 _CLOSE: Final = 1e-11
-"""Relative, between the last two of the numbers that are tried."""
+"""The relative distance between the last two numbers that are tried."""
 _LEAST: Final = 1e-300
 _FARTHEST: Final = 50.0
 _MOST_DF: Final = 100
 _TAIL: Final = 1e-4
-"""Below this a sum of terms, which is taken from 1, leaves too few digits."""
+"""Below this, 1 minus a sum of terms has too few digits left."""
 
 
 def student_tail(t: float, df: float) -> float:
-    """Return the probability that Student's t with so many degrees of freedom is above this.
+    """Return the probability that Student's t with `df` degrees of freedom is above `t`.
 
-    For few of them, and whole ones, it is a short sum (Abramowitz and Stegun, "Handbook of
-    Mathematical Functions", 26.7.3 and 26.7.4).
+    For a small whole `df` it is a short sum (Abramowitz and Stegun, "Handbook of Mathematical
+    Functions", 26.7.3 and 26.7.4).
     """
     whole = df + t * t
     cos2 = df / whole
@@ -43,18 +43,18 @@ def student_tail(t: float, df: float) -> float:
 
 @cache
 def student_above(tail: float, df: float) -> float:
-    """Return what Student's t is above with this probability, which is less than a half."""
+    """Return the value that Student's t exceeds with probability `tail`, less than a half."""
     start = NormalDist().inv_cdf(1 - tail)
     return crossing(lambda t: math.log(student_tail(t, df) / tail), start)
 
 
 def binomial(most: int, total: int, share: float) -> float:
-    """Return the probability of at most so many, which are fewer than the total."""
+    """Return the probability of at most `most` out of `total`, which is larger."""
     return beta(total - most, most + 1, 1 - share, share)
 
 
 def beta_odds(a: float, b: float, share: float) -> float:
-    """Return x / (1 - x), where the beta distribution is below x with this probability."""
+    """Return x / (1 - x) for the x that a beta distribution stays below with this probability."""
     factor = math.exp(min(_FARTHEST, 3 * math.sqrt(1 / a + 1 / b)))
 
     def falling(odds: float) -> float:
@@ -66,9 +66,9 @@ def beta_odds(a: float, b: float, share: float) -> float:
 def beta(a: float, b: float, x: float, rest: float) -> float:
     """Return the regularised incomplete beta function of x, where `rest` is 1 - x.
 
-    By its continued fraction (NIST, "Digital Library of Mathematical Functions", 8.17.22), which is
-    evaluated as Lentz does (W. H. Press et al., "Numerical Recipes", 3rd edition, sections 5.2 and
-    6.4). The relative error is below 1e-10, but grows with a + b: 1e-8 where they are a million.
+    Its continued fraction (NIST, "Digital Library of Mathematical Functions", 8.17.22) is evaluated
+    by Lentz's method (W. H. Press et al., "Numerical Recipes", 3rd edition, sections 5.2 and 6.4).
+    The relative error is below 1e-10 but grows with a + b: it is 1e-8 at a million.
     """
     if x > (a + 1) / (a + b + 2):
         return 1 - _fraction(b, a, rest, x)
@@ -99,8 +99,9 @@ def _fraction(a: float, b: float, x: float, rest: float) -> float:
 def crossing(falling: Callable[[float], float], start: float, factor: float = 2.0) -> float:
     """Return where a falling function of positive numbers crosses zero.
 
-    From the start by this factor until it is crossed, then by false position on a log scale (the
-    Illinois algorithm: M. Dowell and P. Jarratt, 1971). 0 where it never is.
+    The search moves from the start by this factor until it has crossed. Then it uses false position
+    on a log scale (the Illinois algorithm: M. Dowell and P. Jarratt, 1971). 0 if there is no
+    crossing.
     """
     other = start
     found = beyond = falling(start)
@@ -122,5 +123,5 @@ def crossing(falling: Callable[[float], float], start: float, factor: float = 2.
 
 @cache
 def _factors(df: int) -> list[float]:
-    """Return what each term of the sum is of the one before, from the last on."""
+    """Return the ratio of each term of the sum to the term before it, the last one first."""
     return [k / (k + 1) for k in range(df - 3, 0, -2)]

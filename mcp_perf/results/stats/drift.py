@@ -1,6 +1,6 @@
-"""Change within a run: values that drift over the rounds, or are others from some round on.
+"""Change within a run: values that drift over the rounds, or that jump at some round.
 
-All values are logarithms, one for each round, in their order.
+All values are logarithms, one per round, in the order of the rounds.
 """
 
 import math
@@ -26,19 +26,20 @@ class Shift:
     half: float
     """Half of its 95 % interval."""
     after: int = 0
-    """The number of rounds before a step; 0 for the way from the first to the last."""
+    """The number of rounds before a step; 0 for a change from the first round to the last."""
 
     @property
     def shown(self) -> bool:
-        """Whether its interval leaves out no change."""
+        """Whether its interval excludes a change of zero."""
         return abs(self.mean) > self.half
 
 
 def drift(logs: Sequence[float]) -> Shift:
     """Return the change from the first round to the last: of a line, or of a walk that shows more.
 
-    A walk shows what is no straight line, and hardly ever what is no change: its interval is wider
-    than that of a line wherever rounds are less alike than they can be.
+    A walk also shows a change that does not follow a straight line. It hardly ever shows a change
+    that is not there: its interval is wider than a line's unless rounds are as alike as they can
+    be.
     """
     slope, half = line([*enumerate(logs)])
     straight = Shift(slope * (len(logs) - 1), half * (len(logs) - 1))
@@ -50,8 +51,8 @@ def drift(logs: Sequence[float]) -> Shift:
 def _walk(logs: Sequence[float]) -> Shift:
     """Return the sum of the changes from round to round.
 
-    If each round begins where the one before has ended, these are independent (a random walk with
-    drift), and Student's t holds for their mean.
+    If each round begins where the one before it ended, the changes are independent (a random walk
+    with drift), and Student's t holds for their mean.
     """
     changes = [after - before for before, after in pairwise(logs)]
     n = len(changes)
@@ -59,10 +60,10 @@ def _walk(logs: Sequence[float]) -> Shift:
 
 
 def step(logs: Sequence[float]) -> Shift:
-    """Return the change from the first rounds to the others, where it explains the most.
+    """Return the change from the first rounds to the others, at the round where it explains most.
 
-    Student's t by the number of rounds that count. As the step was looked for, the interval is that
-    of as many tries as there are rounds where it can be (Bonferroni).
+    Student's t takes the number of rounds that count. Because the step was searched for, its
+    interval is corrected for one try per round at which it can be (Bonferroni).
     """
     n = len(logs)
     sums = [*accumulate(logs)]
@@ -80,7 +81,7 @@ def step(logs: Sequence[float]) -> Shift:
 
 
 def farthest(low: Sequence[float], high: Sequence[float]) -> float:
-    """Return the largest change, up or down, of rounds of which only two bounds each are known."""
+    """Return the largest change, up or down, of rounds that are known only by two bounds each."""
     found = 0.0
     for weights in _weights(len(low)):
         parts = [sorted((w * down, w * up)) for w, down, up in zip(weights, low, high, strict=True)]
@@ -89,7 +90,7 @@ def farthest(low: Sequence[float], high: Sequence[float]) -> float:
 
 
 def _weights(n: int) -> Iterator[list[float]]:
-    """Yield how much each round weighs in the changes that a run of n rounds can show."""
+    """Yield the weights of the rounds in each change that a run of n rounds can show."""
     middle = (n - 1) / 2
     spread = sum((at - middle) ** 2 for at in range(n))
     yield [(at - middle) / spread * (n - 1) for at in range(n)]

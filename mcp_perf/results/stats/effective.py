@@ -1,7 +1,7 @@
 """Rounds that resemble each other: how many of them count, and a line through them.
 
-What a round leaves behind (memory, a full queue, a warm cache) stays in the next ones. Then rounds
-are not independent, and as many of them say less.
+What a round leaves behind (memory, a full queue, a warm cache) affects the next rounds. Then rounds
+are not independent, and the same number of them shows less.
 """
 
 import math
@@ -14,16 +14,17 @@ from mcp_perf.results.stats.rounds import student_t
 
 _MOST_ALIKE: Final = 0.99
 _FEWEST_FREE: Final = 2.0
-"""What a line leaves over where it is bent looks like rounds that resemble each other, too."""
+"""If values follow a curve, their distances from a line look like rounds that resemble each
+other."""
 
 
 def effective(left: Sequence[float]) -> float:
-    """Return how many independent values say as much as these distances from a line.
+    """Return how many independent values show as much as these distances from a line.
 
-    Of n with the autocorrelation r at lag 1 there count n (1 - r) / (1 + r) (Santer et al.,
+    With the autocorrelation r at lag 1, n values count as n (1 - r) / (1 + r) (Santer et al.,
     "Statistical significance of trends", J. Geophys. Res. 105, 2000, equation 6). In short series r
-    comes out too small by (2 + 4 r) / n where a line was taken out (van Giersbergen, "On the effect
-    of deterministic terms on the bias in stable AR models", Economics Letters 89, 2005).
+    is (2 + 4 r) / n too small after a line was subtracted (van Giersbergen, "On the effect of
+    deterministic terms on the bias in stable AR models", Economics Letters 89, 2005).
     """
     n, squares = len(left), sum(one * one for one in left)
     if not squares:
@@ -36,8 +37,8 @@ def effective(left: Sequence[float]) -> float:
 def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the slope of the line of least squares, and half its 95 % interval.
 
-    Student's t (Draper and Smith, "Applied Regression Analysis", section 1.4), by the number of
-    points that count. Needs three points, of which two have different places.
+    Student's t (Draper and Smith, "Applied Regression Analysis", section 1.4) takes the number of
+    points that count. There must be three points, and two of them must differ in x.
     """
     mean_x, mean_y = fmean(x for x, _ in points), fmean(y for _, y in points)
     spread = sum((x - mean_x) ** 2 for x, _ in points)
@@ -48,5 +49,5 @@ def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def free(left: Sequence[float]) -> float:
-    """Return the degrees of freedom beside two that were fitted, by the values that count."""
+    """Return the degrees of freedom after two parameters were fitted, by the values that count."""
     return max(_FEWEST_FREE, effective(left) - 2)

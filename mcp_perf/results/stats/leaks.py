@@ -1,9 +1,9 @@
 """Does memory grow? The slope of the resident memory over the run, with an interval.
 
-The unit is the round: one value each, the median of its samples, because samples within a round
-share its garbage collections. A straight line is laid through them by least squares; its slope has
-Student's t interval, by as many rounds as count where each resembles the one before. Where memory
-rises and falls like the teeth of a saw, only its floors count: a rise within one tooth is no leak.
+The unit is the round. Its value is the median of its samples, because samples within a round share
+its garbage collections. A straight line is fitted by least squares, and its slope has an interval
+by Student's t, with fewer rounds if each resembles the one before. If memory rises and falls like
+the teeth of a saw, only the floors count: a rise within one tooth is not a leak.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from mcp_perf.results.stats.effective import line
 FEWEST_ROUNDS: Final = 6
 SHORTEST_S: Final = 60.0
 STEP_BYTES: Final = 128 * 1024
-"""Memory is taken from the system in pieces: glibc's M_TOP_PAD, mallopt(3). A smaller rise of what
-is in use need not show, so that a short run without any rise proves little."""
+"""Processes take memory from the system in pieces of this size: glibc's M_TOP_PAD, mallopt(3). A
+smaller rise of the memory in use need not show, so a short run without a rise proves little."""
 ONLY_WARM: Final = (
     "This may be warm-up or garbage that is not collected yet: run "
     "longer to see whether growth stops."
@@ -59,10 +59,10 @@ def growth(rounds: Sequence[tuple[float, float]]) -> Growth:
 
 
 def _floors(rounds: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the first round, and those in which a sweep had taken away what had piled up.
+    """Return the first round, and the rounds right after a sweep has freed what had piled up.
 
-    A collector lets memory rise for a while, and takes it away at once. A fall is a sweep if it is
-    larger than noise would make it: six times as large as the usual change between two rounds.
+    A collector lets memory rise for a while and then frees it at once. A fall is a sweep if it is
+    larger than noise: six times as large as the usual change between two rounds.
     """
     steps = [after - before for (_, before), (_, after) in pairwise(rounds)]
     swept = _SWEEP * median(map(abs, steps))
@@ -71,7 +71,7 @@ def _floors(rounds: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _too_few_sweeps(sweeps: int) -> str:
-    """Say that what rises between two sweeps is no leak; nothing if enough of them were seen."""
+    """Say that too few sweeps were seen to tell a leak from garbage; nothing if they suffice."""
     if sweeps + 1 >= FEWEST_ROUNDS:
         return ""
     seen = "one sweep" if sweeps == 1 else f"{sweeps} sweeps"

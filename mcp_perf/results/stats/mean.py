@@ -1,12 +1,12 @@
 """How sure the mean of rounds is, if each round may resemble the one before.
 
 A round often resembles the one before: a busy neighbour or a warm cache outlasts it. Then there are
-fewer independent rounds than rounds, and Student's interval is too narrow. How much they resemble
-each other is the autocorrelation r, which a few rounds do not tell. So none is chosen: for each of
-several r there is an interval of Student's t, and each counts by how well it explains the rounds
+fewer independent rounds than rounds, and Student's interval is too narrow. The autocorrelation r
+says how much they resemble each other, but a few rounds do not show it. So no single r is chosen:
+each of several r has an interval of Student's t, and counts by how well it explains the rounds
 (A. Zellner and G. C. Tiao, "Bayesian analysis of the regression model with autocorrelated errors",
-J. Am. Stat. Assoc. 59, 1964, section 3). Rounds that go up and down together have a wide interval,
-rounds that look independent one that is little wider than Student's.
+J. Am. Stat. Assoc. 59, 1964, section 3). Rounds that go up and down together have a wide interval.
+Rounds that look independent have one that is little wider than Student's.
 """
 
 import math
@@ -25,27 +25,27 @@ _BEFORE: Final = {
     -0.8: 0.02, -0.6: 0.15, -0.4: 0.01, -0.2: 0.07, 0.0: 0.01,
     0.2: 0.18, 0.4: 0.24, 0.6: 0.19, 0.8: 0.1, 0.9: 0.03,
 }  # fmt: skip
-"""What each autocorrelation counts before any round is seen.
+"""The weight of each autocorrelation before any round is seen.
 
-With these, and with `_SHARPER`, an interval holds the truth in 93 to 97 % of simulated runs both if
-rounds are independent and if r is 0.5, and ten independent rounds still find +5 % in 9 of 10 runs
-(docs/explanation/measurement.md). They were searched for; other sets do it nearly as well, none
-much better."""
+With these weights and `_SHARPER`, an interval contains the truth in 93 to 97 % of simulated runs,
+both if rounds are independent and if r is 0.5, and ten independent rounds still find +5 % in 9 of
+10 runs (docs/explanation/measurement.md). A search found these weights. Other sets are nearly as
+good, and none is much better."""
 _ENOUGH: Final = 10
 _SHARPER: Final = 1.88
 _CAREFUL: Final = 1.5
-"""The exponents of what each counts, with `_ENOUGH` numbers or more, and with fewer."""
+"""The exponents of the weights: with `_ENOUGH` numbers or more, and with fewer."""
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """What the rounds say of their mean if this is their autocorrelation."""
+    """What the rounds say about their mean if this is their autocorrelation."""
 
     r: float
     weight: float
-    """How well it explains them; all weights together are 1."""
+    """How well it explains the rounds; all weights together are 1."""
     offset: float
-    """By how much its mean, that of generalised least squares, is larger than the plain one."""
+    """By how much its mean (by generalised least squares) is larger than the plain mean."""
     error: float
 
 
@@ -64,7 +64,7 @@ class Mean:
         return len(self.numbers) - 1
 
     def doubt(self, distance: float) -> float:
-        """Return the probability that the truth is further from the mean than this."""
+        """Return the probability that the truth is further from the mean than `distance`."""
         sides = [
             (distance - side * fit.offset) / fit.error for side in (1, -1) for fit in self._fits
         ]
@@ -105,5 +105,5 @@ class Mean:
 
 
 def _worth(n: int, r: float) -> float:
-    """Return as how many independent numbers n of an autocorrelation count for their mean."""
+    """Return how many independent numbers give as sure a mean as n with the autocorrelation r."""
     return (n - (n - 2) * r) / (1 + r)

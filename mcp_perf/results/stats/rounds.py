@@ -1,9 +1,9 @@
 """Statistics on rounds: how sure a ratio is, and what this run could have seen at all.
 
 The unit is the round, never the call: calls of one round share its noise, and a test on pooled
-calls calls one in four identical pairs different. Arms alternate, so the i-th round of one arm is
-compared with the i-th round of the other: slow drift of the machine cancels. How sure a mean is
-says `mean.py`. Data that is too thin or broken yields no interval and a warning that says why.
+calls says that one in four identical pairs differs. Arms alternate, so the i-th round of one arm is
+compared with the i-th round of the other, and slow drift of the machine cancels. `mean.py` finds
+how sure a mean is. Data that is too thin or broken gives no interval, but a warning that says why.
 """
 
 import math
@@ -20,17 +20,17 @@ from mcp_perf.results.stats.mean import ALPHA, Mean
 
 POWER: Final = 0.8
 FEWEST_ROUNDS: Final = 6
-"""Five rounds of a machine with two speeds are all of one speed in 6 % of runs (2 / 2**5): then no
-interval holds the truth."""
+"""If a machine has two speeds, five rounds all have the same speed in 6 % of runs (2 / 2**5). Then
+no interval contains the truth."""
 EXACT: Final = frozenset(("bytes_per_journey",))
-"""What the messages alone decide: where it has no noise, its ratio is certain."""
+"""Metrics that depend on the messages alone: without noise, their ratio is certain."""
 NO_NOISE: Final = "without noise there is no interval. Check that the arms do real work."
 SAME: Final = 1e-9
-"""Relative to what is compared: below this, numbers are equal."""
+"""Numbers that differ by less, relative to what is compared, are equal."""
 _MOST_TIMES: Final = 100
 _WIDER: Final = 1.9
-"""By this, divided by the root of their number, the interval of independent rounds is usually wider
-than Student's, which takes them to be independent. By simulation of 6 to 60 rounds."""
+"""Student's interval assumes that rounds are independent. For rounds that are, ours is usually
+wider by this factor over the root of their number. Found by simulation of 6 to 60 rounds."""
 
 RoundValues = Sequence[float | None]
 _Named = tuple[str, RoundValues]
@@ -48,14 +48,14 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Paired:
-    """Two arms in one metric, paired by round: what a comparison of them rests on."""
+    """Two arms in one metric, paired by round: the basis of a comparison."""
 
     metric: str
     arm: str
     versus: str
     ratio: float | None = None
     mean: Mean | None = None
-    """Of the logarithms of the rounds' ratios; None where they do not tell how sure it is."""
+    """Of the logarithms of the rounds' ratios; None if they do not show how sure the ratio is."""
     warning: str = ""
 
     @property
@@ -64,9 +64,9 @@ class Paired:
         return None if self.mean is None else self.mean.doubt(abs(self.mean.value))
 
     def shown(self, times: float = 1) -> Comparison:
-        """Return the comparison, corrected as one of so `many` that were made together.
+        """Return the comparison; `times` corrects it for others that were made together with it.
 
-        The interval leaves out 1 if, and only if, p is below 0.05.
+        The interval excludes 1 if, and only if, p is below 0.05.
         """
         ci95: Interval | None = None
         p = needed = None
@@ -95,8 +95,8 @@ def pair(metric: str, arm: str, versus: str, values: RoundValues, base: RoundVal
     """Pair two arms by round.
 
     `values` and `base` hold one number per round of `arm` and of `versus`, in the same order. The
-    ratio is the geometric mean of the rounds' ratios. With fewer than `FEWEST_ROUNDS` of them there
-    is only the ratio, from broken data nothing but the warning.
+    ratio is the geometric mean of the rounds' ratios. Fewer than `FEWEST_ROUNDS` rounds give only
+    the ratio; broken data gives only the warning.
     """
     broken = _broken((arm, values), (versus, base), metric)
     if broken is not None:
@@ -118,10 +118,10 @@ def compare(
 def difference(
     value: float | None, metric: str, arm: str, versus: str, values: RoundValues, base: RoundValues
 ) -> Contrast:
-    """Return how far two numbers are apart; `values` and `base` are those of the rounds, paired.
+    """Return how far apart two numbers are; `values` and `base` hold one per round, paired.
 
-    The interval is that of the mean of the rounds' differences, laid around `value`: that mean, or
-    the difference over all rounds.
+    The interval of the mean of the rounds' differences is laid around `value`, which is that mean
+    or the difference over all rounds.
     """
     broken = _unpaired((arm, values), (versus, base), metric)
     if broken is not None or value is None:
@@ -136,19 +136,19 @@ def difference(
 
 
 def holm(paired: Sequence[Paired]) -> list[Comparison]:
-    """Compare arms in several metrics together; those without a p-value do not count.
+    """Compare arms in several metrics together; metrics without a p-value do not count.
 
-    Intervals are widened by the factors of the p-values, so that they agree.
+    The factors that raise the p-values also widen the intervals, so both agree.
     """
     factors = holm_factors([one.p for one in paired])
     return [one.shown(many) for one, many in zip(paired, factors, strict=True)]
 
 
 def holm_factors(p_values: Sequence[float | None]) -> list[float]:
-    """Return by what each of m p-values is multiplied, if they are looked at together.
+    """Return the factor that corrects each of m p-values for the others.
 
-    The smallest by m, the next by m - 1, and none ends below the one before (Holm, "A simple
-    sequentially rejective multiple test procedure", 1979). None does not count.
+    The smallest is multiplied by m, the next by m - 1, and no product ends up below the one before
+    (Holm, "A simple sequentially rejective multiple test procedure", 1979). None does not count.
     """
     known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     times = [1.0] * len(p_values)
@@ -167,9 +167,9 @@ def student_t(df: float) -> float:
 def around(pooled: float, rounds: RoundValues) -> Interval | None:
     """Return the 95 % interval of a value over all rounds, from how much the rounds differ.
 
-    That of the mean of the logarithms of the rounds' values, laid around the pooled one; of the
-    values themselves when some are zero. None with fewer than `FEWEST_ROUNDS`, or one without a
-    value.
+    It has the width of the interval of the mean logarithm of the rounds' values, or of their plain
+    mean if some are zero, and lies around the pooled value. None with fewer than `FEWEST_ROUNDS`
+    rounds, or if a round has no value.
     """
     values = [value for value in rounds if value is not None]
     if len(values) < max(FEWEST_ROUNDS, len(rounds)):
@@ -182,15 +182,15 @@ def around(pooled: float, rounds: RoundValues) -> Interval | None:
 
 
 def half_width(numbers: Sequence[float]) -> float:
-    """Return half the 95 % interval of a mean; 0 of numbers that are all the same."""
+    """Return half the 95 % interval of a mean; 0 if all numbers are the same."""
     return 0.0 if same(numbers) else Mean(numbers).half()
 
 
 def proportion(count: float, total: float) -> tuple[float, float]:
     """Return the 95 % interval of a proportion: Clopper and Pearson, 1934, exact.
 
-    Where nothing (or everything) was counted, there is only one side to be wrong on, and it gets
-    the whole 5 %: none of 500 shows less than 0.6 %.
+    If nothing (or everything) was counted, the interval can be wrong on one side only, which gets
+    the whole 5 %: 0 of 500 shows less than 0.6 %.
     """
     if count == 0:
         return 0.0, 1 - ALPHA ** (1 / total)
@@ -202,16 +202,17 @@ def proportion(count: float, total: float) -> tuple[float, float]:
 
 
 def certain(rounds: Sequence[tuple[float, float]]) -> float:
-    """Return how many independent calls tell as much of a share, as a fraction of all calls.
+    """Return how many independent calls would show a share as surely, as a fraction of all calls.
 
-    Calls of a round share what befell it: by the calls alone, a rate of failures that come in
-    bursts seems far better known than it is.
+    Calls of a round share what happened to it. If failures come in bursts, the number of calls
+    alone would make their rate look far more certain than it is.
 
-    `rounds` are (count, total). The variance of the share is that between the rounds, over that of
-    independent calls (the design effect: L. Kish, "Survey Sampling", 1965), but at least as large
-    as that. That few rounds know their variance badly is in it as the square of Student's t (Korn
-    and Graubard, "Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data", 1998). 1 if nothing can be told from the rounds.
+    `rounds` are pairs (count, total). The result is the variance of independent calls over the
+    variance between the rounds, at most 1: the inverse of the design effect (L. Kish, "Survey
+    Sampling", 1965). Few rounds show their variance badly, so it is multiplied by the square of
+    Student's t over the normal factor (Korn and Graubard, "Confidence intervals for proportions
+    with small expected number of positive counts estimated from survey data", 1998). 1 if the
+    rounds show nothing.
     """
     known = [(count, total) for count, total in rounds if total]
     n, total = len(known), sum(total for _, total in known)
@@ -224,10 +225,10 @@ def certain(rounds: Sequence[tuple[float, float]]) -> float:
 
 
 def percentile_ranks(fraction: float, total: int) -> tuple[int, int]:
-    """Return the ranks, from 1, of the samples that enclose a percentile with 95 %.
+    """Return the ranks, from 1, of the samples that enclose a percentile with 95 % confidence.
 
-    Free of any distribution: how many samples lie below is binomial. 0 or `total` + 1 mean that no
-    sample is far enough out (Conover, "Practical Nonparametric Statistics", section 3.2).
+    This holds for any distribution: the number of samples below is binomial. 0 or `total` + 1 mean
+    that no sample is far enough out (Conover, "Practical Nonparametric Statistics", section 3.2).
     """
 
     def at_most(below: int) -> float:
@@ -239,10 +240,10 @@ def percentile_ranks(fraction: float, total: int) -> tuple[int, int]:
 
 
 def more_needed(n: int, interval: Interval, value: float, bound: float) -> int | None:
-    """Estimate how many calls instead of n would leave the bound outside.
+    """Estimate how many calls instead of n would give an interval without the bound.
 
-    An interval shrinks with the square root of their number. None when the value is so close to
-    the bound that a hundred times as many would not do.
+    An interval shrinks with the square root of their number. None if the value is so close to the
+    bound that a hundred times as many would not be enough.
     """
     width = _width(interval, value, bound)
     distance = abs(bound - value)
@@ -252,10 +253,10 @@ def more_needed(n: int, interval: Interval, value: float, bound: float) -> int |
 
 
 def rounds_needed(n: int, interval: Interval, value: float, bound: float) -> int | None:
-    """Estimate how many rounds instead of n would leave the bound outside.
+    """Estimate how many rounds instead of n would give an interval without the bound.
 
-    As `more_needed`, but few rounds know their own spread badly: with more of them, the interval
-    shrinks faster than by the square root of their number.
+    The interval shrinks faster than with the square root of their number, because few rounds show
+    their spread badly. None if a hundred times as many would not be enough.
     """
     width = _width(interval, value, bound)
     goal = abs(bound - value) / width * _usual_width(n) if width else math.inf
@@ -269,7 +270,7 @@ def _width(interval: Interval, value: float, bound: float) -> float:
 
 
 def _usual_width(n: int) -> float:
-    """Return half the interval of n independent rounds, as a multiple of what they vary by."""
+    """Return half the interval of n independent rounds, as a multiple of their spread."""
     return student_t(n - 1) * (1 + _WIDER / math.sqrt(n)) / math.sqrt(n)
 
 

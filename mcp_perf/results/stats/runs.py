@@ -1,9 +1,9 @@
-"""Statistics between runs: how sure a change is that no pairing of rounds protects.
+"""Statistics between runs: how sure a change is if rounds cannot be paired.
 
-Rounds of different runs have no partners, so they are compared as two samples. Where there are runs
-enough in the base to see how much runs differ, a run is the unit instead; where each run holds both
-sides, a pair is. All numbers are natural logarithms of what was measured (or of its ratio to its
-partner); errors are counted instead.
+Rounds of different runs have no partners, so they are compared as two samples. If the base has
+enough runs to show how much runs differ, the unit is a run instead. If each run holds both sides,
+the unit is a pair. All numbers are natural logarithms of measured values (or of their ratios to
+their partners); errors are counted instead.
 """
 
 import math
@@ -17,7 +17,7 @@ from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.stats.rounds import POWER, half_width, student_t
 
 FEWEST_RUNS: Final = 3
-"""In the base, for the spread between runs to be known at all."""
+"""In the base; fewer do not show the spread between runs at all."""
 USUAL_SPREAD: Final = 0.03
 """Between runs of the same thing on one machine, as a standard deviation."""
 _EXPECTED_DF: Final = 4
@@ -33,17 +33,17 @@ class Change:
     half: float
     """Half of the 95 % interval."""
     guard: float
-    """The same if runs differ as much as their rounds do; what is shown has to stand that, too."""
+    """The same if runs differ as much as their rounds do; a change must exceed this one, too."""
     p: float
     needed: float
-    """The smallest change whose interval leaves out none in 80 % of such runs."""
+    """The smallest change whose interval excludes zero in 80 % of such runs."""
 
 
 def between_rounds(base: Logs, new: Logs) -> Change:
-    """Compare two samples of rounds, of which one at least varies: Welch's interval.
+    """Compare two samples of rounds, at least one of which varies: Welch's interval.
 
     B. L. Welch, "The generalization of Student's problem when several different population
-    variances are involved", 1947; with standard errors that take rounds as `mean.py` does.
+    variances are involved", 1947; the standard errors allow for resemblance as `mean.py` does.
     """
     mean = fmean(new) - fmean(base)
     squares = [_square(logs) for logs in (base, new)]
@@ -54,12 +54,13 @@ def between_rounds(base: Logs, new: Logs) -> Change:
 
 
 def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
-    """Compare a run with several: the interval holds how much runs of the base differ, too.
+    """Compare a run with several; the interval also includes how much runs of the base differ.
 
-    Student's t for one more value from the population of the runs' means, and never narrower than
-    between the rounds. Few runs know their own spread badly, so its square is averaged, weighted by
-    degrees of freedom, with the one to expect: that of their rounds, and the `usual` one between
-    runs (G. K. Smyth, "Linear models and empirical Bayes methods", 2004). Needs `FEWEST_RUNS`.
+    It is Student's t interval for one more value from the population of the runs' means, and never
+    narrower than between the rounds. Few runs show their spread badly, so its square is averaged,
+    weighted by degrees of freedom, with the expected one: that of the rounds plus the `usual` one
+    between runs (G. K. Smyth, "Linear models and empirical Bayes methods", 2004). `base` must have
+    `FEWEST_RUNS`.
     """
     means = [fmean(run) for run in base]
     mean = fmean(new) - fmean(means)
@@ -73,11 +74,11 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
 
 
 def between_pairs(means: Logs) -> Change:
-    """Compare what was measured in pairs of runs, of which two at least differ: a pair is the unit.
+    """Compare pairs of runs, at least two of which differ: a pair is the unit.
 
-    Each number is the mean of a pair's rounds, each divided by its partner. What slows the machine
-    for the whole of a pair cancels in it; what two starts of a process differ by is in the interval
-    ("Student", "The probable error of a mean", 1908). Needs `FEWEST_RUNS`.
+    Each number is the mean of a pair's rounds, each divided by its partner. Whatever slows the
+    machine for a whole pair cancels out. The difference between two starts of a process is in the
+    interval ("Student", "The probable error of a mean", 1908). There must be `FEWEST_RUNS` pairs.
     """
     return _change(fmean(means), math.sqrt(variance(means) / len(means)), len(means) - 1)
 
@@ -93,7 +94,7 @@ def rate_difference(base: tuple[float, float], new: tuple[float, float]) -> tupl
     """Return the 95 % interval of the difference of two rates, each (count, total).
 
     R. G. Newcombe, "Interval estimation for the difference between independent proportions", 1998,
-    method 10: from Wilson's intervals of both.
+    method 10, from Wilson's intervals of both rates.
     """
     rate, before = new[0] / new[1], base[0] / base[1]
     low, high = wilson(*new)

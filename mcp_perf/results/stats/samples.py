@@ -1,7 +1,7 @@
 """Two samples without partners, such as runs of agents: few, skewed, and with outliers.
 
-A sample may be in strata, such as tasks. What belongs to different strata is never compared: each
-test and each interval is within strata.
+A sample may have strata, such as tasks. Values of different strata are never compared: each test
+and each interval stays within strata.
 """
 
 import math
@@ -15,25 +15,26 @@ from mcp_perf.results.stats.distributions import student_above
 from mcp_perf.results.stats.mean import ALPHA
 
 Strata = Sequence[tuple[Sequence[float], Sequence[float]]]
-"""For each stratum what both samples have in it."""
+"""For each stratum, the values of both samples in it."""
 FEWEST: Final = 5
-"""In each sample, for an interval or an outlier."""
+"""Values in each sample that an interval or an outlier needs."""
 MOST_EXACT: Final = 60
-"""Numbers in all, up to which the rank test counts every way in which they may be dealt out."""
+"""Up to this total of numbers, the rank test counts every way to deal them out."""
 _RESAMPLES: Final = 1000
 _SEED: Final = 1
 _FAR: Final = 3.5
-"""Standard deviations from the median, as Iglewicz and Hoaglin advise."""
+"""Standard deviations from the median; Iglewicz and Hoaglin recommend it."""
 _MAD: Final = NormalDist().inv_cdf(0.75)
 _MEAN_DEVIATION: Final = math.sqrt(2 / math.pi)
-"""What both are of a normal distribution's standard deviation."""
+"""Both as fractions of a normal distribution's standard deviation."""
 
 
 def rank_test(strata: Strata) -> float | None:
-    """Return the two-sided p-value that the samples rank alike; None without anything to compare.
+    """Return the two-sided p-value that the samples rank alike; None if nothing can be compared.
 
     F. Wilcoxon, "Individual comparisons by ranking methods", 1945, with the sums of all strata
-    added up. Of few numbers it is exact, also with ties; of more, by the normal distribution.
+    added up. It is exact for few numbers, even with ties, and uses the normal distribution for
+    more.
     """
     used = [(a, b) for a, b in strata if a and b]
     if not used:
@@ -56,7 +57,7 @@ def rank_test(strata: Strata) -> float | None:
 
 
 def _ranks(values: Sequence[float]) -> list[int]:
-    """Return twice the rank of each value; equal ones share theirs."""
+    """Return twice the rank of each value; equal values share a rank."""
     order = sorted(range(len(values)), key=values.__getitem__)
     ranks = [0] * len(values)
     first = 1
@@ -69,10 +70,11 @@ def _ranks(values: Sequence[float]) -> list[int]:
 
 
 def _exact(dealt: Sequence[tuple[Sequence[int], int]], seen: int, total: int) -> float:
-    """Count all ways to deal out the ranks by their sum.
+    """Return the p-value by counting all ways to deal out the ranks, by their sum.
 
-    The counts are the digits of one whole number, so that to add is to combine, and to multiply is
-    to combine strata: a generating function, as D. E. Knuth has it.
+    The counts are the digits of one integer: adding a shifted integer deals out one more rank, and
+    multiplying two integers combines their strata (generating functions: D. E. Knuth, "The Art of
+    Computer Programming", section 1.2.9).
     """
     digit = total // 8 + 1
     """Bytes: no count is larger than 2 ** total."""
@@ -93,10 +95,10 @@ def _exact(dealt: Sequence[tuple[Sequence[int], int]], seen: int, total: int) ->
 def change_interval(strata: Strata) -> tuple[float, float] | None:
     """Return the 95 % interval of (mean of the second / mean of the first) - 1.
 
-    By the bootstrap: both samples are drawn again, within each stratum. Its percentiles are taken
-    further out, because few numbers vary less than what they were drawn from (T. C. Hesterberg,
-    "What Teachers Should Know About the Bootstrap", 2015, section 3.2). None with fewer than
-    `FEWEST` numbers in a sample, or if a mean of the first may be zero.
+    The bootstrap draws both samples again, within each stratum. Its percentiles are taken further
+    out, because few numbers vary less than the population they come from (T. C. Hesterberg, "What
+    Teachers Should Know About the Bootstrap", 2015, section 3.2). None with fewer than `FEWEST`
+    numbers in a sample, or if the mean of the first may be zero.
     """
     sizes = [sum(map(len, side)) for side in zip(*strata, strict=True)]
     if not strata or min(sizes) < FEWEST:
@@ -117,10 +119,10 @@ def change_interval(strata: Strata) -> tuple[float, float] | None:
 
 
 def outliers(values: Sequence[float]) -> list[int]:
-    """Return the places of values that are far from the median.
+    """Return the indexes of values that are far from the median.
 
-    By the modified z-score (B. Iglewicz and D. C. Hoaglin, "How to Detect and Handle Outliers",
-    1993): deviations over their median, or over their mean if half of them are none.
+    Uses the modified z-score (B. Iglewicz and D. C. Hoaglin, "How to Detect and Handle Outliers",
+    1993): deviations over their median, or over their mean if half of them are zero.
     """
     if len(values) < FEWEST:
         return []

@@ -1,14 +1,14 @@
 """What one open session costs in memory: on the server, and in the load generator.
 
-Memory is read when the users of a level have opened their sessions and no call is in flight. From
-each level to the next it rises by so much for each session that was added; the mean of these rises
-is the memory of one session, with Student's t interval. A line through the levels would not do:
-what makes one level higher makes all later ones higher, too, so that what is left of them beside
-the line is not independent, and its interval far too narrow. The rises are independent, or, where
-only the readings are noisy, vary against each other, which makes the interval too wide. Each rise
-counts once: weighted by their sessions, those of unequal steps could have too narrow an interval.
+Memory is read when the users of a level have opened their sessions and no call is in flight. Each
+step between levels gives a rise per added session. The mean of these rises is the memory of one
+session, and Student's t gives its interval. A line through the levels would be wrong: whatever
+raises one level raises all later ones, too, so distances from the line are not independent, and its
+interval would be far too narrow. The rises are independent. If only the readings are noisy, the
+rises vary against each other, which makes the interval too wide. Each rise counts once: weights by
+the number of sessions could make the interval too narrow if steps are unequal.
 
-With one level there is one step, from no sessions to all, which has no interval.
+With one level there is one step, from no sessions to all, and no interval.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _KIB: Final = 1024.0
 
 @dataclass(frozen=True)
 class SessionLevel:
-    """How many sessions were open, and the resident memory then, in bytes."""
+    """The number of open sessions, and the resident memory at that time, in bytes."""
 
     sessions: int
     rss_bytes: int
@@ -45,7 +45,7 @@ class PerSession:
 def per_session(before: int | None, levels: Sequence[SessionLevel]) -> PerSession:
     """Find the memory of one session.
 
-    `before` is the memory without sessions, in bytes; `levels` are ascending, and no two alike.
+    `before` is the memory without sessions, in bytes. `levels` ascend, and no two are the same.
     """
     n = len(levels)
     if not n:

@@ -1,9 +1,9 @@
 """Many runs in a line: where a metric goes, and which runs stand out.
 
-Runs are the unit. A run stands out when it lies outside of the 95 % prediction interval of those
-before it, and differs from them by more than so little that nobody cares; the slope is that of a
-straight line through the logarithms, per run, by as many runs as count where each resembles the one
-before. Where a new level begins, says `changes.py`.
+Runs are the unit. A run stands out if it lies outside the 95 % prediction interval of the runs
+before it, and differs from their mean by more than a trifle. The slope, per run, is that of a
+straight line through the logarithms; if each run resembles the one before, fewer runs count.
+`changes.py` finds where a new level begins.
 """
 
 import math
@@ -18,9 +18,9 @@ from mcp_perf.results.stats.effective import line as straight
 from mcp_perf.results.stats.rounds import student_t
 
 FEWEST_BEFORE: Final = 5
-"""Runs, for the next one to be held against."""
+"""Runs that are needed before the next one can be compared with them."""
 MOST_BEFORE: Final = 20
-"""What was longer ago says little about today."""
+"""Runs from longer ago say little about today."""
 FEWEST_FOR_SLOPE: Final = 5
 
 
@@ -41,7 +41,7 @@ class Point:
     value: float
     low: float | None
     high: float | None
-    """The 95 % interval from how much the rounds differ; null with too few of them."""
+    """The 95 % interval from how much the rounds differ; null with too few rounds."""
 
     @property
     def sound(self) -> bool:
@@ -51,19 +51,19 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """A run, and what it is worth a look for."""
+    """A run, and why it is worth a look."""
 
     point: Point
     change: float | None
-    """By the sound run before it; null for the first, and for what is no evidence."""
+    """The ratio to the sound run before it; null for the first run and for unsound runs."""
     stands_out: bool
     level: float | None = None
-    """If a new level begins here: its factor to the one before."""
+    """If a new level begins here: its ratio to the level before."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Runs that can be compared, in one metric of one arm; the oldest first."""
+    """Runs that can be compared, in one metric of one arm, the oldest first."""
 
     scenario: str
     arm: str
@@ -76,7 +76,7 @@ class Line:
 
 
 def lines(points: Iterable[Point]) -> list[Line]:
-    """Put runs that can be compared in one line each; INVALID ones are shown, and count nowhere."""
+    """Put runs that can be compared into one line; INVALID runs are shown but do not count."""
     grouped: dict[tuple[str, str, str, str], list[Point]] = {}
     for point in points:
         key = (point.scenario, point.arm, point.metric, point.group)
@@ -114,7 +114,7 @@ def _stands_out(before: Sequence[float], value: float) -> bool:
 def _slope(values: Sequence[float]) -> tuple[float | None, tuple[float, float] | None]:
     """Return the factor per run and its 95 % interval, by least squares.
 
-    The interval holds 1 if all runs together changed by less than anybody cares for.
+    The interval contains 1 if nobody cares about the change over all runs together.
     """
     n = len(values)
     if n < FEWEST_FOR_SLOPE or min(values) <= 0:

@@ -1,11 +1,11 @@
-"""Over how long a time journeys of an open load were served, told by when they began and ended.
+"""How long it took to serve the journeys of an open load, from when they began and ended.
 
-A round begins with nothing in flight. What is still on its way at its bell was asked for within the
-round, too; leaving it out would take the rate of a server with long calls for a lower one. But if a
-queue grows, the journeys that began later take longer, and were not served within the round.
+A round begins with nothing in flight. Journeys that are still in flight at its end were asked for
+within the round, too; without them, the rate of a server with long calls would look too low. But if
+a queue grows, the journeys that began later take longer, and were not served within the round.
 
-Both are told apart by the line of the ends over the starts. Its slope is 1 if how long a journey
-takes does not depend on when it began. It is the offered rate over the served one if a queue grows.
+The line of the ends over the starts distinguishes the two cases. Its slope is 1 if the time of a
+journey does not depend on when it began. If a queue grows, it is the offered rate over the served.
 """
 
 import math
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 _SURE: Final = 2.0
-"""Standard errors by which the slope has to be above 1."""
+"""The slope must be above 1 by this many standard errors."""
 
 
 @dataclass
 class Moments:
-    """Moments in time, known by the slice in which they lie: how many, and how spread out."""
+    """How many moments in time there were, and how spread out; only their slices are known."""
 
     n: int = 0
     total_s: float = 0.0
@@ -39,8 +39,8 @@ class Moments:
 def stretch(starts: Moments, ends: Moments, duration_variance_s2: float) -> float | None:
     """Return the factor, at least 1, by which serving took longer than asking.
 
-    The slope is 1 + cov(start, duration) / var(start), and the covariance follows from the three
-    variances, because an end is a start and a duration. None where they do not tell.
+    The slope is 1 + cov(start, duration) / var(start). The covariance follows from the three
+    variances, because an end is a start plus a duration. None if they do not show it.
     """
     if starts.n < 2 or starts.n != ends.n or starts.variance_s2 <= 0:
         return None
