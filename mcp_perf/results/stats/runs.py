@@ -40,7 +40,7 @@ class Change:
 
 
 def between_rounds(base: Logs, new: Logs) -> Change:
-    """Compare two samples of rounds, at least one of which varies: Welch's interval.
+    """Compare two samples of rounds by Welch's interval; at least one sample must vary.
 
     B. L. Welch, "The generalization of Student's problem when several different population
     variances are involved", 1947; the standard errors allow for resemblance as `mean.py` does.
@@ -74,7 +74,7 @@ def between_runs(base: Sequence[Logs], new: Logs, usual: float) -> Change:
 
 
 def between_pairs(means: Logs) -> Change:
-    """Compare pairs of runs, at least two of which differ: a pair is the unit.
+    """Compare pairs of runs, with a pair as the unit; at least two pairs must differ.
 
     Each number is the mean of a pair's rounds, each divided by its partner. Whatever slows the
     machine for a whole pair cancels out. The difference between two starts of a process is in the

@@ -10,7 +10,7 @@ from mcp_perf.results.stats.runs import between_rounds, between_runs, rate_diffe
 
 
 def test_two_samples_of_rounds_are_compared_as_welch_did():
-    """With standard errors that know what rounds have in common; p and interval agree."""
+    """The standard errors allow for rounds that resemble each other; p and interval agree."""
     base, new = [0.1, 0.3, 0.2, 0.4, 0.25, 0.1], [0.5, 0.2, 0.6, 0.9, 0.4, 0.7, 0.3]
     squares = [(half_width(logs) / stats.t.ppf(0.975, len(logs) - 1)) ** 2 for logs in (base, new)]
     error = math.sqrt(sum(squares))
@@ -24,8 +24,8 @@ def test_two_samples_of_rounds_are_compared_as_welch_did():
     assert between_rounds(base, edge).p == pytest.approx(0.05)
 
 
-def test_the_guard_takes_runs_to_differ_as_much_as_rounds_do():
-    """Its square holds the variance of the rounds beside that of their mean."""
+def test_the_guard_assumes_that_runs_differ_as_much_as_rounds_do():
+    """Its square is the variance of the mean of the rounds plus that of the rounds."""
     base = [0.0, 0.2, 0.1, 0.3, 0.0, 0.2]
     change = between_rounds(base, [0.5 + log for log in base])
     square = (change.half / stats.t.ppf(0.975, 10)) ** 2 + 2 * stats.tvar(base)
@@ -33,7 +33,7 @@ def test_the_guard_takes_runs_to_differ_as_much_as_rounds_do():
 
 
 def test_runs_that_differ_widen_the_interval_and_never_narrow_it():
-    """The spread between runs counts; without any, that of the rounds is left."""
+    """The spread between runs counts. If there is none, the spread of the rounds still does."""
     shape = [-0.01, 0.0, 0.01, 0.02]
     new = [0.1 + x for x in shape]
     quiet = [[x + shift for x in shape] for shift in (0.0, 0.001, -0.001)]
@@ -44,7 +44,7 @@ def test_runs_that_differ_widen_the_interval_and_never_narrow_it():
 
 
 def test_the_spread_between_runs_counts_however_many_rounds_they_have():
-    """Forty rounds know their own run well, and nothing of the next."""
+    """Forty rounds show a lot about their own run, and nothing about the next."""
     shape = [0.001 * (i % 5) for i in range(40)]
     runs = [[x + shift for x in shape] for shift in (0.0, 0.1, -0.1, 0.05)]
     every = [x for run in runs for x in run]
@@ -77,6 +77,6 @@ def test_rates_differ_as_newcombe_published(new, base, expected):
 
 
 def test_equal_rounds_are_the_same():
-    """Without noise there is nothing to judge by."""
+    """Without noise there is no basis for a judgement."""
     assert same([1.0, 1.0])
     assert not same([1.0, 1.1])

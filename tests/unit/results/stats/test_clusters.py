@@ -1,4 +1,4 @@
-"""Calls in rounds: independent ones all count, those of bursts hardly."""
+"""Calls in rounds: independent calls all count, and calls that fail in bursts hardly count."""
 
 import random
 
@@ -10,9 +10,9 @@ CALLS = 100
 WAYS = {
     "never in bursts": (0.02, 0.0, 0.0),
     "bursts in one round of five": (0.0, 0.2, 0.1),
-    "bursts beside others": (0.005, 0.3, 0.05),
+    "bursts and single failures": (0.005, 0.3, 0.05),
 }
-"""How often a call fails by itself, a round has a burst, and a call fails in one."""
+"""How often a call fails outside of bursts, a round has a burst, and a call fails in a burst."""
 
 
 def rounds(rng: random.Random, way: str, n: int) -> list[tuple[float, float]]:
@@ -28,7 +28,7 @@ def rounds(rng: random.Random, way: str, n: int) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("n", [6, 10, 30])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_gate_at_the_true_rate_rarely_fails(way, n):
-    """At most 2.5 % of runs show more failures than there are; by calls alone, up to 23 %."""
+    """At most 2.5 % of runs show more failures than there are; by calls alone, up to 23 % do."""
     rng = random.Random(n)
     alone, bursts, within = WAYS[way]
     truth, wrong = alone + bursts * within, 0
@@ -40,7 +40,7 @@ def test_a_gate_at_the_true_rate_rarely_fails(way, n):
 
 
 def test_calls_of_rounds_that_are_alike_all_count():
-    """Rounds that differ no more than by chance leave the calls what they are."""
+    """If rounds differ only by chance, every call counts."""
     assert certain([(5, 100)] * 10) == 1.0
     rng = random.Random(1)
     shares = [certain(rounds(rng, "never in bursts", 30)) for _ in range(200)]
@@ -51,12 +51,12 @@ def test_calls_of_rounds_that_are_alike_all_count():
     "found", [[], [(3, 100)], [(3, 100), (0, 0)], [(0, 100)] * 9, [(100, 100)] * 9]
 )
 def test_without_rounds_or_differences_all_calls_count(found):
-    """One round, no failure, or nothing else, tells nothing of bursts."""
+    """One round, no failure, or only failures show nothing about bursts."""
     assert certain(found) == 1.0
 
 
 def test_a_burst_counts_as_the_design_effect_says():
-    """Ten rounds, in one of which each of ten calls fails: by the formula, at t of nine."""
+    """In one of ten rounds all ten calls fail: the result is the formula's, with t for nine."""
     found = [(0, 10)] * 9 + [(10, 10)]
     effect = (9 * 1 + 81) * 10 / 9 / (100 * 0.1 * 0.9) * (student_t(9) / 1.96) ** 2
     assert certain(found) == pytest.approx(1 / effect, rel=1e-3)

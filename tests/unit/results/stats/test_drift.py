@@ -1,4 +1,4 @@
-"""Change over rounds: a line where it goes slowly, a step where it comes at once, else nothing."""
+"""Change over rounds: a line if it is slow, a step if it comes at once, and otherwise nothing."""
 
 import math
 import random
@@ -13,7 +13,7 @@ NOISE = 0.02
 
 
 def rounds(rng: random.Random, way: Callable[[int], float], n: int = ROUNDS) -> list[float]:
-    """Give the logarithms of rounds that go a way, with noise."""
+    """Give the logarithms of rounds that follow `way`, with noise."""
     return [way(at) + rng.gauss(0, NOISE) for at in range(n)]
 
 
@@ -24,7 +24,7 @@ def shown(found: Callable[[list[float]], Shift], way: Callable[[int], float]) ->
 
 
 def test_steady_rounds_rarely_show_a_change():
-    """In at most one run of twenty, by either way to look at them."""
+    """At most one run in twenty shows a drift, or a step."""
     assert shown(drift, lambda _: 0) <= 0.05
     assert shown(step, lambda _: 0) <= 0.05
 
@@ -40,13 +40,13 @@ def test_steady_rounds_rarely_show_a_change():
     ],
 )
 def test_what_goes_on_over_all_rounds_is_a_drift(way):
-    """Also on a bent way, whose bend makes neighbours alike: nearly each run shows it."""
+    """Nearly every run shows it, even on a curve, whose bend makes neighbours alike."""
     assert shown(drift, way) >= 0.97
 
 
 @pytest.mark.parametrize("after", [2, 4, 5, 8])
 def test_what_happens_at_once_is_a_step(after):
-    """It is found where it is, and by how much."""
+    """Its place and its size are found."""
     rng = random.Random(after)
     for _ in range(50):
         found = step(rounds(rng, lambda at: 0.3 * (at >= after)))
@@ -63,13 +63,13 @@ def test_a_change_is_that_of_the_fitted_rounds():
 
 
 def test_rounds_that_are_the_same_did_not_change():
-    """Nothing is shown without any difference."""
+    """Without a difference, no change is shown."""
     assert not drift([1.0] * 6).shown
     assert not step([1.0] * 6).shown
 
 
 def test_no_change_is_larger_than_the_farthest():
-    """Rounds within their bounds, whatever they are, change by less: by a line or at any step."""
+    """No rounds within the bounds change by more, neither along a line nor at any step."""
     rng = random.Random(3)
     for _ in range(300):
         low = [rng.gauss(0, 1) for _ in range(7)]

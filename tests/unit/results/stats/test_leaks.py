@@ -1,4 +1,4 @@
-"""Memory growth: a slope with an interval that keeps its promise, and no claim from too little."""
+"""Memory growth: a slope with an interval that keeps its promise, and no claim from thin data."""
 
 import random
 from itertools import accumulate
@@ -11,7 +11,7 @@ MB = 1e6
 
 
 def an_hour(per_hour: float, noise_mb: float, seed: int, rounds: int = 60):
-    """Give one value a minute of a process of 100 MB that grows, with noise of its own."""
+    """Give one value a minute for a process of 100 MB that grows, plus noise in per cent."""
     rng = random.Random(seed)
     return [
         (60.0 * i, 100 * MB * (1 + per_hour * i / 60) + rng.gauss(0, noise_mb * MB))
@@ -30,7 +30,7 @@ def test_the_interval_holds_no_growth_as_often_as_it_says():
 
 @pytest.mark.parametrize(("rounds", "least"), [(10, 0.70), (20, 0.77), (60, 0.80)])
 def test_memory_that_wanders_is_seldom_taken_for_a_leak(rounds, least):
-    """A random walk has no trend; as if rounds were independent, one is seen in up to 83 %."""
+    """A random walk has no trend; if rounds counted as independent, up to 83 % would show one."""
     found = []
     for seed in range(1000):
         rng = random.Random(seed)
@@ -50,7 +50,7 @@ def test_a_leak_of_ten_percent_an_hour_is_found():
 
 
 def test_the_slope_is_that_of_least_squares():
-    """Exact on a line: 1 MB a minute on 103 MB; the interval is what one step of memory hides."""
+    """On a line it is exact: 1 MB a minute on 103 MB. One step of memory makes the interval."""
     points = [(60.0 * i, (100 + i) * MB) for i in range(7)]
     found = growth(points)
     assert found.per_hour == pytest.approx(60 / 103)
@@ -60,7 +60,7 @@ def test_the_slope_is_that_of_least_squares():
 
 
 def test_memory_that_did_not_move_in_a_short_run_is_no_proof():
-    """Two minutes without any rise leave room for what an allocator still had in reserve."""
+    """Two minutes without a rise may only mean that the allocator still had a reserve."""
     low, high = growth([(20.0 * i, 50 * MB) for i in range(7)]).ci95
     assert low == -high
     assert high > 0.05
@@ -70,7 +70,7 @@ def test_memory_that_did_not_move_in_a_short_run_is_no_proof():
     ("rounds", "step_s"), [(0, 60), (1, 60), (FEWEST_ROUNDS - 1, 60), (FEWEST_ROUNDS, 11), (30, 1)]
 )
 def test_too_few_rounds_or_too_short_a_time_claim_nothing(rounds, step_s):
-    """Without six rounds over a minute there is no interval, and what to do is said."""
+    """Without six rounds over a minute there is no interval, and the reason says what to do."""
     found = growth([(step_s * i, 100 * MB + i) for i in range(rounds)])
     assert found.ci95 is None
     assert f"{rounds} round" in found.why_not
@@ -97,8 +97,8 @@ def saw(rounds: int, tooth: int, leak_mb: float = 0, seed: int = 1) -> list[tupl
 
 
 @pytest.mark.parametrize(("rounds", "tooth"), [(12, 11), (30, 15), (60, 30)])
-def test_what_rises_between_two_sweeps_is_no_leak(rounds, tooth):
-    """With a few sweeps nothing is claimed, and it is said how many more would tell."""
+def test_a_rise_between_two_sweeps_is_not_a_leak(rounds, tooth):
+    """A few sweeps show nothing, and the reason says how many are needed."""
     for seed in range(100):
         found = growth(saw(rounds, tooth, seed=seed))
         assert found.ci95 is None
@@ -107,8 +107,8 @@ def test_what_rises_between_two_sweeps_is_no_leak(rounds, tooth):
     assert "(one sweep seen)" in growth(saw(12, 11)).why_not
 
 
-def test_many_sweeps_tell_a_leak_by_what_they_leave():
-    """Of 16 teeth without a leak none grows in most runs; a leak of 0.3 MB a round is found."""
+def test_many_sweeps_show_a_leak_by_what_they_leave():
+    """16 teeth without a leak rarely show growth, and a leak of 0.3 MB a round always does."""
     steady = [growth(saw(200, 12, seed=seed)).ci95 for seed in range(100)]
     assert sum(low <= 0 <= high for low, high in steady) >= 95
     leaking = [growth(saw(200, 12, 0.3, seed)).ci95 for seed in range(100)]

@@ -26,8 +26,8 @@ def students(numbers: list[float]) -> float:
 
 
 @pytest.mark.parametrize("r", [-0.4, 0.0, 0.4, 0.8])
-def test_many_rounds_tell_how_much_they_resemble_each_other(r):
-    """Of n there count n (1 - r) / (1 + r): the interval is that of so many."""
+def test_many_rounds_show_how_much_they_resemble_each_other(r):
+    """The interval is as wide as for n (1 - r) / (1 + r) independent rounds."""
     numbers = rounds(r)
     share = (1 - r) / (1 + r)
     expected = students(numbers) / math.sqrt(share)
@@ -35,7 +35,7 @@ def test_many_rounds_tell_how_much_they_resemble_each_other(r):
 
 
 def test_few_rounds_that_climb_have_a_wider_interval_than_the_same_shuffled():
-    """The order counts: what goes up and comes down again is not independent."""
+    """The order counts: rounds that go up and then down are not independent."""
     climbing = [1.0, 1.1, 1.2, 1.3, 1.35, 1.3, 1.2, 1.1, 1.0, 0.9]
     shuffled = [1.1, 1.2, 1.0, 1.3, 0.9, 1.35, 1.0, 1.3, 1.1, 1.2]
     assert sorted(climbing) == sorted(shuffled)
@@ -45,7 +45,7 @@ def test_few_rounds_that_climb_have_a_wider_interval_than_the_same_shuffled():
 
 
 def test_the_interval_leaves_out_what_is_doubted():
-    """Half of it is the distance that is exceeded with a probability of 5 %, or as said."""
+    """The truth is further from the mean than half the interval with a probability of `alpha`."""
     mean = Mean(rounds(0.2, 10))
     for alpha in (0.05, 0.005, 0.5):
         assert mean.doubt(mean.half(alpha)) == pytest.approx(alpha)
@@ -54,7 +54,7 @@ def test_the_interval_leaves_out_what_is_doubted():
 
 
 def test_units_and_places_change_nothing():
-    """An interval of milliseconds is that of seconds, and is not moved by an offset."""
+    """An interval is the same in milliseconds and in seconds, and an offset does not move it."""
     numbers = rounds(0.3, 8)
     half = Mean(numbers).half()
     assert Mean([1e-9 * one for one in numbers]).half() == pytest.approx(1e-9 * half)

@@ -1,4 +1,4 @@
-"""Two samples without partners: SciPy is the judge of the tests, and simulation of the interval."""
+"""Two samples without partners: SciPy checks the tests, and simulation checks the interval."""
 
 import random
 
@@ -16,7 +16,7 @@ from mcp_perf.results.stats.samples import (
 @pytest.mark.parametrize(("m", "n"), [(1, 1), (3, 4), (5, 5), (8, 12), (30, 30)])
 @pytest.mark.parametrize("shift", [0, 0.4, 3])
 def test_few_numbers_without_ties_have_the_exact_p_value(m, n, shift):
-    """As SciPy has it."""
+    """It is SciPy's."""
     draw = random.Random(m * 100 + n)
     a, b = [draw.random() for _ in range(m)], [draw.random() + shift for _ in range(n)]
     expected = stats.mannwhitneyu(a, b, method="exact").pvalue
@@ -25,7 +25,7 @@ def test_few_numbers_without_ties_have_the_exact_p_value(m, n, shift):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_few_numbers_with_ties_have_the_p_value_of_all_permutations(seed):
-    """Counted one by one."""
+    """All permutations are counted one by one."""
     draw = random.Random(seed)
     a, b = [draw.randint(0, 3) for _ in range(4)], [draw.randint(1, 4) for _ in range(5)]
 
@@ -38,7 +38,7 @@ def test_few_numbers_with_ties_have_the_p_value_of_all_permutations(seed):
 
 @pytest.mark.parametrize("most", [3, 1000])
 def test_many_numbers_have_the_p_value_of_the_normal_distribution(most):
-    """With the correction for ties, and for being whole."""
+    """It is corrected for ties and for continuity."""
     draw = random.Random(1)
     a = [draw.randint(0, most) for _ in range(40)]
     b = [draw.randint(0, most) for _ in range(50)]
@@ -47,8 +47,8 @@ def test_many_numbers_have_the_p_value_of_the_normal_distribution(most):
     assert rank_test([([1.0] * 40, [1.0] * 40)]) == 1.0
 
 
-def test_strata_are_ranked_each_by_itself():
-    """A task that takes longer is no evidence against the mode that did more of it."""
+def test_each_stratum_is_ranked_separately():
+    """That a task takes longer is not evidence against the mode that did more of it."""
     easy, hard = ([1, 2, 3], [1.5, 2.5]), ([101], [99, 100, 102, 103])
     assert rank_test([easy, hard]) > 0.9
     pooled = [(easy[0] + hard[0], easy[1] + hard[1])]
@@ -58,7 +58,7 @@ def test_strata_are_ranked_each_by_itself():
 
 
 def test_strata_add_up_to_the_same_p_value_exactly_and_by_the_normal_distribution():
-    """Where one goes over into the other, they are close."""
+    """At the size at which one takes over from the other, both are close."""
     draw = random.Random(5)
     strata = [
         ([draw.random() for _ in range(10)], [draw.random() + 0.25 for _ in range(10)])
@@ -80,7 +80,7 @@ def test_a_rank_test_is_wrong_no_more_often_than_it_says():
 
 
 def test_an_interval_holds_the_truth_nearly_always():
-    """Of skewed numbers, too: lognormal ones with a true change of 20 %, ten of each."""
+    """Even of skewed numbers: ten lognormal ones on each side, and a true change of 20 %."""
     draw = random.Random(3)
     held = 0
     for _ in range(40):
@@ -91,7 +91,7 @@ def test_an_interval_holds_the_truth_nearly_always():
 
 
 def test_an_interval_is_the_same_each_time_and_needs_five_numbers():
-    """Its draws have a seed; a mean that may be zero has no ratio."""
+    """Its draws have a seed. If the mean may be zero, there is no ratio."""
     a, b = [5.0, 6.0, 7.0, 8.0, 9.0], [4.0, 6.0, 6.0, 7.0, 8.0]
     assert change_interval([(a, b)]) == change_interval([(a, b)])
     assert change_interval([(a, b[:4])]) is None
@@ -101,7 +101,7 @@ def test_an_interval_is_the_same_each_time_and_needs_five_numbers():
 
 
 def test_outliers_are_far_from_the_median():
-    """By how far the others are; few numbers have none."""
+    """Far compared with the other values; a few numbers have no outliers."""
     assert outliers([10, 11, 9, 10, 12, 50]) == [5]
     assert outliers([10, 10, 10, 10, 10, 11]) == [5]
     assert outliers([10.0] * 6) == []

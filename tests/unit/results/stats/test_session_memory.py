@@ -12,7 +12,7 @@ PAGE = 4096
 
 
 def levels(kib, n=10, step=100, once=0, noise=0.0, seed=1):
-    """Give n levels of a process of 30 MB; `once` is taken with the first session, in bytes."""
+    """Give n levels of a process of 30 MB; the first session takes `once` bytes in addition."""
     rng = random.Random(seed)
     return [
         SessionLevel(step * i, round(30 * MB + once + kib * 1024 * step * i + rng.gauss(0, noise)))
@@ -21,7 +21,7 @@ def levels(kib, n=10, step=100, once=0, noise=0.0, seed=1):
 
 
 def test_the_rise_is_exact_on_a_line():
-    """12 KiB a session over ten levels; the interval is what a step of the allocator hides."""
+    """12 KiB a session over ten levels; the interval is what one step of the allocator hides."""
     found = per_session(30 * MB, levels(12))
     half = STEP_BYTES / 900 / 1024
     assert found.kib == pytest.approx(12)
@@ -30,13 +30,13 @@ def test_the_rise_is_exact_on_a_line():
 
 
 def test_what_a_process_takes_once_is_in_no_rise():
-    """Five MB of caches with the first session change nothing; in one step they would."""
+    """Five MB of caches with the first session change nothing; with one step they would."""
     assert per_session(30 * MB, levels(12, once=5 * MB)).kib == pytest.approx(12)
     assert per_session(30 * MB, levels(12, n=1, once=5 * MB)).kib > 60
 
 
 def test_one_step_is_a_number_without_an_interval():
-    """Memory with all open less memory before, by the sessions; the reason says what to do."""
+    """Memory with all sessions open minus memory before, per session; the reason gives advice."""
     found = per_session(30 * MB, [SessionLevel(1000, 30 * MB + 15_360_000)])
     assert (found.kib, found.ci95, found.levels) == (15.0, None, 1)
     assert "from 0 to 1000 sessions" in found.why_not
@@ -44,14 +44,14 @@ def test_one_step_is_a_number_without_an_interval():
 
 
 def test_one_step_from_nowhere_is_no_number():
-    """Without the memory before, one reading says nothing."""
+    """If the memory before is unknown, one reading shows nothing."""
     found = per_session(None, [SessionLevel(1000, 45 * MB)])
     assert (found.kib, found.ci95) == (None, None)
     assert "before" in found.why_not
 
 
 def test_no_reading_is_no_number():
-    """A target that could not be read is not called free."""
+    """If a target could not be read, its sessions do not cost nothing: the cost is unknown."""
     found = per_session(30 * MB, [])
     assert (found.kib, found.ci95, found.levels) == (None, None, 0)
     assert found.why_not
@@ -59,7 +59,7 @@ def test_no_reading_is_no_number():
 
 @pytest.mark.parametrize("n", [2, FEWEST_LEVELS - 1])
 def test_few_levels_have_a_number_and_no_interval(n):
-    """Below six levels the number is shown, and how many there are and are needed is said."""
+    """Below six levels the number is shown; the reason says how many there are and are needed."""
     found = per_session(30 * MB, levels(12, n=n))
     assert found.kib == pytest.approx(12)
     assert found.ci95 is None
@@ -68,7 +68,7 @@ def test_few_levels_have_a_number_and_no_interval(n):
 
 
 def held(of_level, steps, runs=2000):
-    """Return how often the interval holds the truth, 12 KiB, less what it is widened by.
+    """Return how often the interval contains the truth, 12 KiB, without what widens it.
 
     `of_level` gives the noise of a level, in bytes, from a generator and the step to the level.
     """
@@ -86,12 +86,12 @@ def held(of_level, steps, runs=2000):
 
 
 def reading(rng, _step, _drawn):
-    """Give noise of each reading by itself."""
+    """Give independent noise of each reading."""
     return rng.gauss(0, 200e3)
 
 
 def walk(spread):
-    """Give noise of what sessions take, of which all later levels have that of the earlier ones."""
+    """Give noise of what sessions take; each level also has the noise of all earlier levels."""
 
     def of_level(rng, step, drawn):
         return (drawn[-1][1] if drawn else 0) + rng.gauss(0, spread * 12 * 1024 * step)
@@ -115,10 +115,10 @@ EQUAL, UNEQUAL = [100] * 9, [20, 50, 100, 100, 200, 50, 100]
     ],
 )
 def test_the_interval_holds_the_truth_as_often_as_it_says(of_level, steps):
-    """Where readings are noisy, or what levels add up is: it does in 94 % of the runs or more."""
+    """In at least 94 % of runs, if readings are noisy and if the noise of levels adds up."""
     assert held(of_level, steps) >= 0.94
 
 
 def test_memory_that_shrinks_is_negative():
-    """Nothing is cut off at zero: noise has two sides."""
+    """Nothing is cut off at zero, because noise goes both ways."""
     assert per_session(30 * MB, levels(-1)).kib == pytest.approx(-1)

@@ -1,4 +1,4 @@
-"""Statistics on rounds: formulas are those of the books, and thin data claims nothing."""
+"""Statistics on rounds: the formulas are the published ones, and thin data claims nothing."""
 
 import math
 import random
@@ -24,7 +24,7 @@ from mcp_perf.results.stats.rounds import (
 
 
 def test_the_effect_needed_lies_beyond_the_interval():
-    """By as much as a truth has to, to be seen in 80 % of runs: t(0.8) to t(0.975) more."""
+    """A change that is seen in 80 % of runs lies beyond it by t(0.8) / t(0.975) of its half."""
     values = [1.01, 1.05, 0.98, 1.03, 1.00, 1.02]
     logs = [math.log(value) for value in values]
     times = 1 + stats.t.ppf(0.8, 5) / stats.t.ppf(0.975, 5)
@@ -33,7 +33,7 @@ def test_the_effect_needed_lies_beyond_the_interval():
 
 
 def test_a_comparison_is_the_geometric_mean_of_paired_ratios():
-    """Interval and p are those of the mean of the logarithms of the rounds' ratios."""
+    """Interval and p come from the mean of the logarithms of the rounds' ratios."""
     values, base = [21, 40, 62, 78, 101, 122], [10, 20, 30, 40, 50, 60]
     logs = [math.log(a / b) for a, b in zip(values, base, strict=True)]
     middle, half = fmean(logs), Mean(logs).half()
@@ -45,7 +45,7 @@ def test_a_comparison_is_the_geometric_mean_of_paired_ratios():
 
 
 def test_pairing_removes_what_both_arms_share():
-    """Noise that hits both arms of a block alike does not widen the interval."""
+    """Noise that affects both arms of a pair equally does not widen the interval."""
     shared = [1, 3, 0.4, 2, 7, 1.5]
     values = [2 * s * n for s, n in zip(shared, [1, 1.01, 0.99, 1, 1.01, 0.99], strict=True)]
     low, high = compare("mean", "a", "b", values, shared).ci95
@@ -53,7 +53,7 @@ def test_pairing_removes_what_both_arms_share():
 
 
 def shown(*paired) -> list[Comparison]:
-    """Give the comparisons of a family, and see that intervals and p-values agree."""
+    """Give the comparisons of a family, and check that intervals and p-values agree."""
     found = holm(paired)
     for one in found:
         if one.p_value is not None:
@@ -62,7 +62,7 @@ def shown(*paired) -> list[Comparison]:
 
 
 def a_pair(effect: float, seed: int = 0, rounds: int = 10):
-    """Give two arms whose rounds differ by so much, and by 2 % of noise."""
+    """Give two arms whose rounds differ by `effect` and by 2 % of noise."""
     rng = random.Random(seed)
     values = [effect * rng.lognormvariate(0, 0.02) for _ in range(rounds)]
     return pair("mean", "mcp", "control", values, [1.0] * rounds)
@@ -79,7 +79,7 @@ def test_promise_15_holm_multiplies_the_smallest_most_and_keeps_the_order(seed):
 
 
 def test_promise_15_an_interval_of_many_is_as_wide_as_their_number_asks():
-    """What leaves out 1 by itself may not among ten, and then its p is above 0.05."""
+    """An interval that excludes 1 alone may not among ten, and then its p is above 0.05."""
     close = a_pair(1.016)
     (alone,) = shown(close)
     together = shown(close, *[a_pair(1, seed) for seed in range(9)])[0]
@@ -90,7 +90,7 @@ def test_promise_15_an_interval_of_many_is_as_wide_as_their_number_asks():
 
 
 def test_holm_leaves_out_what_has_no_p_value_and_stops_at_one():
-    """A comparison without a p-value does not make the others stricter; none exceeds 1."""
+    """A comparison without a p-value does not make the others stricter; no p exceeds 1."""
     thin = pair("mean", "mcp", "control", [1.0], [1.0])
     first, second = a_pair(1.03), a_pair(1)
     found = shown(thin, first, second)
@@ -101,7 +101,7 @@ def test_holm_leaves_out_what_has_no_p_value_and_stops_at_one():
 
 
 def test_a_difference_beyond_all_doubt_is_corrected_too():
-    """A p of zero has no multiple, and its interval is widened all the same."""
+    """A p of zero stays zero, but its interval is still widened."""
     far = a_pair(1e300, rounds=200)
     assert far.p == 0
     wide, alone = shown(far, a_pair(1))[0].ci95, shown(far)[0].ci95
@@ -121,7 +121,7 @@ def test_a_difference_beyond_all_doubt_is_corrected_too():
     ],
 )
 def test_promise_13_broken_data_claims_nothing(values, base, says):
-    """Missing, unequal, zero and not-a-number give no ratio, and a warning that says which."""
+    """Missing, unequal, zero and not-a-number give no ratio, but a warning that says which."""
     found = compare("p95", "mcp", "control", values, base)
     assert (found.ratio, found.ci95, found.p_value, found.effect_needed) == (None,) * 4
     assert says in found.warnings[0]
@@ -138,7 +138,7 @@ def test_promise_13_too_few_rounds_give_a_ratio_without_certainty(rounds):
 
 
 def test_promise_13_a_ratio_without_noise_gets_no_interval():
-    """All rounds alike: an interval of no width would claim a certainty that nobody has."""
+    """If all rounds are alike, an interval of zero width would claim too much certainty."""
     found = compare("mean", "mcp", "control", [2.0] * 8, [1.0] * 8)
     assert found.ratio == pytest.approx(2)
     assert (found.ci95, found.p_value) == (None, None)
@@ -153,7 +153,7 @@ def test_proportions_have_the_exact_interval(count, total):
 
 
 def test_none_of_500_shows_less_than_six_per_mille():
-    """Where nothing was counted the whole 5 % lies on one side: the rule of three."""
+    """If nothing was counted, the whole 5 % lies on one side: the rule of three."""
     low, high = proportion(0, 500)
     assert low == 0
     assert high == pytest.approx(0.005974, abs=1e-6)
@@ -170,20 +170,20 @@ def test_percentile_ranks_enclose_with_95_percent(fraction, total):
 
 
 def test_percentile_ranks_say_where_no_sample_is_far_enough_out():
-    """A p99 of 100 samples has no upper end, a p1 of 100 no lower one."""
+    """A p99 of 100 samples has no upper end, and a p1 of 100 has no lower one."""
     assert percentile_ranks(0.99, 100)[1] == 101
     assert percentile_ranks(0.01, 100)[0] == 0
 
 
 def test_an_interval_around_a_value_comes_from_the_rounds():
-    """That of the mean of the logarithms of the rounds, laid around the value over all of them."""
+    """It is as wide as that of their mean logarithm, and lies around the value over all rounds."""
     rounds = [9.0, 10.0, 11.0, 10.5, 9.5, 10.1]
     factor = math.exp(Mean([math.log(value) for value in rounds]).half())
     assert around(10.2, rounds) == pytest.approx((10.2 / factor, 10.2 * factor))
 
 
 def test_rounds_with_zeros_are_judged_on_their_own_scale():
-    """Zero has no logarithm: the interval is then the value plus and minus half the interval."""
+    """Zero has no logarithm, so the interval is the value plus and minus half the interval."""
     rounds = [0.0, 1.0, 2.0, 1.0, 0.5, 1.5]
     half = half_width(rounds)
     assert around(1.0, rounds) == pytest.approx((1 - half, 1 + half))
@@ -192,7 +192,7 @@ def test_rounds_with_zeros_are_judged_on_their_own_scale():
 
 @pytest.mark.parametrize("rounds", [[], [1.0], [1.0, 2.0, 3.0, 2.0, 1.0], [1.0, None, *[2.0] * 6]])
 def test_fewer_than_six_rounds_or_one_without_a_value_give_no_interval(rounds):
-    """Five rounds of a machine with two speeds may all be of one; a missing one is not left out."""
+    """If a machine has two speeds, five rounds may share one; a missing round is not left out."""
     assert around(1.0, rounds) is None
 
 
@@ -207,7 +207,7 @@ def test_fewer_than_six_rounds_or_one_without_a_value_give_no_interval(rounds):
     ],
 )
 def test_how_many_more_would_decide(interval, value, bound, needed):
-    """An interval shrinks with the square root of the calls; too close to tell is None."""
+    """An interval shrinks with the square root of the calls; None if it is too close to tell."""
     assert more_needed(10, interval, value, bound) == needed
 
 
@@ -223,13 +223,13 @@ def test_how_many_more_would_decide(interval, value, bound, needed):
     ],
 )
 def test_more_rounds_shrink_an_interval_faster_than_by_their_root(rounds, bound, needed):
-    """Half of the interval of six rounds is not that of 24, but of 13."""
+    """13 rounds halve the interval of six; by the square root it would take 24."""
     assert rounds_needed(rounds, (90, 110), 100, bound) == needed
 
 
 @pytest.mark.parametrize("rounds", [6, 8, 10])
-def test_promise_13_as_many_rounds_as_are_said_would_tell(rounds):
-    """Half of the runs of that many are decided, give or take, by the advice of a typical run."""
+def test_promise_13_the_advised_number_of_rounds_would_decide(rounds):
+    """With the number that a typical run advises, roughly half of the runs are decided."""
     rng = random.Random(rounds)
     said, told = [], {}
     for _ in range(200):
@@ -247,7 +247,7 @@ def test_promise_13_as_many_rounds_as_are_said_would_tell(rounds):
 
 
 def test_promise_14_the_interval_of_a_difference_holds_the_true_one():
-    """Of a p95 of skewed times, with one call of twenty beyond it, and rounds that share noise."""
+    """Skewed times, a p95 with one call of twenty beyond it, and rounds that share noise."""
     rng, held, runs = random.Random(2), 0, 300
     true_ms = 5 * math.exp(0.5 * stats.norm.ppf(0.95))
 

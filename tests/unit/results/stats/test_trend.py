@@ -1,4 +1,4 @@
-"""Trends: runs in lines, which of them stand out, and where they go."""
+"""Trends: runs in lines, which runs stand out, and where they go."""
 
 import math
 import random
@@ -35,16 +35,16 @@ def line(values):
     return only
 
 
-def test_runs_that_cannot_be_compared_stand_in_lines_of_their_own():
-    """So do other metrics, arms and scenarios."""
+def test_runs_that_cannot_be_compared_have_separate_lines():
+    """Other metrics, arms and scenarios have separate lines, too."""
     points = [point(1), point(2, group="h"), point(3, metric="p50"), point(4, arm="a"), point(5)]
     assert [[mark.point.value for mark in one.marks] for one in lines(points)] == [
         [1, 5], [2], [3], [4],
     ]  # fmt: skip
 
 
-def test_each_run_is_held_against_those_before_it():
-    """A jump stands out once, the noise does not; the change is by the run before."""
+def test_each_run_is_compared_with_the_runs_before_it():
+    """A jump stands out once, and noise does not; the change is the ratio to the run before."""
     rng = random.Random(1)
     values = [10 * rng.lognormvariate(0, 0.01) for _ in range(10)]
     found = line([*values, 12.0]).marks
@@ -54,13 +54,13 @@ def test_each_run_is_held_against_those_before_it():
 
 
 def test_too_few_runs_let_none_stand_out():
-    """Four runs are no measure."""
+    """Four runs are not enough to compare with."""
     assert not any(mark.stands_out for mark in line([10, 10.1, 9.9, 10, 20]).marks)
     assert line([10, 10.1, 9.9, 10, 10.05, 20]).marks[-1].stands_out
 
 
 def test_one_run_in_twenty_stands_out_by_chance():
-    """The prediction interval holds 95 % of the runs of a steady target."""
+    """The prediction interval contains 95 % of the runs of a steady target."""
     rng = random.Random(3)
     found = [
         line([10 * rng.lognormvariate(0, 0.03) for _ in range(12)]).marks[-1].stands_out
@@ -70,7 +70,7 @@ def test_one_run_in_twenty_stands_out_by_chance():
 
 
 def test_the_slope_is_that_of_a_regression_on_logarithms():
-    """Factor and interval are those of scipy's, if neighbours are no more alike than others."""
+    """Ratio and interval match SciPy's if neighbours are no more alike than other runs."""
     values = [10 * 1.02**i * math.exp(0.01 * (-1) ** i) for i in range(12)]
     fit = stats.linregress(range(12), [math.log(value) for value in values])
     half = stats.t.ppf(0.975, 10) * fit.stderr
@@ -80,7 +80,7 @@ def test_the_slope_is_that_of_a_regression_on_logarithms():
 
 
 def wandering(rng: random.Random, n: int, alike: float) -> list[float]:
-    """Give runs around 10 ms, each of which resembles the one before."""
+    """Give runs around 10 ms; each one resembles the run before it."""
     logs = [rng.gauss(0, 0.03)]
     while len(logs) < n:
         logs.append(alike * logs[-1] + rng.gauss(0, 0.03 * math.sqrt(1 - alike**2)))
@@ -89,14 +89,14 @@ def wandering(rng: random.Random, n: int, alike: float) -> list[float]:
 
 @pytest.mark.parametrize(("alike", "most"), [(0, 0.05), (0.5, 0.1), (0.7, 0.12)])
 def test_runs_that_resemble_each_other_rarely_show_a_slope(alike, most):
-    """Twenty runs without any: at a likeness of 0.7, 39 % would show one if each run counted."""
+    """If each of 20 runs without a slope counted, 39 % would show one at a likeness of 0.7."""
     rng = random.Random(4)
     found = [line(wandering(rng, 20, alike)).slope95 for _ in range(500)]
     assert sum(not low <= 1 <= high for low, high in found) / 500 <= most
 
 
 def test_what_is_next_to_nothing_neither_stands_out_nor_is_a_slope():
-    """A ten-thousandth more than six equal runs is none, however equal they are."""
+    """A ten-thousandth more than six equal runs does not count, however equal they are."""
     found = line([100] * 6 + [100.0001])
     assert not any(mark.stands_out for mark in found.marks)
     assert line([100] * 6 + [102]).marks[-1].stands_out
@@ -114,7 +114,7 @@ def test_without_runs_or_with_zeros_there_is_no_slope(values):
 
 @pytest.mark.parametrize("unsound", [{"verdict": "INVALID"}, {"complete": False}])
 def test_broken_runs_are_shown_and_count_nowhere(unsound):
-    """They do not stand out, and the next run is held against the sound one before."""
+    """They do not stand out, and the next run is compared with the sound run before them."""
     values = [10, 10.1, 9.9, 10, 10.05]
     points = [point(value, number) for number, value in enumerate(values)]
     broken, after = point(99, 5, **unsound), point(10.05, 6)
@@ -127,7 +127,7 @@ def test_broken_runs_are_shown_and_count_nowhere(unsound):
 
 
 def test_a_run_that_begins_a_new_level_says_so_with_its_factor():
-    """INVALID runs are no evidence: the mark stands at the sound run."""
+    """INVALID runs are not evidence, so the mark is on the first sound run."""
     points = [point(100 + number % 3, number) for number in range(10)]
     points += [point(500, 10, verdict="INVALID")]
     points += [point(120 + number % 3, number) for number in range(11, 20)]

@@ -30,17 +30,17 @@ def arrivals(rate: float, seconds: float, gaps: random.Random | None) -> list[fl
     return found
 
 
-def by_itself(
+def unqueued(
     duration: Callable[[int], float], starts: Sequence[float]
 ) -> list[tuple[float, float]]:
-    """Give starts and ends where nothing waits: each journey takes its own time."""
+    """Give starts and ends without a queue: each journey takes only its own time."""
     return [(at, at + duration(index)) for index, at in enumerate(starts)]
 
 
 def queued(
     service_s: float, slots: int, starts: Sequence[float], most: int = 10**9
 ) -> tuple[list[tuple[float, float]], int]:
-    """Give starts and ends at a server of so many slots, and how many were dropped."""
+    """Give starts and ends at a server with `slots` slots, and how many were dropped."""
     free, ends, dropped = [0.0] * slots, [], 0
     for at in starts:
         if sum(end > at for _, end in ends[-most:]) >= most:
@@ -132,7 +132,7 @@ def test_promise_33_what_is_offered_and_served_is_the_rate(mix, even):
     rounds = []
     for _ in range(10):
         starts = arrivals(40, 5, None if even else rng)
-        rounds.append((by_itself(MIXES[mix], starts), 0))
+        rounds.append((unqueued(MIXES[mix], starts), 0))
     offered = sum(len(ends) for ends, _ in rounds) / 50
     found = totals(5, rounds)
     assert found.throughput_per_s == pytest.approx(offered, rel=0.02)
@@ -141,9 +141,9 @@ def test_promise_33_what_is_offered_and_served_is_the_rate(mix, even):
 
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_promise_33_journeys_that_are_unanswered_in_the_drain_take_nothing_from_others(cut_off):
-    """Half of the journeys take 4 s, one in ten is never answered: 36/s are served of 40/s.
+    """Half of the journeys take 4 s, and one in ten is never answered: 36/s of 40/s are served.
 
-    Those reach their timeout of 10 s in the drain, or are cut off at its end, at 17 s.
+    The unanswered ones reach their timeout of 10 s in the drain, or are cut off at its end, 17 s.
     """
     starts = arrivals(40, 5, None)
 
@@ -151,7 +151,7 @@ def test_promise_33_journeys_that_are_unanswered_in_the_drain_take_nothing_from_
         hung = 17 - starts[index] if cut_off else 10.5
         return hung if index % 10 == 0 else 4.0 * (index % 2) + 0.001
 
-    found = totals(5, [(by_itself(duration, starts), 0)] * 6, timeout_s=10)
+    found = totals(5, [(unqueued(duration, starts), 0)] * 6, timeout_s=10)
     assert found.throughput_per_s == pytest.approx(36, rel=0.02)
     assert found.calls_per_s == pytest.approx(40, rel=0.02)
     assert found.call.error_rate == pytest.approx(0.1)
@@ -160,7 +160,7 @@ def test_promise_33_journeys_that_are_unanswered_in_the_drain_take_nothing_from_
 @pytest.mark.parametrize("service_s", [0.02, 0.5])
 @pytest.mark.parametrize("offered", [0.5, 0.9, 1.03, 1.2, 2.0, 4.0])
 def test_promise_33_a_queue_that_grows_does_not_swell_the_rate(offered, service_s):
-    """What a server of 40/s does is at most 40/s, however much is asked of it and drained."""
+    """A server of 40/s serves at most 40/s, however many calls it gets and drains."""
     slots = round(40 * service_s) or 1
     capacity = slots / service_s
     starts = arrivals(offered * capacity, 8, None)
@@ -176,8 +176,8 @@ def test_promise_33_dropped_arrivals_do_not_swell_the_rate():
     assert totals(5, [ends] * 6).throughput_per_s == pytest.approx(50, rel=0.02)
 
 
-def test_what_does_not_tell_has_no_stretch():
-    """One journey, or ends that are missing, say nothing of how long serving took."""
+def test_too_little_data_has_no_stretch():
+    """One journey, or missing ends, do not show how long serving took."""
     one, two = Moments(), Moments()
     one.add(1, 0.0, 1.0)
     two.add(2, 0.0, 1.0)
@@ -190,7 +190,7 @@ def test_what_does_not_tell_has_no_stretch():
 
 
 def test_moments_are_those_of_what_lies_in_slices():
-    """Mean and variance of slices equal those of moments that are spread evenly."""
+    """Moments given by slices have the mean and variance of evenly spread moments."""
     found = Moments()
     for low in range(4):
         found.add(1000, float(low), 1.0)
