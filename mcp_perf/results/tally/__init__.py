@@ -1,1 +1,1 @@
-"""Records folded into rounds, and the metrics of these."""
+"""Records folded into rounds, and the metrics of rounds."""

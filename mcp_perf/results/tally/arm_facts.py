@@ -16,32 +16,32 @@ EVICTED: Final = "evicted"
 RESTARTED: Final = "restarted"
 ELSEWHERE: Final = "elsewhere"
 REFUSED: Final = "refused"
-"""Of these there was no session to lose."""
+"""How a session was lost; a refused one never opened."""
 _AT_ONCE_S: Final = 2.5
-"""Sessions are told of once a second, and of some a user finds out after a think time."""
+"""Lost sessions are reported once a second, and a user may notice one only after a think time."""
 _MOST: Final = 0.8
 _BY_CHANCE: Final = 0.3
-"""A session can be evicted as soon as it is opened; of two processes, one call in two is astray."""
+"""A session can be evicted as soon as it is opened; with two processes, half of the calls stray."""
 
 
 def unsampled(tally: RunTally, arm: str) -> str:
-    """Say why it is not known what an arm's target used; nothing where it is."""
+    """Say why nobody knows what an arm's target used; an empty text if it was sampled."""
     described = tally.run.arms.get(arm, {}).get("resources")
     return "This run did not sample it." if described is None else str(described["why_not"])
 
 
 def sharing(tally: RunTally, arm: str) -> list[str]:
-    """Name the other arms that an arm's processes work for."""
+    """Return the other arms that an arm's processes work for."""
     described = tally.run.arms.get(arm, {}).get("resources", {})
     return [str(other) for other in described.get("shared", ())]
 
 
 def losses(tally: RunTally, arm: str) -> Counter[str]:
-    """Count an arm's lost sessions by what became of them, and how often none was opened.
+    """Count an arm's lost sessions by how they were lost, and the sessions that were refused.
 
-    Servers that evict and servers that restart mostly say the same: unknown session. If no more
-    than one for each user was lost, most of them at once, the server had restarted. If users lost
-    theirs again and again, one by one, it evicts.
+    Servers that evict and servers that restart mostly say the same: unknown session. If each user
+    lost at most one session, and most were lost at once, the server had restarted. If users lost
+    sessions again and again, one by one, the server evicts them.
     """
     of_arm = [note for note in tally.notes if note.arm == arm]
     notes = [note for note in of_arm if note.code == "session_lost"]
@@ -70,6 +70,6 @@ def _meant(notes: Sequence[Note], users: int) -> str:
 
 
 def latency(tally: Tally) -> Latency:
-    """Give the numbers of the latency."""
+    """Return the numbers of the latency."""
     percentiles = zip(FRACTIONS, tally.percentiles_ms(list(FRACTIONS.values())), strict=True)
     return Latency(n=tally.n, mean=tally.mean_ms(), max=tally.max_ms(), **dict(percentiles))

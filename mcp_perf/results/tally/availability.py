@@ -1,4 +1,4 @@
-"""When an arm was available: each second of its rounds is one slot, and all of them count."""
+"""When an arm was available: each second of its rounds is one slot, and all slots count."""
 
 import math
 from collections import Counter
@@ -11,7 +11,7 @@ from mcp_perf.results.tally.groups import DROPPED, SLOT
 from mcp_perf.results.tally.turns import RecordedTurn
 
 ENOUGH: Final = 0.99
-"""Of the journeys that were due in a slot, those that have to end ok."""
+"""The share of the journeys due in a slot that must end ok."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Availability:
     longest_row: int = 0
     """The most bad slots in a row."""
     first_s: float = 0.0
-    """When the first bad slot began, since the run's start, …"""
+    """When the first bad slot began, since the run's start."""
     last_s: float = 0.0
-    """… and when the last one ended."""
+    """When the last bad slot ended."""
 
     @property
     def share(self) -> float | None:
@@ -33,7 +33,7 @@ class Availability:
 
 
 def availability(turns: Iterable[RecordedTurn]) -> Availability:
-    """Count the slots of some turns, in their order."""
+    """Count the slots of some turns, in the order of the turns."""
     slots = row = longest = 0
     bad: list[float] = []
     for at_s, good in (slot for turn in turns for slot in _slots(turn)):
@@ -48,8 +48,8 @@ def availability(turns: Iterable[RecordedTurn]) -> Availability:
 def _slots(turn: RecordedTurn) -> Iterator[tuple[float, bool]]:
     """Yield when each slot began, and whether it was good.
 
-    A slot in which no journey began is as bad as the one before it: users wait for answers that do
-    not come. After a good one nobody wanted anything, and it does not count.
+    A slot in which no journey began after a bad slot is bad, too: users wait for answers that do
+    not come. After a good slot nobody wanted anything, and it does not count.
     """
     began, ok = Counter[int](), Counter[int]()
     for key, part in turn.parts.items():

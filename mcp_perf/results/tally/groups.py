@@ -23,9 +23,9 @@ UNHEARD: Final = "unheard"
 STRAY: Final = "stray"
 STREAM: Final = "stream"
 START: Final = "start"
-"""Journeys that began in an open load; their times are how late they did: the schedule's lag."""
+"""Journeys that began in an open load; the times say how late they began: the schedule's lag."""
 SLOT: Final = "slot"
-"""Journeys by the second of the turn in which they began (or were to), which is the name."""
+"""Journeys, named by the second of the turn in which they began or should have begun."""
 DROPPED: Final = "dropped"
 """The class of an arrival that found no user, among slots."""
 
@@ -50,7 +50,7 @@ class Tally:
 
     @property
     def service(self) -> Histogram:
-        """From the actual send; the latency itself as long as nothing started late."""
+        """Times from the actual send; the latency itself as long as nothing started late."""
         return self.latency if self._service is None else self._service
 
     def add(self, cell: Cell) -> None:
@@ -92,7 +92,7 @@ class Tally:
         return None if self.max_ns is None else self.max_ns / 1e6
 
     def _within(self, ns: float) -> float:
-        """Keep the middle of a bucket from lying outside of what was measured exactly."""
+        """Keep the middle of a bucket within the exact shortest and longest times."""
         return min(max(ns, self.min_ns or 0), ns if self.max_ns is None else self.max_ns)
 
     def _count(self, part: "Cell | Tally", service_total_ns: int) -> None:
@@ -122,7 +122,7 @@ class Group:
     def __init__(
         self, parts: Iterable[tuple[str, Tally]], steps: Sequence["Group"] | None = None
     ) -> None:
-        """Group them; `steps` are the groups of which this one is made, if it is no single step."""
+        """Group tallies by class; `steps` are the groups within this one, unless it is one step."""
         found: defaultdict[str, list[Tally]] = defaultdict(list)
         for cls, tally in parts:
             found[cls].append(tally)
@@ -146,7 +146,7 @@ class Group:
         return merged([tally for cls, tally in self.by_class.items() if cls in FAILED])
 
     def ranked(self, unmeasured: int = 0) -> "Ranked":
-        """Put the times in their order; `unmeasured` are calls of which a time was not told."""
+        """Put the times in order; `unmeasured` counts calls whose time is not known."""
         return Ranked(self.ok, self.by_class.get(INTERRUPTED, Tally()), self.failures, unmeasured)
 
     @property
@@ -159,24 +159,24 @@ class Group:
 
     @property
     def limited(self) -> int:
-        """Refused, because the target was asked too often."""
+        """Calls that were refused because the target was asked too often."""
         return self.classes.get(RATE_LIMITED, 0)
 
     @property
     def violation_rate(self) -> float | None:
-        """Results that broke their outputSchema over those that were held against it."""
+        """Results that broke their outputSchema over results that were checked against it."""
         return self.all.violations / self.all.checked if self.all.checked else None
 
     @cached_property
     def unseen(self) -> float:
-        """How many results that were not checked break their schema, if they are as the others."""
+        """How many unchecked results break their schema, if they are like the checked ones."""
         if self._steps is not None:
             return sum(step.unseen for step in self._steps)
         return self.all.unchecked * (self.violation_rate or 0.0)
 
     @cached_property
     def seen_share(self) -> float:
-        """The checked share of the results, at the step with the smallest; 1 if all are well."""
+        """The checked share of the results, at the step with the least; 1 without violations."""
         if self._steps is not None:
             return min((step.seen_share for step in self._steps), default=1.0)
         return self.all.checked / (self.all.checked + self.all.unchecked) if self.unseen else 1.0
@@ -185,29 +185,29 @@ class Group:
     def error_rate(self) -> float | None:
         """Failed over ended, a fraction.
 
-        Results that were not checked fail their schema as often as those that were: a check that
-        is left out makes no failure fewer.
+        Unchecked results are assumed to break their schema as often as checked ones, so leaving
+        out checks does not lower the rate.
         """
         return (self.failed + self.unseen) / self.ended if self.ended else None
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Times in their order, in which a failed call ranks above all that were ok.
+    """Times in order, in which a failed call ranks above all ok calls.
 
-    So no failure makes a number better, however soon it came. A call that was cut off unanswered
-    ranks by its age.
+    So a failure never makes a number better, however soon it came. A call that was cut off
+    unanswered ranks by its age.
     """
 
     ok: Tally
     cut_off: Tally
     failures: Tally
     unmeasured: int
-    """Those of which the target did not tell a time; they rank above all others."""
+    """Calls whose time the target did not report; they rank above all others."""
 
     @cached_property
     def kept(self) -> Tally:
-        """Those that were ok or cut off."""
+        """The calls that were ok or cut off."""
         return merged([tally for tally in (self.ok, self.cut_off) if tally.n])
 
     @property
@@ -215,7 +215,7 @@ class Ranked:
         return self.kept.n + self.failures.n + self.unmeasured
 
     def percentile_ms(self, fraction: float, *, first: bool = False) -> float | None:
-        """Return a percentile; None if it falls on a call that failed, or was not told.
+        """Return a percentile; None if it falls on a failed call, or on one without a known time.
 
         With `first`, failed calls rank below all others, as if they had taken no time.
         """
@@ -226,11 +226,11 @@ class Ranked:
         return self.kept.at_rank_ms(at_rank, longest_known=not self.failures.n)
 
     def up_to(self, ms: float) -> int:
-        """Return how many were ok or cut off and took so long at most."""
+        """Return how many calls were ok or cut off and took at most `ms`."""
         return self.kept.latency.up_to(ms * 1e6)
 
     def mean_ms(self, *, first: bool = False) -> float | None:
-        """Return the mean, in which each failed call takes as long as the longest of all."""
+        """Return the mean; each failed call counts with the longest time of all calls."""
         if self.unmeasured or not self.n:
             return None
         longest_ns = max(self.kept.max_ns or 0, self.failures.max_ns or 0)
@@ -238,14 +238,14 @@ class Ranked:
         return (self.kept.total_ns + failed_ns) / self.n / 1e6
 
     def max_ms(self, *, first: bool = False) -> float | None:
-        """Return the longest time; None if a call failed, for nobody knows how long it takes."""
+        """Return the longest time; None if a call failed, because its full time is not known."""
         if self.unmeasured or (self.failures.n and not first):
             return None
         return self.kept.max_ms()
 
 
 def merged(tallies: list[Tally]) -> Tally:
-    """Return the tally of all; the very one where there is only one, so do not change it."""
+    """Return the sum of tallies; a single one is returned itself, so do not change the result."""
     if len(tallies) == 1:
         return tallies[0]
     together = Tally()

@@ -11,27 +11,27 @@ from mcp_perf.results.journal.records import Health, Slice
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorLimits:
-    """What the generator may use at most; a scenario's `limits` have these names."""
+    """The most that the generator may use; a scenario's `limits` have these names."""
 
     generator_cpu: float = 0.9
-    """Of one core, in a round or for five seconds in a row."""
+    """Fraction of one core, in a round or for five seconds in a row."""
     loop_lag_p99_ms: float = 5.0
     late_starts: float = 0.01
-    """Of all arrivals."""
+    """Fraction of all arrivals."""
     lost_time: float = 0.01
-    """Of an arm's measured time, in stalls; one stall may take fifty times that, in seconds."""
+    """Fraction of an arm's measured time in stalls; 50 times it is the limit of one stall, in s."""
 
     @property
     def longest_stall_s(self) -> float:
         return 50 * self.lost_time
 
     def is_hot(self, cpu: float) -> bool:
-        """Tell whether so much of a core is too much; a limit of all of it is none."""
+        """Tell whether a process used too much of a core; a whole core is not a limit."""
         return self.generator_cpu < 1 and cpu > self.generator_cpu
 
     @classmethod
     def of(cls, limits: Mapping[str, float]) -> Self:
-        """Take the limits of a run's record; what it does not name has its default."""
+        """Return the limits of a run's record; limits that it does not name have their default."""
         known = cls.__dataclass_fields__
         return cls(**{name: value for name, value in limits.items() if name in known})
 
@@ -53,7 +53,7 @@ class RoundHealth:
     cores: int = 0
     machine_cores: int = 0
     drain_cpu_s: float = 0.0
-    """The part of `cpu_s` after the bell, and so on: shares are those of the time before it."""
+    """The part of `cpu_s` after the bell, and so on; shares leave out the time after the bell."""
     drain_stalled_s: float = 0.0
     drain_s: float = 0.0
 
@@ -63,7 +63,7 @@ class RoundHealth:
 
     @property
     def lost_s(self) -> float:
-        """The time that was lost in stalls."""
+        """The time lost in stalls before the bell."""
         return self.stalled_s - self.drain_stalled_s
 
     @property
@@ -92,7 +92,7 @@ class RoundHealth:
             self.drain_s += part.drain_s
 
     def is_broken(self, limits: GeneratorLimits) -> bool:
-        """Tell whether this process was not fit to measure: its numbers are its own."""
+        """Tell whether this process was unfit to measure: its numbers are about itself."""
         return (
             limits.is_hot(self.cpu)
             or self.lost > limits.lost_time
@@ -124,15 +124,16 @@ class NodeHealth:
 
     @property
     def late(self) -> float:
-        """Late starts among all, a fraction."""
+        """The share of starts that were late, a fraction."""
         return self.late_starts / self.starts if self.starts else 0.0
 
     def add(self, part: Slice, arm: str, limits: GeneratorLimits) -> None:
-        """Add one slice of a round of this arm; a cool one ends the arm's time in a row.
+        """Add one slice of a round of this arm; a cool slice ends the arm's hot time in a row.
 
-        Arms are followed apart: with rounds shorter than five seconds, a fast target that
-        saturates the generator would hide behind the pauses that a slow one gives it. Of the drain
-        only the longest stall counts: who is idle there was no less busy before.
+        Arms are followed separately: with rounds shorter than five seconds, a fast target that
+        saturates the generator would hide behind the pauses that a slow one gives it. From the
+        drain only the longest stall counts: idle time there does not show that the process was
+        idle before.
         """
         health = part.health
         own = self.rounds.setdefault(part.turn, RoundHealth(arm))
@@ -155,7 +156,7 @@ class NodeHealth:
 
 
 def together(rounds: Iterable[RoundHealth]) -> RoundHealth:
-    """Add up rounds of one process."""
+    """Return the sum of rounds of one process."""
     found = RoundHealth()
     for one in rounds:
         found.add(one)
@@ -177,7 +178,7 @@ class GeneratorHealth:
 
     @property
     def broken_turns(self) -> set[int]:
-        """The measured rounds in which a process was not fit to measure."""
+        """The measured rounds in which a process was unfit to measure."""
         return {
             turn
             for node in self.nodes.values()
@@ -187,13 +188,13 @@ class GeneratorHealth:
 
     @property
     def lost_s(self) -> float | None:
-        """The time up to the bells that the process lost which lost most; None is not measured."""
+        """The time before the bells that the worst process lost; None if none was measured."""
         measured = [together(n.rounds.values()).lost_s for n in self.nodes.values() if n.wall_s]
         return max(measured, default=None)
 
     @property
     def cpu_percent(self) -> float | None:
-        """Mean CPU use of the busiest process, of one core."""
+        """Mean CPU use of the busiest process, in per cent of one core."""
         measured = [node.cpu for node in self.nodes.values()]
         return max((100 * cpu for cpu in measured if cpu is not None), default=None)
 
@@ -207,6 +208,6 @@ class GeneratorHealth:
 
     @property
     def loop_lag_p99_ms(self) -> float | None:
-        """The 99th percentile of the lag, of the process where it is worst."""
+        """The 99th percentile of the lag, of the process with the worst."""
         measured = [node.lag.percentile(0.99) for node in self.nodes.values()]
         return max((ns / 1e6 for ns in measured if ns is not None), default=None)

@@ -1,4 +1,4 @@
-"""What can be judged of an arm: the metrics of the gates, over one round or over all of them."""
+"""What can be judged about an arm: the metrics of the gates, over one round or over all rounds."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -26,16 +26,16 @@ COMPARED: Final = (
     *("throughput", "calls_per_s", "mean", "p50", "p90", "p95", "p99", "error_rate"),
     *("journey_p50", "journey_p95"),
 )
-"""What arms, and runs, are compared in."""
+"""The metrics in which arms and runs are compared."""
 
 
 def tokens(size: float) -> float:
-    """Estimate how many tokens so many bytes of JSON are."""
+    """Estimate how many tokens `size` bytes of JSON are."""
     return size / BYTES_PER_TOKEN
 
 
 def facts(described: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metrics that are known of an arm before it is called, by its record."""
+    """Return the metrics of an arm that its record gives before any call."""
     size = described.get("tools_list_bytes")
     return {"tools_list_tokens": tokens(size)} if size else {}
 
@@ -46,7 +46,7 @@ class Totals:
     def __init__(
         self, turns: Sequence[RecordedTurn], facts: Mapping[str, float] | None = None
     ) -> None:
-        """`facts` are metrics that are no matter of turns, such as the size of `tools/list`."""
+        """`facts` are metrics that do not depend on turns, such as the size of `tools/list`."""
         self._facts = facts or {}
         self._window = _Window(turns)
         self.usage = Usage([turn.usage for turn in turns])
@@ -54,28 +54,28 @@ class Totals:
         self.journeys = _groups(turns, groups.JOURNEY)
         self.call = _together(self.steps)
         self.start = _together(_groups(turns, groups.START))
-        """Journeys that began in an open load, and by how much they were late."""
+        """Journeys that began in an open load, and how late they began."""
         self.journey = _together(self.journeys)
         self.event = _together(_groups(turns, groups.EVENT))
-        """The time to the first notification, of calls that brought some."""
+        """The time to the first notification, of calls that got notifications."""
         self.recovery = _together(_groups(turns, groups.RECOVERY))
-        """The time of calls whose session was lost, another one opened within it."""
+        """The time of calls whose session was lost; it includes opening another session."""
         self.healed = _together(_groups(turns, groups.HEALED))
         """The time of calls that had something else to mend."""
         self.gap = _together(_groups(turns, groups.GAP))
         """The longest silence of a call after its first notification, up to its end."""
         self.unheard = _together(_groups(turns, groups.UNHEARD)).ended
-        """Calls that were to report progress, and ended without a single notification."""
+        """Calls that should report progress, and ended without a single notification."""
         self.stop = _together(_groups(turns, groups.STOP))
-        """From the cancellation of a call to its end at the server; a `timeout` where that did not
-        come, and the time is that after which nobody waited any longer."""
+        """From the cancellation of a call to its end at the server. If that end did not come, the
+        class is `timeout`, and the time is how long we waited for it."""
         self.strays = {name: group.all.n for name, group in _groups(turns, groups.STRAY).items()}
         ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
         self.is_open = any(turn.started.rate for turn in turns)
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
         self.slots = availability(turns)
-        """The seconds of the turns, in which the arm was available or was not."""
+        """The seconds of the turns in which the arm was available or not."""
         self.turns = [turn.started.turn for turn in turns]
         self._timeouts = _timeouts(turns)
         self.users_by_turn = [users_of(turn) for turn in turns]
@@ -95,12 +95,12 @@ class Totals:
 
     @property
     def success_rate(self) -> float | None:
-        """Journeys with every step ok over those that the target answered for."""
+        """Journeys with every step ok over the journeys that ended."""
         return self.journeys_done / self.journey.ended if self.journey.ended else None
 
     @property
     def availability(self) -> float | None:
-        """Seconds in which 99 % of the journeys that were due ended ok, over all with some due."""
+        """Seconds in which 99 % of the journeys due ended ok, over all seconds that count."""
         return self.slots.share
 
     @property
@@ -114,17 +114,17 @@ class Totals:
 
     @property
     def rate_limited_rate(self) -> float | None:
-        """Calls that were refused for their rate over those that ended."""
+        """Calls that were refused for their rate over calls that ended."""
         return self.call.limited / self.call.ended if self.call.ended else None
 
     @property
     def session_loss_rate(self) -> float | None:
-        """Calls that found their session lost over those that ended."""
+        """Calls that found their session lost over calls that ended."""
         return self.recovery.ended / self.call.ended if self.call.ended else None
 
     @property
     def healed_rate(self) -> float | None:
-        """Calls that had something to mend over those that ended."""
+        """Calls that had something to mend over calls that ended."""
         return self.healed_calls / self.call.ended if self.call.ended else None
 
     @property
@@ -133,12 +133,12 @@ class Totals:
 
     @property
     def stray_rate(self) -> float | None:
-        """What came for no call over the calls that ended; more than 1 if there was more of it."""
+        """Messages without a call over calls that ended; may be above 1."""
         return sum(self.strays.values()) / self.call.ended if self.call.ended else None
 
     @property
     def admitted_per_s(self) -> float | None:
-        """The rate of the others: what the target's limit lets through."""
+        """The rate of calls that were not refused: what the target's limit lets through."""
         rate, limited = self.calls_per_s, self.rate_limited_rate
         return None if rate is None or limited is None else rate * (1 - limited)
 
@@ -157,36 +157,36 @@ class Totals:
 
     @property
     def users(self) -> float:
-        """Users at work, all nodes together; the mean over time where their number changed."""
+        """Users at work, all nodes together; the mean over time if their number changed."""
         return self._window.user_s / self._window.seconds if self._window.seconds else 0.0
 
     @property
     def users_in_journeys(self) -> float:
-        """How many of them were inside a journey, on average: throughput times journey time."""
+        """How many users were inside a journey, on average: throughput times journey time."""
         window = self._window
         return window.journey_ns / 1e9 / window.seconds if window.seconds else 0.0
 
     @property
     def seconds(self) -> float:
-        """The time of all turns: what rates are taken from."""
+        """The time of all turns: the denominator of rates."""
         return self._window.seconds
 
     def per_second(self, kind: str, name: str | None = None) -> float | None:
         """Return the rate of ended calls or done journeys, of one name or of all.
 
-        It is the count of all nodes over the time of all turns. A node that was lost counts with
-        what it did, and no further. None when no time was spent.
+        It is the count of all nodes over the time of all turns. A lost node counts only with what
+        it did before. None when no time was spent.
         """
         window = self._window
         return window.count(kind, name) / window.seconds if window.seconds else None
 
     def ranked(self, metric: str) -> groups.Ranked:
-        """Return what a metric of time is about, in its order: failures last."""
+        """Return the times that a metric of time is about, in order: failures last."""
         return _TIMED[_prefix(metric)](self).ranked(self._unmeasured(metric))
 
     @property
     def result_tokens(self) -> float | None:
-        """Estimated tokens of the mean answer that was ok: what it costs a model to read it."""
+        """Estimated tokens of the mean ok answer: what it costs a model to read it."""
         ok = self.call.ok
         return tokens(ok.body_bytes / ok.n) if ok.body_bytes else None
 
@@ -213,7 +213,7 @@ class Totals:
         return bool(ranked.failures.n) and not ranked.unmeasured and self.value(metric) is None
 
     def _unmeasured(self, metric: str) -> int:
-        """Return how many calls were to tell what a metric of time is about, and did not.
+        """Return how many calls should have given a metric of time its times, and did not.
 
         They count as longer than all others, so that nothing passes by silence.
         """
@@ -223,16 +223,16 @@ class Totals:
 
     @property
     def measured_stop(self) -> groups.Group:
-        """Calls that were cancelled, and of whose end the server told."""
+        """Cancelled calls whose end the server reported."""
         return groups.Group([(OK, self.stop.ok)])
 
     @property
     def stops_unmeasured(self) -> int:
-        """Calls that were cancelled, and of whose end the server told nothing."""
+        """How many cancelled calls the server did not report the end of."""
         return self.stop.all.n - self.stop.ok.n
 
     def why_unknown(self, metric: str) -> str:
-        """Say why a metric has no value, where more is to be said than that it has none."""
+        """Say why a metric has no value, if there is more to say than that it has none."""
         unmeasured = self._unmeasured(metric)
         if not metric.startswith(STOP_PREFIX):
             calls = out_of(unmeasured, self.ranked(metric).n, "call") if unmeasured else ""
@@ -250,7 +250,7 @@ _TIMED: Final[Mapping[str, Callable[[Totals], groups.Group]]] = {
     STOP_PREFIX: lambda totals: totals.measured_stop,
     "": lambda totals: totals.call,
 }
-"""Whose time a metric is, by its prefix."""
+"""The group whose time a metric is, by the metric's prefix."""
 
 
 def _prefix(metric: str) -> str:
@@ -258,12 +258,12 @@ def _prefix(metric: str) -> str:
 
 
 def bare(metric: str) -> str:
-    """Return what a metric of time says of it, such as `p95`, without whose time it is."""
+    """Return what a metric of time says, such as `p95`, without the prefix for whose time it is."""
     return metric.removeprefix(_prefix(metric))
 
 
 def whose(metric: str) -> str:
-    """Return what a metric is about: `journeys`, or `calls`."""
+    """Return what a metric is about: `journeys` or `calls`."""
     return "journeys" if metric.startswith(JOURNEY_PREFIX) else "calls"
 
 
@@ -303,14 +303,14 @@ class Evidence:
 
     totals: Totals
     rounds: Mapping[int, Totals]
-    """The finished ones by their number, ascending."""
+    """The finished rounds by their number, ascending."""
     complete: bool = True
-    """Whether the run was; if not, its last rounds need not have a partner in the other arm."""
+    """Whether the run was complete; if not, its last rounds may lack a partner in the other arm."""
     unsampled: str = "This run did not sample it."
-    """Why nothing is known of what the target used; empty where it was sampled."""
+    """Why nobody knows what the target used; empty if it was sampled."""
     sessions: SessionNumbers = field(default_factory=SessionNumbers)
     partial: bool = False
-    """Whether it is of one tool, step or journey: that need not come in every round."""
+    """Whether it is about one tool, step or journey, which need not come in every round."""
 
 
 def paired(
@@ -325,7 +325,7 @@ def paired(
 
 
 def shared_rounds(arm: Evidence, versus: Evidence) -> tuple[list[Totals], list[Totals]]:
-    """Return the rounds of both arms; of a run that was cut off, those that both have finished."""
+    """Return the rounds of both arms; if a run was cut off, only the rounds that both finished."""
     both = arm.rounds.keys() & versus.rounds.keys()
     of_arm, of_versus = (
         [part for number, part in what.rounds.items() if arm.complete or number in both]
@@ -335,7 +335,7 @@ def shared_rounds(arm: Evidence, versus: Evidence) -> tuple[list[Totals], list[T
 
 
 class _Window:
-    """What all nodes did in some turns, and how long these were."""
+    """What all nodes did in some turns, and how long the turns were."""
 
     def __init__(self, turns: Sequence[RecordedTurn]) -> None:
         self.done: Counter[CellKey] = Counter()

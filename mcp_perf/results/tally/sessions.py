@@ -1,4 +1,4 @@
-"""Sessions over the run: how many were open, and what both sides held in memory meanwhile."""
+"""Sessions over the run: how many were open, and how much memory both sides used meanwhile."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,32 +10,32 @@ from mcp_perf.results.journal.records import ResourceSample, SessionCount
 from mcp_perf.results.stats.session_memory import PerSession, SessionLevel, per_session
 
 MOST_POINTS: Final = 4_000
-"""Points over time; a longer run has every second of them, or every fourth, …"""
+"""Points over time; a longer run keeps every second one, or every fourth, …"""
 
 
 @dataclass
 class Held:
-    """What one side held in memory for so many sessions; in bytes."""
+    """The memory of one side at each number of sessions, in bytes."""
 
     before: int | None = None
     after: int | None = None
     _cold: list[SessionLevel] = field(default_factory=list)
     """Read before the calls of a warm-up."""
     _warm: list[SessionLevel] = field(default_factory=list)
-    """Read before those of a round."""
+    """Read before the calls of a round."""
 
     def at(self, sessions: int, rss_bytes: int, *, measured: bool) -> None:
-        """Take a reading before a turn; only more sessions than ever make a new level."""
+        """Take a reading before a turn; only more sessions than before make a new level."""
         levels = self._warm if measured else self._cold
         if sessions > (levels[-1].sessions if levels else 0):
             levels.append(SessionLevel(sessions, rss_bytes))
 
     @property
     def levels(self) -> list[SessionLevel]:
-        """The levels that count: those of the rounds.
+        """The levels that count: normally the levels of the rounds.
 
-        What the first calls made the process take once is in each of them, and so in no difference.
-        Where all rounds have one level, that is the warm-up's: no call has left memory behind yet.
+        The memory that the first calls take once is in each of these, so it cancels out. If all
+        rounds have one level, the warm-up's counts: no call has left memory behind yet.
         """
         return self._warm if len(self._warm) > 1 else self._cold or self._warm
 
@@ -45,18 +45,18 @@ class Held:
 
     @property
     def open(self) -> int | None:
-        """The memory with the most sessions open."""
+        """The memory with the most sessions open, in bytes."""
         return self.levels[-1].rss_bytes if self.levels else None
 
 
 @dataclass
 class SessionTally:
-    """All sessions of a run. Records come in the order of the journal."""
+    """All sessions of a run. Records must come in the order of the journal."""
 
     generator: Held = field(default_factory=Held)
     targets: dict[str, Held] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
-    """By arm; of arms that have sessions at all."""
+    """By arm, for arms that have sessions at all."""
     streams: dict[str, int] = field(default_factory=dict)
     most_together: int = 0
     _first: dict[str, int] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class SessionTally:
         return {arm: self._open(arm) for arm in self.most}
 
     def count(self, record: SessionCount, *, begun: bool) -> None:
-        """Take one node's count. A node's first one comes before it has users."""
+        """Take one node's count. The first count of a node comes before it has users."""
         self._nodes[record.node] = record
         for arm in record.open:
             self.most[arm] = max(self.most.get(arm, 0), self._open(arm))
@@ -108,7 +108,7 @@ class SessionTally:
         return {name: float(value) for name, value in named.items() if value is not None}
 
     def of_arm(self, arm: str, shared: Iterable[str]) -> SessionNumbers:
-        """Give the numbers of an arm; `shared` are the arms that its processes work for, too."""
+        """Return the numbers of an arm; `shared` are other arms that its processes work for."""
         if arm not in self.most:
             return SessionNumbers(why_not="It has no sessions.")
         held = self.targets.get(arm, Held())
@@ -119,7 +119,7 @@ class SessionTally:
         return _numbers(self.most[arm], self.streams.get(arm, 0), self.left[arm], held, found)
 
     def of_generator(self) -> SessionNumbers:
-        """Give those of all arms together, with the memory of the load generator."""
+        """Return the numbers of all arms together, with the memory of the load generator."""
         if not self.most_together:
             return SessionNumbers(why_not=_NONE_OPEN)
         left, streams = sum(self.left.values()), sum(self.streams.values())

@@ -1,4 +1,4 @@
-"""Whether an arm did the same in all its rounds: what of it changed, by the statistics on drift."""
+"""Whether an arm did the same in all its rounds: what changed, by the statistics on drift."""
 
 import math
 from collections.abc import Iterator
@@ -11,16 +11,17 @@ from mcp_perf.results.tally.metrics import Evidence, Totals
 def drifts(evidence: Evidence) -> list[Drift]:
     """Return how the time of journeys and their rate changed over the finished rounds.
 
-    The rounds have to have one level. Nothing of too few, and of what has no value in one of them.
+    All rounds must have the same level. The list lacks a metric that has no value in a round, and
+    is empty if there are too few rounds.
     """
     return [found for metric in STEADY for found in _drifts(evidence, metric)]
 
 
 def may_change(evidence: Evidence) -> float:
-    """Return by how much they may have changed at most, as a fraction.
+    """Return the most by which they may have changed, as a fraction.
 
-    A journey that failed could as well have been the fastest of its round as the slowest. Infinite
-    if one of them does not bound it.
+    A failed journey could have been the fastest of its round as well as the slowest. Infinite if
+    a round does not bound the change.
     """
     changes = []
     for metric in STEADY:
@@ -57,8 +58,8 @@ def _drift(metric: Steady, shift: stats.Shift, after_round: int | None, rounds: 
 def _value(part: Totals, metric: Steady, *, first: bool) -> float | None:
     """Return a metric of a round; with `first`, as if failed journeys had been done at once.
 
-    In an open load, journeys done are held against those that were planned: chance lets more of
-    them begin in one round than in another.
+    In an open load, journeys done are divided by journeys planned, because by chance more journeys
+    begin in one round than in another.
     """
     if metric == "journey_p50":
         return part.value(metric, first=first)

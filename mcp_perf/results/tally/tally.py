@@ -1,4 +1,4 @@
-"""From journal records to tallies, in one pass whose memory does not depend on the calls."""
+"""From journal records to tallies, in one pass whose memory does not grow with the calls."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -28,23 +28,23 @@ class RunTally:
     setup: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Calls that belong to no turn, by arm and class."""
     examples: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    """By arm, step and class: what was said of the first one that is known."""
+    """By arm, step and class: the detail of the first sample that has one."""
     first_replies: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    """By arm, step and class: what came back first."""
+    """By arm, step and class: the first reply."""
     looked: dict[tuple[str, str], journal.LookedReplies] = field(default_factory=dict)
     """By arm and step: what was seen in ok replies."""
     harness_errors: int = 0
     strays: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """What came for no call in the whole run, by arm and kind."""
+    """Messages without a call in the whole run, by arm and kind."""
     streams: dict[tuple[str, str], Tally] = field(default_factory=dict)
-    """What became of the streams of sessions in the whole run, by arm and name."""
+    """What happened to the streams of sessions in the whole run, by arm and name."""
     notes: list[journal.Note] = field(default_factory=list)
     health: GeneratorHealth = field(default_factory=GeneratorHealth)
     timeline: Timeline = field(default_factory=Timeline)
     resources: ResourceTimeline = field(default_factory=ResourceTimeline)
     sessions: SessionTally = field(default_factory=SessionTally)
     outages: list[journal.Outage] = field(default_factory=list)
-    """Each once, by its last record."""
+    """Each outage once, by its last record."""
     baseline: journal.Baseline | None = None
     ended: journal.RunEnded | None = None
     last_s: float = 0.0
@@ -59,7 +59,7 @@ class RunTally:
 
     @property
     def load(self) -> Mapping[str, Any]:
-        """The load of the run; a calibrated one has the users that its rounds had."""
+        """The load of the run; if it is calibrated, with the users that its rounds had."""
         found = [turn.started.users for turn in self.turns.values() if turn.measured]
         calibrated = "calibrate" in self.run.load and found
         return {**self.run.load, "users": max(found)} if calibrated else self.run.load
@@ -145,7 +145,7 @@ class RunTally:
             self.health.target_cpu_s[sample.turn] = turn.usage.cpu_s
 
     def _is_here(self, arm: str) -> bool:
-        """Tell whether an arm's processes were read by themselves, so that they ran beside us."""
+        """Tell whether an arm's processes were read directly, because they ran on this machine."""
         source = str(self.run.arms.get(arm, {}).get("resources", {}).get("source", ""))
         return bool(source) and "://" not in source
 
@@ -173,7 +173,7 @@ class RunTally:
 
 
 def _together(one: journal.LookedReplies, other: journal.LookedReplies) -> journal.LookedReplies:
-    """Add what was seen later, or by another node; the first example stays."""
+    """Add what was seen later or by another node; the first example stays."""
     alike = Counter(one.alike)
     alike.update(other.alike)
     return replace(
@@ -188,7 +188,7 @@ def _together(one: journal.LookedReplies, other: journal.LookedReplies) -> journ
 
 
 def fold(records: Iterable[journal.AnyRecord]) -> RunTally:
-    """Tally the records of one run's journal, in their order. Raises JournalError for others."""
+    """Tally the records of one run's journal, in order. Raises JournalError for any others."""
     stream = iter(records)
     first = next(stream, None)
     if first is None:

@@ -14,9 +14,9 @@ LATE_S: Final = 60
 """How far a node's slices may lag behind another's and still meet in one point."""
 
 MOST_POINTS: Final = 4_000
-"""Points over time; a longer run has wider ones, but at least one for each turn."""
+"""Points over time; a longer run has wider points, but at least one for each turn."""
 SHORTEST_S: Final = 0.5
-"""What is left at a turn's end may be a millisecond with one call, which is no rate; and CPU time
+"""The rest of a turn may be a millisecond with one call, which does not make a rate, and CPU time
 comes in steps of 10 ms. A shorter stretch is joined to its neighbour in the same turn."""
 
 
@@ -138,7 +138,7 @@ class _Stretch:
 
 
 class ResourceTimeline:
-    """Points from readings. In a long run neighbours of one turn are merged."""
+    """Points from readings. In a long run, neighbours in one turn are merged."""
 
     def __init__(self) -> None:
         self._stretches: list[_Stretch] = []
@@ -167,10 +167,10 @@ class ResourceTimeline:
             self._stretches.append(stretch)
 
     def _coarsen(self) -> None:
-        """Make the points at least twice as wide as they are on average."""
+        """Make each point at least twice as wide as the points are on average."""
         every, self._stretches = self._stretches, []
         self._grain_s = 2 * sum(stretch.seconds for stretch in every) / len(every)
         for stretch in every:
             self._append(stretch)
-        # Turns that are one point each cannot be merged, and need not be tried each time.
+        # If each turn is one point, nothing more can be merged, so do not try each time.
         self._most = max(MOST_POINTS, 2 * len(self._stretches))

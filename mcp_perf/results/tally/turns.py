@@ -14,11 +14,11 @@ from mcp_perf.results.tally.usage import TurnUsage
 from mcp_perf.scenario.model.gates import Focus
 
 MOST_DROPPED: Final = 0.01
-"""Of the planned arrivals; beyond it the target did not take the load that was asked of it."""
+"""Share of the planned arrivals; with more, the target did not take the load that it should."""
 
 
 class CellKey(NamedTuple):
-    """What is counted together in a turn."""
+    """The key under which calls of a turn are counted together."""
 
     kind: str
     name: str
@@ -39,7 +39,7 @@ class Share:
     done: Counter[CellKey] = field(default_factory=Counter)
     """Ended calls, and journeys with every step ok: the numerators of rates."""
     in_time: int = 0
-    """Those of the journeys that did not end in the drain of an open load."""
+    """The journeys that did not end in the drain of an open load."""
     journey_ns: int = 0
     active: bool = False
     observed_s: float = 0.0
@@ -52,7 +52,7 @@ class Share:
 
     @property
     def busy_s(self) -> float:
-        """The denominator of rates before it is stretched; what was observed if it was cut off."""
+        """The denominator of rates before the stretch; the observed time if it was cut off."""
         return self.observed_s if self.ended is None else self.ended.busy_s
 
 
@@ -70,10 +70,10 @@ class RecordedTurn:
     ends: Moments = field(default_factory=Moments)
     """When journeys ended, likewise."""
     whole: "RecordedTurn | None" = None
-    """The turn of which this is what one tool, step or journey had."""
+    """The whole turn, if this is the part of one tool, step or journey."""
 
     def within(self, focus: Focus) -> "RecordedTurn":
-        """Return what one tool, step or journey had of the turn; its time is that of all."""
+        """Return the part of one tool, step or journey; its time is that of the whole turn."""
         if not focus.kind or focus.arm != self.started.arm:
             return self
         shares = {
@@ -92,7 +92,7 @@ class RecordedTurn:
 
     @property
     def finished(self) -> bool:
-        """Whether the calls of every node that made some have drained."""
+        """Whether the calls of every node that made calls have drained."""
         ended = [share.ended is not None for share in self.shares.values() if share.active]
         return bool(ended) and all(ended)
 
@@ -104,26 +104,27 @@ class RecordedTurn:
 
     @property
     def seconds(self) -> float:
-        """Mean busy time of a user; of a node where it is not known how many users there were."""
+        """Mean busy time of a user; if the number of users is not known, the longest of a node."""
         ends = [share.ended for share in self.shares.values() if share.ended]
         users = sum(end.users for end in ends)
         if users:
-            one_s = ends[0].busy_s  # so that equal times stay what they are
+            one_s = ends[0].busy_s  # keeps equal times exact
             return one_s + sum(end.users * (end.busy_s - one_s) for end in ends) / users
         return max((share.busy_s for share in self.shares.values()), default=0.0)
 
     @property
     def observed_s(self) -> float:
-        """How long the node recorded that recorded longest."""
+        """The longest time that a node recorded."""
         return max((share.observed_s for share in self.shares.values()), default=0.0)
 
     @property
     def stretch(self) -> float:
         """The time in which the target served its journeys, over the turn's length.
 
-        1 in a closed load, whose users' time is known. In an open load never more than what leaves
-        the rate of those that ended in time, which is taken if arrivals were dropped or nothing is
-        known: the time that the first one took is given to the last ones, too.
+        1 in a closed load, because the time of its users is known. In an open load it is at most
+        the value that gives the rate of the journeys that ended in time. That value is also used
+        if arrivals were dropped or the stretch is not known: then the last journeys get as much
+        time as the first one took.
         """
         if self.whole is not None:
             return self.whole.stretch
@@ -139,7 +140,7 @@ class RecordedTurn:
 
     @property
     def _variance_s2(self) -> float:
-        """Of the times of all journeys, from their actual start."""
+        """The variance of the times of all journeys from their actual start, in s²."""
         every = Histogram()
         for what, part in self.parts.items():
             if what.kind == JOURNEY:
@@ -157,7 +158,7 @@ class RecordedTurn:
             what = CellKey(cell.kind, cell.name, cell.cls, cell.journey, cell.tool)
             self.parts.setdefault(what, Tally()).add(cell)
             if cell.kind == START:
-                # None begins after the bell, which need not be the end of a slice.
+                # No journey begins after the bell, but a slice may end after it.
                 within_s = min(part.seconds, self.started.planned_s - from_s)
                 self.starts.add(cell.n, from_s, max(0.0, within_s))
             if cell.kind == JOURNEY:
@@ -184,7 +185,7 @@ class TurnUsers:
 
 
 def users_of(turn: RecordedTurn) -> TurnUsers:
-    """Count the users of a turn, and those who did not get on."""
+    """Count the users of a turn, and the users without a session or a journey."""
     ends = [share.ended for share in turn.shares.values() if share.ended]
     return TurnUsers(
         sum(end.users for end in ends),

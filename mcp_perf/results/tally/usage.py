@@ -1,4 +1,4 @@
-"""What the target used: in one turn, and over all of an arm's."""
+"""What the target used: in one turn, and over all turns of an arm."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,11 +11,11 @@ from mcp_perf.results.stats.leaks import Growth, growth
 
 N = TypeVar("N", int, float)
 KEPT: Final = 64
-"""Memory readings of a turn that its median is taken from; of a longer turn, evenly thinned."""
+"""Memory readings of a turn that its median is taken from; a longer turn is thinned evenly."""
 
 
 class Thinned:
-    """Evenly spaced values out of a stream of any length; the longer it is, the fewer."""
+    """Evenly spaced values from a stream of any length: the longer it is, the wider the spacing."""
 
     def __init__(self) -> None:
         self.values: list[float] = []
@@ -33,7 +33,7 @@ class Thinned:
 
 @dataclass
 class TurnUsage:
-    """The readings of one turn: its memory does not depend on how many there are."""
+    """The readings of one turn; memory does not grow with their number."""
 
     first: ResourceSample | None = None
     last: ResourceSample | None = None
@@ -59,7 +59,7 @@ class TurnUsage:
 
     @property
     def cpu_s(self) -> float | None:
-        """CPU time between the first reading and the last; None where there are no two."""
+        """CPU time between the first reading and the last; None without two readings."""
         return used_s(self.first, self.last) if self.seconds > 0 else None
 
     @property
@@ -74,12 +74,12 @@ class TurnUsage:
 
 
 def highest(numbers: Iterable[N | None]) -> N | None:
-    """Return the highest of numbers that need not be known; None if none is."""
+    """Return the highest of the numbers that are known; None if none is."""
     return max((number for number in numbers if number is not None), default=None)
 
 
 def used_s(before: ResourceSample | None, after: ResourceSample | None) -> float | None:
-    """Return the CPU seconds between two readings; None when the counter began anew."""
+    """Return the CPU seconds between two readings; None if the counter began again."""
     if before is None or after is None or before.cpu_s is None or after.cpu_s is None:
         return None
     return after.cpu_s - before.cpu_s if after.cpu_s >= before.cpu_s else None
@@ -93,7 +93,7 @@ READ: Final[Mapping[str, Callable[[TurnUsage], float | None]]] = {
     "threads": lambda turn: turn.max_threads,
     "fds": lambda turn: turn.max_fds,
 }
-"""What a metric of the gates needs of each turn."""
+"""The reading that a metric of the gates needs from each turn."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ class Usage:
 
     @property
     def cpu(self) -> float | None:
-        """CPU seconds per second, each turn from its start to its end: 1 is one core."""
+        """CPU seconds per second, from the start to the end of each turn: 1 is one core."""
         known = [(turn.cpu_s, turn.seconds) for turn in self.turns if turn.cpu_s is not None]
         return sum(cpu_s for cpu_s, _ in known) / sum(s for _, s in known) if known else None
 
     @property
     def busiest(self) -> float | None:
-        """How much of a core the process that needs most of it used or waited for, if known."""
+        """How much of a core the busiest process used or waited for, if known."""
         used_s: defaultdict[str, float] = defaultdict(float)
         for first, last in ((turn.first, turn.last) for turn in self.turns):
             if first is not None and last is not None:
@@ -125,7 +125,7 @@ class Usage:
 
     @property
     def cpu_s(self) -> float | None:
-        """CPU seconds of all turns; None where one of them does not know its own."""
+        """CPU seconds of all turns; None if they are not known for one of them."""
         known = [turn.cpu_s for turn in self.turns if turn.cpu_s is not None]
         return sum(known) if known and len(known) == len(self.turns) else None
 
