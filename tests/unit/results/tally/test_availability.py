@@ -15,7 +15,7 @@ from mcp_perf.scenario.model.gates import GateError, parse
 
 
 def cell(kind, name, cls, n):
-    """Return so many of a kind and class."""
+    """Return a cell with `n` of a kind and class."""
     return Cell(
         arm="mcp",
         kind=kind,
@@ -30,7 +30,7 @@ def cell(kind, name, cls, n):
 
 
 def turn(*slots, seconds=None, at_s=0.0, number=0):
-    """Return a turn; a slot is the number of its journeys by their class."""
+    """Return a turn; a slot gives the number of its journeys by class."""
     length_s = len(slots) if seconds is None else seconds
     found = RecordedTurn(
         TurnStarted(turn=number, arm="mcp", phase="round", round=1, at_s=at_s, planned_s=length_s)
@@ -61,28 +61,28 @@ def test_a_dropped_arrival_did_not_end_ok_and_what_we_cut_off_says_nothing():
 
 
 def test_a_second_without_a_beginning_is_as_bad_as_the_one_before():
-    """Users who wait for an answer that does not come begin nothing; idle ones want nothing."""
+    """Users who wait for an answer that does not come begin nothing; idle users want nothing."""
     found = availability([turn({OK: 5}, {}, {TIMEOUT: 5}, {}, {}, {OK: 5}, {}, at_s=100.0)])
     assert found == Availability(slots=5, bad=3, longest_row=3, first_s=102.0, last_s=105.0)
 
 
-def test_a_row_goes_on_in_the_next_turn_and_each_turn_begins_anew():
-    """An outage over the end of a round is one; an idle beginning says nothing."""
+def test_a_row_continues_in_the_next_turn_but_idle_beginnings_do_not_count():
+    """An outage across the end of a round is one outage; an idle beginning shows nothing."""
     found = availability(
         [turn({OK: 1}, {TIMEOUT: 1}), turn({TIMEOUT: 1}, {OK: 1}, at_s=2.0), turn({}, {OK: 1})]
     )
     assert (found.slots, found.bad, found.longest_row, found.first_s) == (5, 2, 2, 1.0)
 
 
-def test_a_turn_that_was_cut_short_has_only_the_slots_that_there_were():
-    """What was planned after its end is nobody's."""
+def test_a_turn_that_was_cut_short_has_only_the_slots_before_its_end():
+    """Seconds that were planned after its end do not count."""
     short = turn({OK: 1}, {TIMEOUT: 1}, seconds=60)
     short.shares["local"].observed_s = 1.5
     assert availability([short]).slots == 2
 
 
 def test_without_slots_nothing_is_known():
-    """A journal of an older version has none."""
+    """A journal of an older version does not have slots."""
     assert availability([turn()]).share is None
     assert Totals([turn()]).value("availability") is None
 
@@ -92,7 +92,7 @@ def test_without_slots_nothing_is_known():
     st.data(),
 )
 def test_promise_27_no_ok_journey_that_fails_instead_makes_an_arm_more_available(slots, data):
-    """Whatever slot it began in, idle ones after it included."""
+    """Whatever slot it began in, even with idle slots after it."""
     known = [number for number, slot in enumerate(slots) if slot.get(OK)]
     if not known:
         return
@@ -112,8 +112,8 @@ def test_promise_27_no_ok_journey_that_fails_instead_makes_an_arm_more_available
         (90, "mcp.availability > 99%", "FAIL"),
     ],
 )
-def test_a_gate_on_availability_is_held_against_all_seconds(bad, gate, verdict):
-    """There is nothing beyond them that an interval could be about."""
+def test_a_gate_on_availability_is_judged_by_all_seconds(bad, gate, verdict):
+    """All seconds are known, so an interval would not be about anything more."""
     slots = [{TIMEOUT: 1}] * bad + [{OK: 9}] * (90 - bad)
     found = turn(*slots)
     cells = [cell(CALL, "echo", OK, 9), cell(JOURNEY, "echo", OK, 9)]
@@ -128,6 +128,6 @@ def test_a_gate_on_availability_is_held_against_all_seconds(bad, gate, verdict):
 
 @pytest.mark.parametrize("text", ["mcp.availability > 100%", "mcp.availability >= 120%"])
 def test_promise_17_a_bound_that_no_availability_meets_is_refused(text):
-    """Before the run."""
+    """It is refused before the run."""
     with pytest.raises(GateError):
         parse(text)

@@ -18,7 +18,7 @@ def extra(*cells, turn=0):
 
 
 def report(*records, gates=()):
-    """Give the report of three rounds of 100 calls, and more, on a server with three tools."""
+    """Give the report of rounds of 100 calls and more records, on a server with three tools."""
     first, *rest = journal({"mcp": [Round()] * 6}, extra=records, gates=list(gates))
     return build([replace(first, arms={"mcp": ARM}), *rest])
 
@@ -58,7 +58,7 @@ def test_they_can_be_gated(gate, verdict):
 
 
 def test_a_gate_on_what_never_came_is_open():
-    """No notification, no time to the first one; no list of tools, no tokens."""
+    """Without notifications there is no time to the first; without a list of tools, no tokens."""
     [first] = report(gates=["mcp.first_event_p95 < 100ms"]).gates
     assert first.verdict == "INCONCLUSIVE"
     [second] = build(journal({"mcp": [Round()]}, gates=["mcp.tools_list_tokens < 1k"])).gates
@@ -67,7 +67,7 @@ def test_a_gate_on_what_never_came_is_open():
 
 
 def test_first_events_and_gaps_have_their_times():
-    """They stand beside the latencies, of the calls that brought notifications."""
+    """The calls that brought notifications have these times in addition to their latencies."""
     events = [cell("mcp", [8.0] * 9, kind="event"), cell("mcp", [3.0] * 9, kind="gap")]
     arm = report(extra(*events)).arms["mcp"]
     assert arm.first_event_ms.p50 == pytest.approx(8, rel=0.001)
@@ -90,8 +90,8 @@ def test_first_events_and_gaps_have_their_times():
         (None, "mcp.gap_p95 < 50ms", "INCONCLUSIVE", "could not be measured."),
     ],
 )
-def test_an_end_that_was_not_told_is_longer_than_any(unmeasured, gate, verdict, reason):
-    """A percentile is known as long as it lies among those that were told; it is never a zero."""
+def test_an_unreported_end_is_longer_than_any(unmeasured, gate, verdict, reason):
+    """A percentile is known as long as it falls on a reported end; it is never zero."""
     records = []
     for number in range(6 if unmeasured is not None else 0):
         records.append(extra(cell("mcp", [8.0] * 100, kind="stop"), turn=number))
@@ -108,13 +108,13 @@ def test_an_end_that_was_not_told_is_longer_than_any(unmeasured, gate, verdict, 
     assert arm.calls == 600
 
 
-def test_a_report_has_no_percentile_among_the_ends_that_were_not_told():
-    """Half of the calls was told of: the median is known, and nothing beyond it."""
-    told, unmeasured = (
+def test_a_report_has_no_percentile_among_unreported_ends():
+    """Half of the ends were reported: the median is known, and no higher percentile."""
+    known, unmeasured = (
         cell("mcp", [8.0] * 300, kind="stop"),
         cell("mcp", [1000.0] * 300, kind="stop", cls="timeout"),
     )
-    times = report(extra(told, unmeasured)).arms["mcp"].cancel_stop_ms
+    times = report(extra(known, unmeasured)).arms["mcp"].cancel_stop_ms
     assert times.p50 == pytest.approx(8)
     assert {times.p90, times.p95, times.p99, times.p99_9, times.mean, times.max} == {None}
 
@@ -134,10 +134,10 @@ def test_a_report_has_no_percentile_among_the_ends_that_were_not_told():
         (1, "ok", "mean", "INCONCLUSIVE"),
     ],
 )
-def test_no_gate_passes_by_the_silence_of_calls_that_were_to_report(
+def test_no_gate_passes_by_the_silence_of_calls_that_should_report(
     metric, unheard, cls, name, verdict
 ):
-    """They are slower than all that brought a notification; those that we cut off say nothing."""
+    """They rank slower than all calls with a notification; calls that we cut off say nothing."""
     heard = [cell("mcp", [8.0] * 100, kind=kind) for kind in ("event", "gap")]
     silent = [cell("mcp", [1.0] * unheard, kind="unheard", cls=cls)] if unheard else []
     records = [extra(*heard, *silent, turn=number) for number in range(6)]
@@ -163,8 +163,8 @@ def test_no_gate_passes_where_nothing_was_heard_at_all():
     assert "40 of 40 calls" in result.reason
 
 
-def test_the_interval_of_a_percentile_counts_what_was_not_told():
-    """Of 104 calls the upper end of p95 is the 104th, and only 100 have a time: it is unknown."""
+def test_the_interval_of_a_percentile_counts_unreported_ends():
+    """The upper end of p95 is the last of 104 calls, but only 100 have a time: it is unknown."""
     parts = cell("mcp", [8.0] * 50, kind="stop"), cell("mcp", [1e3] * 2, kind="stop", cls="timeout")
     records = [extra(*parts, turn=number) for number in range(2)]
     gates = ["mcp.cancel_stop_p95 < 50ms", "mcp.cancel_stop_p90 < 50ms"]
@@ -176,8 +176,8 @@ def test_the_interval_of_a_percentile_counts_what_was_not_told():
     assert known.ci95 == pytest.approx((4, 16), rel=0.001)
 
 
-def test_calls_of_which_nothing_was_told_lie_beyond_a_percentile():
-    """19 times and an end that was not told are the 20 calls that p95 needs."""
+def test_calls_with_unreported_ends_lie_beyond_a_percentile():
+    """19 times and one unreported end are the 20 calls that p95 needs."""
     parts = cell("mcp", [8.0] * 19, kind="stop"), cell("mcp", [1e3], kind="stop", cls="timeout")
     gates = ["mcp.cancel_stop_p95 < 50ms"]
     [gate] = build(journal({"mcp": [Round()]}, extra=[extra(*parts)], gates=gates)).gates
@@ -186,8 +186,8 @@ def test_calls_of_which_nothing_was_told_lie_beyond_a_percentile():
 
 
 @pytest.mark.parametrize(("dropped", "verdict"), [(0, "PASS"), (2, "PASS"), (3, "INCONCLUSIVE")])
-def test_drops_come_on_top_of_what_was_not_told(dropped, verdict):
-    """90 of 98 calls are told of: p90 is known with two drops beside them, and not with three."""
+def test_drops_count_in_addition_to_unreported_ends(dropped, verdict):
+    """90 of 98 ends were reported: p90 is known with two more drops, but not with three."""
     parts = cell("mcp", [8.0] * 90, kind="stop"), cell("mcp", [1e3] * 8, kind="stop", cls="timeout")
     records = journal(
         {"mcp": [Round(planned=100 + dropped, dropped=dropped)] * 6},
@@ -199,7 +199,7 @@ def test_drops_come_on_top_of_what_was_not_told(dropped, verdict):
 
 
 def test_calls_that_recovered_from_a_lost_session_have_their_times():
-    """Only those that were ok at last, beside the latencies; without any there is no time."""
+    """Only calls that ended ok, in addition to the latencies; without them there is no time."""
     recovered = cell("mcp", [20.0, 40.0], kind="recovery")
     failed = cell("mcp", [9000.0], kind="recovery", cls="timeout")
     arm = report(extra(recovered, failed)).arms["mcp"]
@@ -211,7 +211,7 @@ def test_calls_that_recovered_from_a_lost_session_have_their_times():
 
 
 def test_setting_up_sessions_has_its_own_times():
-    """By request, over the whole run, and in no other number."""
+    """By request, over the whole run, and not in any other number."""
     opening = cell("mcp", [4.0, 6.0], name="initialize")
     arm = report(extra(opening, turn=-1)).arms["mcp"]
     assert arm.setup["initialize"].count == 2

@@ -1,4 +1,4 @@
-"""Sessions in a report: how many were open, on which side they cost what, and the gates on them."""
+"""Sessions in a report: how many were open, what they cost on each side, and the gates on them."""
 
 import io
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.virtual_run import Round, journal
 
 KIB = 1024
 START = 30_000 * KIB
-"""Resident memory of a target before it has sessions."""
+"""Resident memory of a target before it has sessions, in bytes."""
 
 
 def memory(at_s, turn, sessions, arm="mcp", once=0):
@@ -42,9 +42,9 @@ def count(at_s, node="w1", streams=0, once=0, **open_):
 
 
 def run(levels, gates=(), *, warmup=False, once=0, arm="mcp", shared=(), closed=0, nodes=("w1",)):
-    """Build the report of a run whose n-th turn has `levels[n]` sessions open, all over.
+    """Build the report of a run whose n-th turn has `levels[n]` sessions open, over all nodes.
 
-    The first calls make the target, and each node, take so much memory `once`.
+    The first calls make the target, and each node, take `once` bytes more, and keep them.
     """
     records = journal({arm: [Round(users=max(1, n)) for n in levels]}, gates=list(gates))
     described = {"source": "server (1)", "why_not": "", "shared": list(shared)}
@@ -71,8 +71,8 @@ def run(levels, gates=(), *, warmup=False, once=0, arm="mcp", shared=(), closed=
 RAMP = tuple(range(100, 1001, 100))
 
 
-def test_a_ramp_tells_the_memory_of_a_session_on_both_sides():
-    """16 KiB in the target and 32 in the generator, with intervals, and all that they are from."""
+def test_a_ramp_shows_the_memory_of_a_session_on_both_sides():
+    """16 KiB in the target and 32 in the generator, with intervals and the numbers behind them."""
     report = run(RAMP)
     arm, own = report.arms["mcp"].sessions, report.generator.sessions
     assert (arm.most, arm.streams, arm.left, arm.levels) == (1000, 1000, 0, 10)
@@ -85,14 +85,14 @@ def test_a_ramp_tells_the_memory_of_a_session_on_both_sides():
 
 
 def test_the_work_of_a_level_is_not_memory_of_its_sessions():
-    """Rounds at one level are one step: it is read when it is reached, before its calls."""
+    """Rounds at one level are one step: its memory is read when it is reached, before its calls."""
     arm = run([1000] * 8).arms["mcp"].sessions
     assert (arm.levels, arm.kib, arm.kib_ci95) == (1, pytest.approx(16), None)
     assert "no interval" in arm.why_not
 
 
-def test_what_the_first_calls_take_once_is_no_sessions_memory():
-    """Both sides have 8 MiB more after the warm-up: the lowest level is read again after it."""
+def test_what_the_first_calls_take_once_is_not_memory_of_a_session():
+    """Both sides have 8 MiB more after the warm-up, so the lowest level is read again after it."""
     report = run([100, *RAMP], warmup=True, once=8192 * KIB)
     arm, own = report.arms["mcp"].sessions, report.generator.sessions
     assert (arm.levels, own.levels) == (10, 10)
@@ -101,27 +101,27 @@ def test_what_the_first_calls_take_once_is_no_sessions_memory():
 
 
 def test_one_level_is_read_before_all_calls():
-    """What the warm-up's calls leave behind is not in the one step from nothing to all sessions."""
+    """The one step, from no sessions to all, leaves out what the warm-up's calls leave behind."""
     report = run([1000] * 8, warmup=True, once=8192 * KIB)
     arm, own = report.arms["mcp"].sessions, report.generator.sessions
     assert (arm.kib, own.kib) == (pytest.approx(16), pytest.approx(32))
 
 
 def test_the_sessions_of_several_processes_add_up():
-    """Two workers with half of them each are one load, and their memory is one generator's."""
+    """Two workers with half of them each are one load, and their memory is the generator's."""
     report = run(RAMP, nodes=("w1", "w2"))
     assert report.arms["mcp"].sessions.most == 1000
     assert report.generator.sessions.kib == pytest.approx(32)
     assert report.generator.sessions.rss_before == 200_000 * KIB
 
 
-def test_sessions_that_nobody_closed_are_told():
-    """What is still open when the users have gone is in the report."""
+def test_sessions_that_nobody_closed_are_reported():
+    """Sessions still open when the users have gone are in the report."""
     assert run(RAMP, closed=3).arms["mcp"].sessions.left == 3
 
 
 def test_the_sessions_are_a_series_from_before_the_run_to_after_it():
-    """On the clock of all other series: none at first, a thousand, none at last."""
+    """On the clock of all other series: zero at first, then a thousand, and zero at the end."""
     report = run(RAMP)
     assert [point.open for point in report.sessions] == [0, *RAMP, 0]
     assert report.sessions[-1].at_s == report.duration_s
@@ -138,21 +138,21 @@ def test_the_sessions_are_a_series_from_before_the_run_to_after_it():
     ],
 )
 def test_sessions_are_judged(gate, verdict):
-    """Their number as it is, over the whole ramp; the memory of each by its interval."""
+    """Their number as it is, over the whole ramp; the memory of each session by its interval."""
     [result] = run(RAMP, [gate]).gates
     assert result.verdict == verdict
     assert bool(result.reason) == (verdict != "PASS")
 
 
 def test_one_step_decides_nothing():
-    """However far from the bound: without an interval a gate is INCONCLUSIVE, with the reason."""
+    """Without an interval a gate is INCONCLUSIVE, with the reason, however far from the bound."""
     [result] = run([1000] * 8, ["mcp.session_kib < 64KiB"]).gates
     assert (result.verdict, result.measured) == ("INCONCLUSIVE", pytest.approx(16))
     assert "at least 6 levels" in result.reason
 
 
-def test_no_session_passes_no_gate():
-    """Of an arm without sessions nothing is known, and the gate says so."""
+def test_without_sessions_no_gate_passes():
+    """Nothing is known about an arm without sessions, and the gate says so."""
     records = journal({"mcp": [Round()] * 3}, gates=["mcp.session_kib < 64KiB"])
     report = build(records)
     assert report.gates[0].verdict == "INCONCLUSIVE"
@@ -161,14 +161,14 @@ def test_no_session_passes_no_gate():
     assert report.generator.sessions.kib is None
 
 
-def test_sessions_that_never_opened_are_no_memory():
-    """A target whose sessions all fail to open has none, and no KiB of each."""
+def test_sessions_that_never_opened_take_no_memory():
+    """A target whose sessions all fail to open has no sessions and no KiB per session."""
     arm = run([0] * 6).arms["mcp"].sessions
     assert (arm.most, arm.kib, arm.why_not) == (0, None, "No session was open.")
 
 
 def test_the_sessions_of_two_arms_in_one_process_cannot_be_told_apart():
-    """Their number can; the memory of each is not given, and the reason names the other."""
+    """Their numbers are known; their memory is not, and the reason names the other arm."""
     tally = SessionTally()
     tally.read(memory(0, SETUP, 0), begun=False)
     for number in range(1, 8):
@@ -181,7 +181,7 @@ def test_the_sessions_of_two_arms_in_one_process_cannot_be_told_apart():
 
 
 def test_a_long_run_keeps_a_bounded_series():
-    """A day at a point a second is thinned evenly, and all arms of a moment stay together."""
+    """A day at one point a second is thinned evenly, and all arms of a moment stay together."""
     tally = SessionTally()
     for second in range(3 * MOST_POINTS):
         tally.count(count(float(second), mcp=second, other=0), begun=True)
@@ -212,8 +212,8 @@ def test_every_report_shows_them():
         (range(20, 101, 20), "16.0 KiB, without an interval"),
     ],
 )
-def test_memory_of_each_is_written_where_there_is_enough_to_tell(levels, written):
-    """By an interval, or of a hundred sessions; of fewer the number is in report.json alone."""
+def test_memory_per_session_is_shown_if_there_are_enough(levels, written):
+    """If it has an interval, or for a hundred sessions; with fewer it is in report.json only."""
     report = run(levels)
     console = Console(file=io.StringIO(), width=150)
     terminal.summary(report, Path("out"), console)
@@ -224,14 +224,14 @@ def test_memory_of_each_is_written_where_there_is_enough_to_tell(levels, written
 
 
 def test_a_report_without_sessions_has_no_place_for_them():
-    """No empty chart, row or table."""
+    """There is no empty chart, row or table."""
     report = build(journal({"mcp": [Round()] * 3}))
     assert "Sessions open" not in html.render(report)
     assert "Open sessions" not in markdown.render(report)
 
 
 def test_memory_after_the_sessions_is_not_that_before_them():
-    """A run that was cut off while its users came has no number for what is left at the end."""
+    """A run that was cut off while users arrived has no number for the memory left at the end."""
     tally = SessionTally()
     tally.count(count(0.0, mcp=0), begun=False)
     tally.count(count(1.0, mcp=5), begun=False)

@@ -1,4 +1,4 @@
-"""Tallies: merged = pooled, rates add up over nodes, nothing measured is lost or counted twice."""
+"""Tallies: merged = pooled, rates of nodes add up, no sample is lost or counted twice."""
 
 import tracemalloc
 
@@ -52,7 +52,7 @@ def numbers(tally: Tally) -> tuple:
 
 
 def timed(times: list[int], service: list[int] | None = None):
-    """Give a cell of these nanoseconds, with service times of their own or not."""
+    """Give a cell of these nanoseconds, with separate service times or without."""
     late = {"service": pairs(service), "service_total_ns": sum(service)} if service else {}
     return cell(
         "mcp",
@@ -68,7 +68,7 @@ def timed(times: list[int], service: list[int] | None = None):
 
 @given(st.lists(st.tuples(TIMES, st.booleans()), min_size=1, max_size=6), st.integers(0, 6))
 def test_tallies_of_slices_merge_to_the_tally_of_all(parts, split):
-    """Wherever slices are divided among nodes, merging gives what one node would have counted."""
+    """However slices are divided among nodes, merging gives what one node would have counted."""
     cells = [timed(times, [ns // 2 for ns in times] if late else None) for times, late in parts]
     merged = tallied(*cells[:split])
     merged.merge(tallied(*cells[split:]))
@@ -79,8 +79,8 @@ def test_tallies_of_slices_merge_to_the_tally_of_all(parts, split):
 
 
 @given(st.lists(st.tuples(TIMES, st.booleans()), min_size=1, max_size=6))
-def test_service_times_are_latencies_where_nothing_started_late(parts):
-    """Cells without service times of their own count with their latencies, mixed or not."""
+def test_service_times_are_latencies_if_nothing_started_late(parts):
+    """Cells without separate service times count with their latencies, mixed or not."""
     cells = [timed(times, [ns // 2 for ns in times] if late else None) for times, late in parts]
     service = [ns // 2 if late else ns for times, late in parts for ns in times]
     tally = tallied(*cells)
@@ -101,7 +101,7 @@ def test_percentiles_and_curve_stay_within_what_was_measured(times):
 
 
 def test_an_empty_tally_has_no_numbers():
-    """Nothing measured is None, never zero."""
+    """Without measurements the numbers are None, never zero."""
     empty = Tally()
     assert (empty.mean_ms(), empty.max_ms(), empty.percentiles_ms([0.5])) == (None, None, [None])
     assert empty.curve_ms() == []
@@ -110,7 +110,7 @@ def test_an_empty_tally_has_no_numbers():
 
 
 def test_interrupted_and_harness_errors_are_outside_of_the_error_rate():
-    """What we cut off or built wrongly says nothing about the target."""
+    """Calls that we cut off or built wrongly say nothing about the target."""
     counts = {"ok": 6, "timeout": 1, "check_failed": 1, "interrupted": 5, "harness_error": 7}
     group = Group((cls, tallied(cell("mcp", [1.0] * n, cls=cls))) for cls, n in counts.items())
     assert (group.ended, group.failed, group.error_rate) == (8, 2, 0.25)
@@ -147,7 +147,7 @@ def test_throughput_is_journeys_with_every_step_ok_over_busy_time():
 
 
 def test_rates_of_nodes_add_up():
-    """Two nodes side by side do twice the work of one, in the same time."""
+    """Two nodes do twice the work of one in the same time."""
     one = totals({"mcp": [Round(ok=50, busy_s=2.0)]})
     two = totals({"mcp": [Round(ok=50, busy_s=2.0)]}, nodes=["w1", "w2"])
     assert two.throughput_per_s == 2 * one.throughput_per_s == 50
@@ -155,7 +155,7 @@ def test_rates_of_nodes_add_up():
 
 
 def test_the_time_of_a_turn_is_that_of_its_mean_user():
-    """Nodes of different busy times: what both did over the mean time of all users."""
+    """If busy times of nodes differ, the rate is all work over the mean time of all users."""
     turn = RecordedTurn(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1))
     health = Health(cpu_s=0, wall_s=1)
     for node, n, busy_s in (("w1", 10, 1.0), ("w2", 10, 2.0)):
@@ -170,7 +170,7 @@ def test_the_time_of_a_turn_is_that_of_its_mean_user():
 
 
 def test_promise_19_the_rate_of_a_worker_ends_with_it():
-    """Two do 100/s each, and one is lost in the fourth of ten rounds: 133/s, not still 200/s."""
+    """Two do 100/s each, and one is lost in the fourth of ten rounds: 133/s, no longer 200/s."""
     turns = []
     health = Health(cpu_s=0, wall_s=1)
     for number, of_second in enumerate([100] * 3 + [30] + [0] * 6):
@@ -195,7 +195,7 @@ def test_busy_time_of_no_length_gives_no_rate():
 
 
 def test_planned_and_dropped_starts_add_up():
-    """Open load: what was planned and what never started, over rounds and nodes."""
+    """Open load: planned starts and dropped ones, over rounds and nodes."""
     found = totals({"mcp": [Round(planned=120, dropped=20)] * 2}, nodes=["w1", "w2"])
     assert (found.planned, found.dropped) == (480, 80)
 
@@ -232,8 +232,8 @@ def test_every_metric_of_the_gates_has_a_value(metric, value):
     assert found.value(metric) == (None if value is None else pytest.approx(value, rel=0.01))
 
 
-def test_promise_27_what_failed_ranks_above_all_that_was_ok():
-    """A journey that broke off early is not a fast one, and a failed call is none."""
+def test_promise_27_failures_rank_above_everything_that_was_ok():
+    """A journey that broke off early does not count as fast, and nor does a failed call."""
     turn = RecordedTurn(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1))
     cells = [
         cell("mcp", [100.0] * 10, kind="journey"),
@@ -251,7 +251,7 @@ def test_promise_27_what_failed_ranks_above_all_that_was_ok():
 
 
 def test_rounds_are_paired_by_their_number():
-    """A complete run offers all its rounds; of one cut off only those that both arms finished."""
+    """A complete run offers all its rounds; one that was cut off, only those both arms finished."""
     arms = {"mcp": [Round(ms=m) for m in (1, 2)], "control": [Round(ms=m) for m in (3, 4, 5)]}
     found = run(arms)
     for complete, lengths in ((True, (2, 3)), (False, (2, 2))):
@@ -270,7 +270,7 @@ def test_rounds_are_paired_by_their_number():
 
 
 def test_warm_up_is_kept_apart_and_kept():
-    """Round 0 is no measured round, but its turn is there."""
+    """Round 0 is not a measured round, but its turn is kept."""
     records = virtual.turn(0, "mcp", 0, Round(ok=9)) + virtual.turn(1, "mcp", 1, Round(ok=5))
     found = fold([virtual.started(["mcp"]), *records, RunEnded(at_s=4, reason="finished")])
     assert [turn.measured for turn in found.turns_of("mcp")] == [False, True]
@@ -280,7 +280,7 @@ def test_warm_up_is_kept_apart_and_kept():
 
 
 def test_setup_is_counted_by_arm_and_class():
-    """Opening sessions belongs to no turn: counted, and in no rate."""
+    """Opening sessions does not belong to a turn: it is counted, but not in any rate."""
     cells = [cell("mcp", [1.0] * 3), cell("mcp", [1.0] * 2, cls="timeout")]
     health = Health(cpu_s=9, wall_s=1)
     setup = Slice(node="w1", turn=SETUP, at_s=0, seconds=1, cells=cells, health=health)
@@ -291,7 +291,7 @@ def test_setup_is_counted_by_arm_and_class():
 
 
 def test_a_turn_without_its_end_uses_the_observed_time_and_is_not_finished():
-    """After a crash the last round counts for as long as it was seen; the run is incomplete."""
+    """After a crash the last round counts with the time observed, and the run is incomplete."""
     records = virtual.turn(0, "mcp", 1, Round(ok=50, busy_s=0.5))[:-1]
     found = fold([virtual.started(["mcp"]), *records])
     [turn] = found.turns_of("mcp")
@@ -303,7 +303,7 @@ def test_a_turn_without_its_end_uses_the_observed_time_and_is_not_finished():
 
 
 def test_a_turn_is_finished_when_every_node_that_made_calls_has_drained():
-    """One lost node leaves it unfinished; a node that only watches does not."""
+    """One lost node leaves it unfinished; a node without calls does not."""
     start, one, two, end_one, end_two = virtual.turn(0, "mcp", 1, Round(), nodes=["w1", "w2"])
     idle = Slice(
         node="master", turn=0, at_s=0, seconds=1, cells=[], health=Health(cpu_s=0, wall_s=1)
@@ -316,7 +316,7 @@ def test_a_turn_is_finished_when_every_node_that_made_calls_has_drained():
 
 
 def test_a_turn_that_only_began_is_unfinished():
-    """A start without anything else: no time, no calls, no end."""
+    """A start without anything after it: no time, no calls, no end."""
     start = virtual.turn(0, "mcp", 1, Round())[0]
     [turn] = fold([virtual.started(["mcp"]), start]).turns_of("mcp")
     assert (turn.finished, turn.seconds) == (False, 0)
@@ -330,7 +330,7 @@ def test_only_a_run_that_finished_is_complete(reason):
 
 
 def test_slices_of_a_turn_that_never_started_make_the_run_incomplete():
-    """They are not guessed into a round; they are counted as what does not belong."""
+    """They are not assigned to a round by guessing, but counted as stray."""
     health = Health(cpu_s=0, wall_s=1)
     stray = Slice(node="w1", turn=9, at_s=0, seconds=1, cells=[], health=health)
     end = TurnEnded(turn=9, node="w1", users=1, busy_s=1, planned=0)
@@ -361,19 +361,19 @@ def test_harness_errors_are_counted_in_calls():
     [([], "is empty"), ([RunEnded(at_s=0, reason="finished")], "does not begin with the record")],
 )
 def test_a_journal_must_begin_with_its_run(records, says):
-    """An empty or headless journal is refused in words."""
+    """An empty or headless journal is refused with a reason."""
     with pytest.raises(JournalError, match=says):
         fold(records)
 
 
 def test_two_runs_in_one_journal_are_refused():
-    """Numbers of two runs are never mixed."""
+    """The numbers of two runs are never mixed."""
     with pytest.raises(JournalError, match="two runs"):
         fold([virtual.started(), virtual.started()])
 
 
 def test_memory_does_not_grow_with_the_calls():
-    """A thousand times the calls, within the same spread, take the same memory."""
+    """A thousand times the calls, with the same spread, take the same memory."""
 
     def peak(factor: int) -> int:
         records = virtual.journal({"mcp": [Round(ok=200)] * 2})

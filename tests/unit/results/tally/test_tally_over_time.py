@@ -1,4 +1,4 @@
-"""Health and timeline: second by second, the worst process shows, and nothing is averaged away."""
+"""Health and timeline: second by second, the worst process shows, and averages hide nothing."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def slice_of(second: float, health: Health, node: str = "w1", turn: int = 0) -> 
 
 
 def test_the_hottest_time_in_a_row_is_found_per_arm():
-    """Pauses that another arm gives the generator do not hide that this one saturates it."""
+    """Pauses that another arm gives the generator do not hide that this arm saturates it."""
     health = GeneratorHealth(GeneratorLimits(generator_cpu=0.9))
     hot, cool = Health(cpu_s=0.95, wall_s=1), Health(cpu_s=0.1, wall_s=1)
     for second in range(12):
@@ -53,8 +53,8 @@ def test_health_that_was_not_measured_is_none():
     assert (health.cpu_percent, health.loop_lag_p99_ms, health.nodes["w1"].late) == (None, None, 0)
 
 
-def test_limits_come_from_the_run_and_default_where_it_is_silent():
-    """Known names are taken, unknown ones belong to a newer version."""
+def test_limits_come_from_the_run_or_have_their_default():
+    """Known names are taken; unknown names belong to a newer version."""
     limits = GeneratorLimits.of({"generator_cpu": 0.5, "colour": 3.0})
     assert limits == GeneratorLimits(generator_cpu=0.5, loop_lag_p99_ms=5.0, late_starts=0.01)
 
@@ -84,7 +84,7 @@ def test_the_timeline_adds_nodes_of_the_same_second():
     assert (point.at_s, point.arm, point.phase) == (3.1, "mcp", "warmup")
     assert (point.calls_per_s, point.errors_per_s) == (30, 6)
     assert point.p50_ms == pytest.approx(10, rel=0.001)
-    assert point.p95_ms == pytest.approx(10, rel=0.001)  # of those that were ok
+    assert point.p95_ms == pytest.approx(10, rel=0.001)  # of the ok calls
 
 
 def test_a_second_without_calls_is_a_point_at_zero():
@@ -128,7 +128,7 @@ def test_a_slice_without_length_gives_no_infinite_rate():
 
 
 def test_old_seconds_are_closed_and_stay_in_order():
-    """A long run keeps histograms for its last minute only; late slices open a second point."""
+    """A long run keeps histograms only for its last minute; late slices open a second point."""
     timeline = Timeline()
     started = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=99)
     for second in [*range(200), 5]:
@@ -139,7 +139,7 @@ def test_old_seconds_are_closed_and_stay_in_order():
 
 
 def test_a_turn_without_an_end_lasts_as_long_as_its_slices_together():
-    """After a crash, two recorded seconds of a turn are two seconds, not the last of them."""
+    """After a crash, two recorded seconds of a turn are two seconds, not only the last one."""
     started = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=5)
     turn = RecordedTurn(started)
     for second in range(2):

@@ -1,4 +1,4 @@
-"""What the target used: exact CPU per turn, bounded memory of our own, nothing made up."""
+"""What the target used: exact CPU per turn, bounded memory in mcp-perf, nothing made up."""
 
 import random
 
@@ -28,8 +28,8 @@ def turn(number, phase="round"):
     return TurnStarted(turn=number, arm="mcp", phase=phase, round=1, at_s=0, planned_s=1)
 
 
-def test_the_busiest_process_is_known_also_if_it_began_in_a_round():
-    """Over all rounds; where nothing is known of processes, nothing is made up."""
+def test_the_busiest_process_is_known_even_if_it_began_in_a_round():
+    """Over all rounds; if nothing is known about processes, nothing is made up."""
     usage = Usage(
         [
             turn_of(
@@ -45,7 +45,7 @@ def test_the_busiest_process_is_known_also_if_it_began_in_a_round():
 
 
 def test_cpu_is_that_between_the_first_and_the_last_reading():
-    """What a process used before the turn, and between two turns, counts for neither."""
+    """CPU time before a turn and between two turns does not count."""
     usage = Usage(
         [
             turn_of(sample(10, 50.0), sample(11, 50.4), sample(12, 51.0)),
@@ -56,8 +56,8 @@ def test_cpu_is_that_between_the_first_and_the_last_reading():
     assert usage.cpu == pytest.approx(1.0)
 
 
-def test_a_counter_that_began_anew_is_not_known():
-    """A server that was restarted told nothing of what it used before: no negative CPU."""
+def test_the_cpu_time_of_a_restarted_counter_is_not_known():
+    """A restarted server does not show what it used before, and CPU time is never negative."""
     usage = Usage(
         [turn_of(sample(0, 9.0), sample(1, 0.5)), turn_of(sample(2, 1.0), sample(3, 2.0))]
     )
@@ -69,7 +69,7 @@ def test_a_counter_that_began_anew_is_not_known():
 
 
 def test_a_turn_whose_last_reading_failed_has_no_cpu_but_the_highest_memory():
-    """A process that died in the turn was seen up to there, and its CPU time is not."""
+    """Memory is known up to the death of a process in the turn, but not the CPU time."""
     usage = turn_of(
         sample(0, 1.0, 100), sample(1, 2.0, 300), sample(2, None, None, threads=None, fds=None)
     )
@@ -89,7 +89,7 @@ def test_the_highest_and_the_ends():
 
 
 def test_the_median_of_a_long_turn_needs_few_values():
-    """An hour in one turn is thinned, and the median stays where it was."""
+    """An hour in one turn is thinned, and the median hardly moves."""
     rng = random.Random(3)
     readings = [sample(i, i, round(rng.gauss(1e8, 1e6))) for i in range(3600)]
     usage = turn_of(*readings)
@@ -101,7 +101,7 @@ def test_the_median_of_a_long_turn_needs_few_values():
 
 
 def test_points_over_time_have_the_rate_of_their_stretch():
-    """Half a core for a second, and what memory was at its end."""
+    """Half a core for a second, and the memory at its end."""
     line = ResourceTimeline()
     line.add(sample(5, 1.0, 10), sample(6, 1.5, 20), turn(1, "warmup"))
     [point] = line.points()
@@ -109,7 +109,7 @@ def test_points_over_time_have_the_rate_of_their_stretch():
     assert (point.cpu, point.rss_bytes) == (0.5, 20)
 
 
-def test_what_is_left_of_a_second_at_the_end_of_a_turn_is_no_point():
+def test_a_fraction_of_a_second_at_the_end_of_a_turn_is_not_a_point():
     """CPU time in steps of 10 ms over 9 ms would be noise: it goes to the second before."""
     line = ResourceTimeline()
     first, second, end = sample(0, 1.0), sample(1, 1.4), sample(1.009, 1.41)
@@ -120,7 +120,7 @@ def test_what_is_left_of_a_second_at_the_end_of_a_turn_is_no_point():
 
 
 def test_a_long_run_has_wider_points_and_loses_neither_cpu_nor_peaks():
-    """A day of one turn: a bounded number of points whose CPU adds up, with the peak in it."""
+    """One turn of a day: a bounded number of points whose CPU adds up and that show the peak."""
     line = ResourceTimeline()
     last = sample(0, 0.0)
     seconds = 86_400
@@ -135,7 +135,7 @@ def test_a_long_run_has_wider_points_and_loses_neither_cpu_nor_peaks():
 
 
 def test_points_of_different_turns_are_never_merged():
-    """However many turns there are, each keeps its own point."""
+    """However many turns there are, each has a separate point."""
     line = ResourceTimeline()
     for number in range(MOST_POINTS + 500):
         line.add(sample(2 * number, 0.0), sample(2 * number + 1, 0.5), turn(number))
