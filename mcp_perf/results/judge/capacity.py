@@ -19,7 +19,7 @@ from mcp_perf.scenario.model.gates import Gate
 
 METRIC: Final = "capacity"
 _MEANS: Final = {"lowest": "failed", "knee": "found", "held": "found"}
-"""What an outcome means for the verdict; every other one leaves the capacity open."""
+"""What an outcome means for the verdict; every other outcome leaves the capacity open."""
 _NO_CHANCE: Final = (
     "The interval comes from both searches: it lies between rates that always held and rates that "
     "always broke. Nothing was random, so there is no p."
@@ -32,7 +32,7 @@ _OWN_LIMIT: Final = (
 
 
 def capacities(tally: RunTally, gates: Sequence[Gate]) -> dict[str, Capacity]:
-    """Return what the search has found of each arm; nothing where the load was no search."""
+    """Return what the search has found on each arm; empty if the load was not a search."""
     if not trial.is_search(tally.run.load):
         return {}
     rules = {arm: trial.Rules.of(arm, gates, tally.run.limits) for arm in tally.arms}
@@ -87,7 +87,7 @@ def _level(rate: float, tried: Sequence[trial.Tried]) -> RateLevel:
 
 
 def ratios(found: Mapping[str, Capacity], bases: Mapping[str, str]) -> list[Comparison]:
-    """Compare the capacity of arms with those of others: arm -> the other."""
+    """Compare the capacities of arms with the capacities of others: arm -> the other."""
     return [_ratio(arm, found[arm], base, found[base]) for arm, base in bases.items()]
 
 
@@ -155,7 +155,7 @@ def span(ends: Interval, unit: str = "/s") -> str:
 
 
 def sentence(arm: str, found: Capacity) -> str:
-    """Say in a sentence what the search has found of an arm."""
+    """Say in a sentence what the search has found on an arm."""
     rate, broke_by = said(found.rate_per_s or 0.0, "/s"), " and ".join(found.broke_by)
     held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was hardly tried"
     match found.outcome:
@@ -194,7 +194,7 @@ def _unsteady(found: Capacity) -> str:
 
 
 def _short(found: Capacity) -> str:
-    """Say that trials are too short for journeys as slow as these, or nothing."""
+    """Say that trials are too short for journeys as slow as these, or return an empty text."""
     level = found.levels[0]
     slow_s = (level.latency_ms.p50 or 0.0) / 1000
     trial_s = level.planned / level.repeats / level.rate_per_s
@@ -215,13 +215,13 @@ def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts |
 
 
 def _left_to_gates(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> list[str]:
-    """Return the arms whose capacity is open, and which a gate judges by what is known of it."""
+    """Return the arms whose capacity is open but judged by a gate, by what is known."""
     judged = {side.arm for gate in gates if gate.metric == METRIC for side in gate.sides}
     return [arm for arm, of in found.items() if of.outcome not in _MEANS and arm in judged]
 
 
 def remarks(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> Iterator[str]:
-    """Say what a reader of a search's numbers must know."""
+    """Yield what a reader of a search's numbers must know."""
     if not found:
         return
     yield (

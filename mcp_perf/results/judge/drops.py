@@ -1,7 +1,7 @@
-"""Dropped arrivals have no latency: what was measured of the others is then only a lower bound.
+"""Dropped arrivals have no latency, so the times of the others are only a lower bound.
 
-A target that is asked less often because it is slow must not look fast for it, so no gate on a time
-passes by leaving the dropped ones out.
+A target that gets fewer calls because it is slow must not look fast for that reason. So a gate on a
+time does not pass only because the dropped arrivals are left out.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 
 
 def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
-    """Say why a gate on a time that seems to hold may not hold, or nothing.
+    """Say why a gate on a time that seems to hold may not hold, or return None.
 
     A percentile still stands if the gate also holds when every dropped arrival, and every call that
     was cut off, counts as slower than all others.
@@ -51,7 +51,7 @@ def with_drops(comparison: Comparison, *arms: Evidence) -> Comparison:
 
 
 def dropped(*arms: Evidence) -> list[str]:
-    """Say that times were measured without the dropped arrivals; nothing where there were none."""
+    """Say that times were measured without the dropped arrivals; empty if there were none."""
     number = sum(found.totals.dropped for found in arms)
     if not number:
         return []
@@ -61,11 +61,11 @@ def dropped(*arms: Evidence) -> list[str]:
 
 
 def stands(gate: Gate, totals: Totals) -> bool:
-    """Tell whether a gate that holds also holds by what is not known.
+    """Tell whether a gate that holds also holds whatever the unknown times are.
 
-    Dropped arrivals and calls that were cut off could have been the slowest. Of failed calls nobody
-    knows the time: the mean says nothing then, and a lower bound has to hold with them as the
-    fastest.
+    Dropped arrivals and calls that were cut off could have been the slowest. Nobody knows how long
+    failed calls would have taken: with them the mean shows nothing, and a lower bound must hold
+    with them as the fastest.
     """
     name, ranked = bare(gate.metric), totals.ranked(gate.metric)
     beyond = totals.dropped + ranked.cut_off.n

@@ -24,13 +24,13 @@ from mcp_perf.results.tally.steadiness import drifts, may_change
 from mcp_perf.scenario.model.gates import METRICS, Focus, Gate
 
 _BEYOND: Final = 3
-"""Samples beyond a percentile, in each round: by fewer, the rounds do not know how it varies."""
+"""Samples beyond a percentile in each round; with fewer, the rounds do not show how it varies."""
 _UNSEEN: Final = 2
-"""The factor by which rounds may differ of which there are too few to see by how much."""
+"""The factor by which rounds may differ if there are too few to see how much they do."""
 
 
 def judge(gate: Gate, arms: Mapping[str, Evidence]) -> GateResult:
-    """Judge one gate by what was measured of its sides; `arms` has them by how they are written."""
+    """Judge one gate by the measurements of its sides; `arms` has them by their written form."""
     names = [str(side) for side in gate.sides]
     absent = next(filter(None, (_absent(name, gate.metric, arms) for name in names)), None)
     if any(name not in arms for name in names):
@@ -98,7 +98,7 @@ def _single(gate: Gate, evidence: Evidence) -> rule.Judgement:
 
 
 def _on_failure(gate: Gate, totals: Totals) -> rule.Judgement:
-    """Fail a gate on a time that falls on a failed call, unless one failure alone makes it so."""
+    """Fail a gate on a time that falls on a failed call, unless a single failure is the cause."""
     failed = totals.ranked(gate.metric).failures.n
     few = _few(gate.metric, totals, gate.focus) if failed == 1 else None
     if few is not None:
@@ -115,7 +115,7 @@ def failures_reach(metric: str, totals: Totals, arm: Focus) -> str:
 
 
 def _is_fact(metric: str) -> bool:
-    """Tell whether a number is what it is, and so is its ratio: what was counted, or held."""
+    """Tell whether a number, and so its ratio, is exact: it was counted, or is a highest value."""
     return METRICS[metric].kind in ("count", "slots") or metric in ("rss", "stray_rate")
 
 
@@ -130,7 +130,7 @@ def _growing(bound: rule.Bound, found: Growth, value: float) -> rule.Judgement:
 
 
 def _drifting(bound: rule.Bound, evidence: Evidence) -> rule.Judgement:
-    """Judge how far an arm moved, up or down: by each change that is known, the gravest counts."""
+    """Judge how far an arm moved, up or down; of all known changes the gravest counts."""
     rounds = len(evidence.rounds)
     if rounds < FEWEST_ROUNDS:
         few = f"Finished rounds: {rounds}; {bound.name} needs at least {FEWEST_ROUNDS}."
@@ -192,10 +192,10 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
 
 
 def _thin(metric: str, evidence: Evidence, beyond: int) -> int | None:
-    """Return how few samples a round has, if fewer than so many lie beyond a percentile.
+    """Return the fewest samples of a round if fewer than `beyond` of them lie beyond a percentile.
 
-    None if it has enough, or none at all: then it has no value, which has its message. What need
-    not come in every round may have none.
+    None if all rounds have enough, or if one has none at all: then it has no value, and another
+    message says so. But a tool, step or journey need not come in every round, so 0 is just few.
     """
     least = min((part.ranked(metric).n for part in evidence.rounds.values()), default=0)
     enough = least >= beyond * rule.samples_needed(metric)
@@ -207,9 +207,10 @@ def _by_ranks(
 ) -> rule.Judgement:
     """Judge a percentile by the ranks of all samples.
 
-    Where too few lie beyond it for an upper end, it may still be shown that enough lie within the
-    bound: it holds for p95 if 95 % of all calls do. `unseen` is a factor by which rounds may differ
-    if there are too few to see by how much; what is clear in spite of it is decided.
+    If too few lie beyond it for an upper end, they may still show that enough lie within the bound:
+    a bound on p95 holds if 95 % of all calls meet it. `unseen` is the factor by which rounds may
+    differ if there are too few to see how much they do; the gate is decided if it is clear in spite
+    of that.
     """
     low, high = _order_statistics(metric, evidence, by_rounds=unseen == 1)
     judgement = bound.against(value, (low / unseen, high * unseen), hint)
@@ -230,9 +231,9 @@ def _certain_up_to(ms: float, metric: str, evidence: Evidence) -> float:
 def _order_statistics(metric: str, evidence: Evidence, *, by_rounds: bool) -> rule.Interval:
     """Return the interval of a percentile from the samples of all rounds together.
 
-    By as many of them as count, by how many of each round lie at or below the percentile (R. S.
-    Woodruff, "Confidence intervals for medians and other position measures", 1952); by all of them,
-    if the rounds are too few to tell.
+    The share of each round's samples at or below the percentile shows how many samples count (R. S.
+    Woodruff, "Confidence intervals for medians and other position measures", 1952). All of them
+    count if the rounds are too few to show it.
     """
     ranked, fraction = evidence.totals.ranked(metric), FRACTIONS[bare(metric)]
     below_ms = ranked.percentile_ms(fraction) if by_rounds else None
@@ -245,7 +246,7 @@ def _order_statistics(metric: str, evidence: Evidence, *, by_rounds: bool) -> ru
 
 
 def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
-    """Judge the ratio, or the difference, of two numbers."""
+    """Judge the ratio or the difference of two numbers."""
     metric, other = gate.metric, gate.versus or gate.focus
     value, base = arm.totals.value(metric), versus.totals.value(metric)
     if arm.totals.falls_on_failure(metric):
@@ -284,7 +285,7 @@ def _compared(gate: Gate, arm: Evidence, versus: Evidence) -> rule.Judgement:
 def _found(
     gate: Gate, arm: Evidence, versus: Evidence, first: tuple[bool, bool] = (False, False)
 ) -> stats.Contrast:
-    """Compare two numbers over paired rounds; `first` says how the failures of both rank."""
+    """Compare two numbers over paired rounds; `first` says how the failures of each side rank."""
     names = str(gate.focus), str(gate.versus)
     values, bases = paired(gate.metric, arm, versus, first)
     if gate.factor is not None:
@@ -299,9 +300,9 @@ def _found(
 
 
 def _holds_at_worst(gate: Gate, bound: rule.Bound, arm: Evidence, versus: Evidence) -> bool:
-    """Tell whether a comparison of times also holds if failures are ranked in its disfavour.
+    """Tell whether a comparison of times also holds if failures are ranked against it.
 
-    Otherwise failures of the yardstick would make it longer, and the ratio better.
+    Otherwise failures of the other arm would make its time longer, and the ratio better.
     """
     if not is_time(gate.metric):
         return True
@@ -316,7 +317,7 @@ def _holds_at_worst(gate: Gate, bound: rule.Bound, arm: Evidence, versus: Eviden
 
 
 def _few(metric: str, totals: Totals, arm: Focus) -> str | None:
-    """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
+    """Say that a percentile has too few samples for one to lie beyond it, or return None."""
     needed = rule.samples_needed(metric)
     n = totals.ranked(metric).n
     if n >= needed:
@@ -326,9 +327,9 @@ def _few(metric: str, totals: Totals, arm: Focus) -> str | None:
 
 
 def _few_each(metric: str, evidence: Evidence, arm: Focus) -> str | None:
-    """Say that rounds have too few samples for their percentiles to be compared, or nothing."""
+    """Say that rounds have too few samples to compare their percentiles, or return None."""
     n = _thin(metric, evidence, 1)
-    # A single sample is its own median, which leans to neither side; of a tail it is no sign.
+    # A single sample is an unbiased median, but shows nothing about a tail.
     if n is None or bare(metric) == "p50":
         return None
     needed = f"a ratio of {metric} needs at least {rule.samples_needed(metric)} in each"

@@ -1,4 +1,4 @@
-"""What was wrong with the load generator, and why: the cause is named by figures."""
+"""What was wrong with the load generator, and why: figures show the cause."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from mcp_perf.results.tally.health import (
 )
 
 HOT_S: Final = 5.0
-"""In a long round, this long in a row is saturation."""
+"""In a long round, a process that is hot for this long in a row is saturated."""
 FEWEST_LAGS: Final = 100
-"""A 99th percentile of fewer is only their maximum, and one hiccup would spoil a short run."""
+"""The 99th percentile of fewer is only their maximum, and one hiccup would spoil a short run."""
 
 SATURATED: Final = 0.9
-"""Of a core, of our own process."""
+"""Fraction of a core that our process used."""
 SHARED: Final = 0.5
-"""Of our cores, of the target's processes."""
+"""Fraction of our cores that the target's processes used."""
 BUSY: Final = 0.25
-"""Of the machine, of what is neither ours nor the target's."""
+"""Fraction of the machine that other processes (neither ours nor the target's) used."""
 WAITED: Final = 0.05
-"""Of the time, in which we were ready to run and no core was free."""
+"""Fraction of the time in which we were ready to run and no core was free."""
 PAUSED: Final = 0.8
-"""Of the time lost in stalls, in which we neither ran nor waited for a core."""
+"""Fraction of the time lost in stalls in which we neither ran nor waited for a core."""
 
 ADVICE: Final[Mapping[str, str]] = {
     "generator_paused": (
@@ -41,25 +41,25 @@ ADVICE: Final[Mapping[str, str]] = {
     "unexplained_lag": "Use fewer users or more processes (--processes); `mcp-perf doctor` "
     "examines the machine.",
 }
-"""By the code of the cause: what helps."""
+"""What helps, by the code of the cause."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Who used the processors while the generator was not fit to measure, as fractions."""
+    """Who used the processors while the generator was unfit to measure, as fractions."""
 
     own: float
-    """Of a core."""
+    """Fraction of a core."""
     target: float
-    """Of our cores."""
+    """Fraction of our cores."""
     others: float
-    """Of the machine."""
+    """Fraction of the machine."""
     waited: float
-    """Of the time."""
+    """Fraction of the time."""
     paused: float
-    """Of the time lost in stalls."""
+    """Fraction of the time lost in stalls."""
     known: bool = True
-    """Whether the system tells what others used."""
+    """Whether the system reports what others used."""
 
     @property
     def cause(self) -> str:
@@ -92,7 +92,7 @@ class Figures:
 
 
 def reasons(health: GeneratorHealth) -> Iterator[tuple[str, str]]:
-    """Yield the code of a cause and a sentence, for each limit that a process has broken."""
+    """Yield the code of a cause and a sentence for each limit that a process has broken."""
     for name, node in sorted(health.nodes.items()):
         who = "The load generator" + ("" if len(health.nodes) == 1 else f" {name}")
         for text in _hot(node, health.limits):
@@ -105,8 +105,8 @@ def reasons(health: GeneratorHealth) -> Iterator[tuple[str, str]]:
 def unfit(health: GeneratorHealth) -> set[int]:
     """Return the measured rounds in which a process broke a limit.
 
-    A load generator that is not fit to measure makes timeouts: timeouts of these rounds belong to
-    nobody.
+    A load generator that is unfit to measure causes timeouts, so nobody is to blame for timeouts
+    of these rounds.
     """
     found = set(health.broken_turns)
     for node in health.nodes.values():
@@ -140,7 +140,7 @@ def figures_of(health: GeneratorHealth, name: str, turns: Iterable[int]) -> Figu
 
 
 def _hot(node: NodeHealth, limits: GeneratorLimits) -> Iterator[str]:
-    """Say of a process that it used all of a core: that alone is a cause."""
+    """Yield that a process used a whole core: that alone is a cause."""
     limit = f"used more than {_percent(limits.generator_cpu)} of a core"
     hot = [node.rounds[turn] for turn in _where(node, lambda one: limits.is_hot(one.cpu))]
     if hot:
@@ -182,7 +182,7 @@ def _where(node: NodeHealth, broke: Callable[[RoundHealth], bool]) -> list[int]:
 
 
 def _machine(node: str) -> str:
-    """Return the machine of a process; Locust calls a worker by its host, and a random ending."""
+    """Return the machine of a process; Locust names a worker by its host and a random ending."""
     return node.rpartition("_")[0]
 
 

@@ -1,10 +1,11 @@
-"""Loads whose level changes: what is judged holds at each level, or it does not hold.
+"""Loads whose level changes: a gate must hold at each level, or it does not hold.
 
-Where users double from round to round, the highest level is looked for that the target keeps up
-with, and the load ends with the first one beyond it.
+If users double from round to round, the run looks for the highest level that the target keeps up
+with. The load ends with the first level beyond that.
 
-A percentile over a ramp is that of no load at all, so a gate on one arm is judged level by level,
-and the gravest verdict counts. Comparisons need no levels: the rounds of a pair have the same one.
+A percentile over a ramp does not describe any real load, so a gate on one arm is judged level by
+level, and the gravest verdict counts. Comparisons do not need levels: the rounds of a pair have the
+same level.
 """
 
 from collections import defaultdict
@@ -24,11 +25,11 @@ from mcp_perf.results.tally.turns import RecordedTurn
 from mcp_perf.scenario.model.gates import METRICS, Focus, Gate
 
 MOST_FAILED: Final = 0.05
-"""Of the calls at a level; with more, the target does not keep up."""
+"""Share of the calls at a level; if more fail, the target does not keep up."""
 SLOWER: Final = 3.0
-"""Times the p95 of the warm-up that the p95 at a level may be, but at least"""
+"""The p95 at a level may be this many times the p95 of the warm-up."""
 LEAST_MS: Final = 10.0
-"""so much more: what timers and a busy machine make of a fast answer."""
+"""It may in any case be this much longer: timers and a busy machine can add it to a fast answer."""
 LevelKey = tuple[int, float]
 """Users, and journeys per second (0 in a closed load)."""
 
@@ -50,7 +51,7 @@ def evidence_of(
 
 
 def within(tally: RunTally, focus: Focus) -> tuple[Evidence, dict[LevelKey, Evidence]]:
-    """Return what one tool, step or journey of an arm had: over the whole run, and by level."""
+    """Return what one tool, step or journey of an arm did: over the whole run, and by level."""
     turns = {number: turn.within(focus) for number, turn in tally.turns.items()}
     by_turn = {number: Totals([turn]) for number, turn in turns.items()}
     part = replace(tally, turns=turns)
@@ -59,7 +60,7 @@ def within(tally: RunTally, focus: Focus) -> tuple[Evidence, dict[LevelKey, Evid
 
 
 def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[LevelKey, Evidence]:
-    """Return what an arm did at each level, in the order in which they came."""
+    """Return what an arm did at each level, in the order of the levels."""
     turns = defaultdict(list)
     for turn in tally.measured(arm):
         turns[turn.started.users, turn.started.rate].append(turn)
@@ -69,10 +70,10 @@ def by_level(tally: RunTally, arm: str, by_turn: Mapping[int, Totals]) -> dict[L
 def judge_levels(
     gate: Gate, whole: Mapping[str, Evidence], levels: Mapping[str, Mapping[LevelKey, Evidence]]
 ) -> GateResult:
-    """Judge a gate: at every level of its arm where there are several, else over the whole run.
+    """Judge a gate: at every level of its arm if there are several, otherwise over the whole run.
 
-    A rate of failures fails at the level where it is too high; that it holds is shown by all calls
-    together, which a few levels of few calls could never show one by one.
+    A rate of failures fails at a level where it is too high. All calls together show that it holds,
+    because levels with few calls could never show that one by one.
     """
     name = str(gate.focus)
     of_arm = levels.get(name, {})
@@ -84,7 +85,7 @@ def judge_levels(
     result = results[gravest]
     together = judge(gate, whole)
     if result.verdict == "PASS":
-        if METRICS[gate.metric].kind == "drift":  # from level to level there is none
+        if METRICS[gate.metric].kind == "drift":  # cannot be measured across levels
             return max(results.values(), key=lambda one: one.measured or 0.0)
         return together.model_copy(update={"verdict": "PASS", "reason": ""})
     if result.verdict != "FAIL" and METRICS[gate.metric].kind == "fraction":
@@ -102,15 +103,15 @@ def describe(level: LevelKey) -> str:
 
 @dataclass(frozen=True)
 class Climb:
-    """How far an arm has come whose users double."""
+    """How far an arm has come while its users double."""
 
     best: RecordedTurn | None = None
     """The highest level at which the target kept up."""
     last: RecordedTurn | None = None
     broke_by: str = ""
-    """What it did not keep up with at the last level; empty if it did."""
+    """What showed that it did not keep up at the last level; empty if it did."""
     by_generator: bool = False
-    """Whether the load generator was not fit to measure at the last level."""
+    """Whether the load generator was unfit to measure at the last level."""
 
     @property
     def over(self) -> bool:
@@ -118,7 +119,7 @@ class Climb:
 
 
 def climb(tally: RunTally, arm: str) -> Climb:
-    """Judge the levels of an arm, one round each, as far as the run has come."""
+    """Judge the levels of an arm so far, one round each."""
     warmups = [turn for turn in tally.turns_of(arm) if turn.started.phase == "warmup"]
     calm_ms = Totals(warmups).value("p95") if warmups else None
     best = last = None
@@ -144,7 +145,7 @@ def _broke_by(totals: Totals, calm_ms: float | None) -> str:
 
 
 def climbed(tally: RunTally) -> SearchFacts | None:
-    """Sort what loads whose users double have shown; None for any other load."""
+    """Sort what a load with doubling users has shown; None for any other load."""
     if tally.run.load.get("shape") != "doubling":
         return None
     told: dict[str, list[str]] = {"failed": [], "undecided": [], "found": []}

@@ -1,8 +1,8 @@
 """The order of verdicts: which reason beats which, as one table.
 
-What the target did by its own deeds (errors that it answered with, connections that it refused or
-closed) beats a measurement that is broken: no generator, however slow, makes a server answer with
-errors. Timeouts do not count there, because a slow generator makes them, too.
+The target's own deeds (errors that it answered with, connections that it refused or closed) beat a
+broken measurement: even a slow generator does not make a server answer with errors. Timeouts are
+not own deeds, because a slow generator causes them, too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ from typing import Final
 from mcp_perf.results.document.part import Reason, VerdictName
 
 CODES: Final[Mapping[VerdictName, int]] = {"PASS": 0, "INCONCLUSIVE": 90, "INVALID": 91, "FAIL": 99}
-"""The exit code of each verdict, unless one of these says more."""
+"""The exit code of each verdict, unless one of the codes below says more."""
 WORKER_LOST_CODE: Final = 92
 SIGNAL_CODE: Final = 105
 BROKEN_CODE: Final = 107
 
 
 class Rank(IntEnum):
-    """From the gravest to the best."""
+    """Ranks of reasons, from the gravest to the best."""
 
     WORKER_LOST = 1
     DEEDS = 2
@@ -37,7 +37,7 @@ VERDICTS: Final[Mapping[Rank, tuple[VerdictName, int]]] = {
     Rank.OPEN: ("INCONCLUSIVE", CODES["INCONCLUSIVE"]),
     Rank.PASS: ("PASS", CODES["PASS"]),
 }
-"""The verdict and the exit code of the gravest reason are those of the run."""
+"""The gravest reason gives the run its verdict and its exit code."""
 
 _CODES: Final[Mapping[Rank, tuple[str, ...]]] = {
     Rank.WORKER_LOST: ("worker_lost",),
@@ -64,13 +64,13 @@ RANKS: Final[Mapping[str, Rank]] = {code: rank for rank, codes in _CODES.items()
 
 
 def in_order(reasons: Iterable[Reason]) -> list[Reason]:
-    """Sort reasons, the gravest first; those of one code keep their order."""
+    """Sort reasons, the gravest first; reasons with the same code keep their order."""
     rows = {code: row for row, code in enumerate(RANKS)}
     return sorted(reasons, key=lambda reason: rows[reason.code])
 
 
 def because(code: str, text: str) -> Reason:
-    """Give a reason; its code must be in the table."""
+    """Return a reason. Raises KeyError if its code is not in the table."""
     if code not in RANKS:
         raise KeyError(code)
     return Reason(code=code, text=text)

@@ -1,6 +1,6 @@
-"""What a target that stopped answering, lost sessions, and users without one mean for the verdict.
+"""Targets that stopped answering, lost sessions, and users without one, for the verdict.
 
-Each is a code and a sentence.
+Each yields a code and a sentence.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -14,12 +14,12 @@ from mcp_perf.results.journal.records import SILENT, Outage
 from mcp_perf.results.tally.metrics import Totals
 
 MOST_USERS: Final = 0.01
-"""Of the users of an arm, over all measured rounds; beyond it too many were not served at all."""
+"""Share of the users of an arm over all measured rounds; if more were not served, the run fails."""
 
 _FULL: Final = " The server does not open more, because it has as many sessions as it allows."
 NO_LOSS: Final[Mapping[str, Mapping[str, int]]] = {}
 MOST_HEALED: Final = 0.01
-"""Of the calls of an arm, unless the scenario's `limits` say otherwise."""
+"""Share of the calls of an arm, unless the scenario's `limits` say otherwise."""
 _BECAUSE: Final = {
     "forgot": "{sessions} were lost: the server no longer knew them.",
     "evicted": "{sessions} were lost one by one: the server evicts them, because it keeps "
@@ -31,7 +31,7 @@ _BECAUSE: Final = {
 
 
 def merged(outages: Iterable[Outage]) -> list[Outage]:
-    """Return the outages of each arm in their order; what several processes saw at once is one."""
+    """Return all outages in order; outages of an arm that processes saw at once become one."""
     found: list[Outage] = []
     for one in sorted(outages, key=lambda outage: (outage.arm, outage.from_s)):
         last = found[-1] if found else None
@@ -50,9 +50,9 @@ def merged(outages: Iterable[Outage]) -> list[Outage]:
 def stopped(
     outages: Iterable[Outage], unfit: Container[str] = ()
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield arm, code and sentence of each target that did not answer any more at the end.
+    """Yield arm, code and sentence for each target that no longer answered at the end.
 
-    If the load generator was not fit to measure an arm, silence may be its own doing.
+    If the load generator was unfit to measure an arm, it may itself be the cause of silence.
     """
     for one in merged(outages):
         if not one.is_over:
@@ -64,7 +64,7 @@ def stopped(
 
 
 def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
-    """Yield the same of each target that was away for some time."""
+    """Yield the same for each target that was away for some time."""
     for one in merged(outages):
         if one.is_over:
             when = f"from {said(one.from_s, 's')} to {said(one.to_s, 's')}: {_how(one)}"
@@ -74,7 +74,10 @@ def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
 def users_without(
     arms: Mapping[str, Totals], lost: Mapping[str, Mapping[str, int]] = NO_LOSS
 ) -> Iterator[tuple[str, str]]:
-    """Yield code and sentence of arms whose users did not get on, or whose sessions were `lost`."""
+    """Yield code and sentence for arms with too many users without a session or a journey.
+
+    `lost` are the lost sessions of each arm by how they were lost; a refusal explains the former.
+    """
     for arm, totals in arms.items():
         turns = totals.users_by_turn
         for code, what, number in (
@@ -94,9 +97,9 @@ def users_without(
 def mended(
     arm: str, totals: Totals, lost: Mapping[str, int], most: float = MOST_HEALED
 ) -> Iterator[tuple[str, str]]:
-    """Yield code and sentence of an arm in which too many calls had to be repaired (healed).
+    """Yield code and sentence for an arm in which too many calls had to be repaired (healed).
 
-    `lost` are its sessions by what became of them, `most` is the share of the calls that may.
+    `lost` are its lost sessions by how they were lost; `most` is the share of calls that may.
     """
     ended, found = totals.call.ended, totals.recovery.ended
     bound = f"the limit is {said(most, 'fraction')} (limits: healed)"

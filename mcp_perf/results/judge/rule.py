@@ -1,6 +1,6 @@
-"""What gates, searches and comparisons of runs share: an interval decides, and it does so in words.
+"""What gates, searches and comparisons of runs share: an interval decides, and words explain it.
 
-PASS and FAIL take the whole 95 % interval. What lies on both sides of its bound is INCONCLUSIVE.
+PASS and FAIL need the whole 95 % interval. An interval on both sides of its bound is INCONCLUSIVE.
 """
 
 import math
@@ -36,7 +36,7 @@ class Judgement:
     ci95: Interval | None = None
 
     def of(self, gate: Gate) -> GateResult:
-        """Return the result of a gate; an interval without an end is not shown."""
+        """Return the result of a gate; an interval with an infinite end is not shown."""
         shown = self.ci95 is not None and all(map(math.isfinite, self.ci95))
         return GateResult(
             gate=gate.text,
@@ -49,13 +49,13 @@ class Judgement:
 
 
 def decided(ci95: Interval, holds: Callable[[float], bool]) -> VerdictName:
-    """Return what an interval shows of a bound."""
+    """Return what an interval shows about a bound."""
     held = [holds(end) for end in ci95]
     return "PASS" if all(held) else "INCONCLUSIVE" if any(held) else "FAIL"
 
 
 def gravest(verdicts: Iterable[VerdictName | None]) -> VerdictName:
-    """Return the worst verdict; nothing judged is nothing shown."""
+    """Return the worst verdict; INCONCLUSIVE if nothing was judged."""
     return max(filter(None, verdicts), key=GRAVITY.index, default="INCONCLUSIVE")
 
 
@@ -72,7 +72,7 @@ def between(ci95: Interval, unit: str, bound: float | None = None) -> str:
 
 
 def advice(needed: int | None, what: str = "rounds", bound: str = "bound") -> str:
-    """Say how much more would decide, by the answer of `more_needed`."""
+    """Say how many more would decide; `needed` is the result of `more_needed`."""
     if needed is None:
         return f"It is so close to the {bound} that more {what} will hardly decide it."
     return f"About {plain(count(needed))} {what} would decide it."
@@ -89,7 +89,7 @@ def no_latency(dropped: int, planned: int, arm: str, metric: str, *, more: str =
 
 @dataclass(frozen=True)
 class Bound:
-    """The right side of a gate, and how what it is about is called."""
+    """The right side of a gate, and the name of its left side."""
 
     name: str
     op: str
@@ -117,14 +117,14 @@ class Bound:
         return said(number, self.unit, self.value)
 
     def plainly(self, number: float) -> Judgement:
-        """Judge a number that is what it is: a count, the longest time."""
+        """Judge an exact number, such as a count or the longest time."""
         if self.holds(number):
             return Judgement("PASS", measured=number)
         reason = f"{self.name} is {self._near(number)}; {self.demand()}."
         return Judgement("FAIL", reason, number)
 
     def against(self, number: float, ci95: Interval, hint: str) -> Judgement:
-        """Judge a number by its interval; `hint` says what to do if that decides nothing."""
+        """Judge a number by its interval; `hint` says what to do if the interval is undecided."""
         verdict = decided(ci95, self.holds)
         shown = f"{self._near(number)}, {between(ci95, self.unit, self.value)} (95 %)"
         reason = {

@@ -1,16 +1,16 @@
-"""The search for the highest rate that a target holds, as a pure function of what was tried.
+"""The search for the highest rate that a target holds, as a pure function of the trials so far.
 
-Rates double until one breaks, and breaks again. Then the middle of the bracket (on a log scale) is
-tried until its ends are at most 5 % apart, and both ends until each has three trials. A rate is
-taken to hold or to break so that the fewest trials contradict: a trial that was wrong by chance is
-outvoted, and the search goes on where it should have. Around an end that did not do the same every
-time, rates are tried until one below held three times, and one above broke three times.
+Rates double until one breaks twice. Then the search tries the middle of the bracket (on a log
+scale) until its ends are at most 5 % apart, and both ends until each has three trials. The edge is
+placed so that the fewest trials contradict it: a trial that went wrong by chance is outvoted, and
+the search continues where it would have been. If trials at an end disagree, rates around it are
+tried until one below held three times and one above broke three times.
 
-What short trials have found is tried once more by a long one: a target that pauses now and then
-holds many a short trial. If it breaks, or if short trials contradict each other near the edge, the
-search goes on with long ones. A long trial overrules short ones.
+A long trial then repeats what short trials have found, because a target that pauses now and then
+holds many short trials. If it breaks, or if short trials contradict each other near the edge, the
+search continues with long trials. A long trial overrules short ones.
 
-A trial that broke is followed by probes, until the target is what it was before.
+After a trial that broke, probes follow until the target has recovered.
 """
 
 import math
@@ -23,34 +23,34 @@ from mcp_perf.results.document.document import Phase
 from mcp_perf.results.document.part import SearchEnd
 
 NARROW: Final = 1.05
-"""The ends of a bracket that need no further trial between them, as a ratio."""
+"""The ratio of the ends of a bracket that does not need a further trial between them."""
 REPEATS: Final = 3
 MOST_WRONG: Final = 2
-"""Trials that may contradict the others; beyond that there is no edge to be found."""
+"""How many trials may contradict the others; with more there is no edge to find."""
 WIDEST: Final = 1.15
-"""The ends of an interval, as a ratio, that still tell the capacity."""
+"""The largest ratio of the ends of an interval that still shows the capacity."""
 RESTS_S: Final = (0.5, 3.0, 9.0, 17.0)
-"""Before each probe: what is overloaded for good as long as it is asked gets some rest."""
+"""The rest before each probe, because some targets stay overloaded while they get any calls."""
 MOST_WAIT_S: Final = 35.0
-"""From the first probe after a trial; beyond it no further one begins."""
+"""Counted from the first probe after a trial; after it, no further probe begins."""
 _LONG: Final = 3
-"""Rounds of a long trial, at least, and"""
+"""The fewest rounds of a long trial."""
 _MANY: Final = 100
-"""its journeys, at least."""
+"""The fewest journeys of a long trial."""
 _NEAR: Final = 2.5
-"""Around the edge, as a ratio: what contradicts within it may be chance."""
+"""A ratio around the edge, within which contradictions may be chance."""
 _ASIDE: Final = 1.04
-"""How far from a rate that did not do the same every time the next one is tried, as a ratio."""
+"""The ratio of the next rate to one at which trials disagreed."""
 _FIRST_PER_S: Final = 5.0
 _FEWEST_STARTS: Final = 4
-"""Journeys per trial, below which a rate is not tried."""
+"""The fewest journeys per trial; rates with fewer are not tried."""
 _PROBED: Final = 5
-"""Journeys of a probe, at least."""
+"""The fewest journeys of a probe."""
 _PROBED_SHARE: Final = 0.25
-"""Of the highest rate that held. At half of it journeys that come at random begin to queue."""
+"""Share of the highest rate that held. At half of it, random arrivals begin to queue."""
 _PROBE_S: Final = 0.5
 _UNKNOWN_PROBES: Final = 2
-"""Before each further trial of a target that has not held any rate yet."""
+"""Probes before each further trial of a target that has not held any rate yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +72,19 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one turn at one rate."""
+    """The outcome of one turn at one rate."""
 
     rate: float
     broke_by: tuple[str, ...] = ()
-    """The conditions that the target did not meet; none where the rate held."""
+    """The conditions that the target did not meet; empty if the rate held."""
     generator: bool = False
-    """The load generator itself did not keep up: a rate that broke says nothing of the target."""
+    """The load generator did not keep up: a rate that broke shows nothing about the target."""
     own_limit: bool = False
-    """So many journeys were in flight as we allow, and the target was not to blame for it."""
+    """As many journeys were in flight as we allow, and the target was not to blame for it."""
     unsettled: bool = False
-    """The target was slower before it than usual: a rate that broke says nothing."""
+    """The target was slower than usual before the trial: a rate that broke shows nothing."""
     rounds: int = 1
-    """How long it was; more than one is a long trial."""
+    """The length of the trial; more than one round is a long trial."""
 
     @property
     def held(self) -> bool:
@@ -92,24 +92,24 @@ class Trial:
 
     @property
     def spoiled(self) -> bool:
-        """Whether it is to be repeated."""
+        """Whether the trial must be repeated."""
         return not self.held and (self.generator or self.unsettled)
 
 
 @dataclass(frozen=True, slots=True)
 class NextTurn:
-    """A turn of a search: a trial, or a probe that tells whether the target has recovered."""
+    """A turn of a search: a trial, or a probe that shows whether the target has recovered."""
 
     phase: Phase
     rate: float
     seconds: float
     rest_s: float = 0.0
-    """How long the target is left alone before."""
+    """How long the target is left alone before the turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What came of a probe."""
+    """The outcome of a probe."""
 
     recovered: bool
     waited_s: float
@@ -118,14 +118,14 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a search has found; `Capacity` of the document says what each outcome is."""
+    """What a search has found; `Capacity` of the document describes each outcome."""
 
     outcome: SearchEnd
     rate: float | None
     low: float | None
-    """The highest rate, not above it, that held every time."""
+    """The highest rate, at most `rate`, that held every time."""
     high: float | None
-    """The lowest rate above it that the target broke every time."""
+    """The lowest rate above `rate` at which the target broke every time."""
     broke_by: tuple[str, ...]
 
 
@@ -138,10 +138,11 @@ def next_trial(within: Range, trials: Sequence[Trial]) -> NextTurn | None:
 
 
 def next_probe(within: Range, trials: Sequence[Trial], probes: Sequence[Probed]) -> NextTurn | None:
-    """Return the probe to make before the next trial; None if that may begin.
+    """Return the probe to make before the next trial; None if the trial may begin.
 
-    `probes` are those since the last trial. A rate that held leaves nothing to recover from. What
-    is asked is a part of what held: a target that has lost most of its power still does a little.
+    `probes` are the probes since the last trial. After a rate that held there is nothing to recover
+    from. A probe asks for a part of the rate that held, because a target that has lost most of its
+    power can still do a little.
     """
     if trials and trials[-1].held:
         return None
@@ -153,14 +154,15 @@ def next_probe(within: Range, trials: Sequence[Trial], probes: Sequence[Probed])
 
 
 def is_stuck(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
-    """Tell whether the target held something, and has not recovered from the last trial."""
+    """Tell whether the target has held a rate, and has not recovered from the last trial."""
     return any(trial.held for trial in trials) and _in_vain(trials, probes)
 
 
 def _in_vain(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
-    """Tell whether the target was waited for long enough.
+    """Tell whether the search has waited long enough for the target.
 
-    One that has held nothing yet may be just starting; after its first trial it gets less time.
+    A target that has not held any rate may be just starting; after its first trial it gets less
+    time.
     """
     if not probes or probes[-1].recovered:
         return False
@@ -170,10 +172,9 @@ def _in_vain(trials: Sequence[Trial], probes: Sequence[Probed]) -> bool:
 
 
 def counted(trials: Sequence[Trial]) -> list[Trial]:
-    """Leave out the trials that are to be repeated.
+    """Return the trials without those that must be repeated.
 
-    Where the load generator was the limit as often as a rate is tried at all, that is what is known
-    of the rate.
+    If the load generator was the limit `REPEATS` times at a rate, that is the result for the rate.
     """
     sound = [trial for trial in trials if not trial.spoiled]
     known = {trial.rate for trial in sound}
@@ -183,7 +184,7 @@ def counted(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def conclude(within: Range, trials: Sequence[Trial], *, stuck: bool = False) -> Result:
-    """Say what the trials have shown; `stuck` is a target that did not recover from the last."""
+    """Return what the trials have shown; `stuck`: the target did not recover from the last one."""
     sound, _ = _telling(within, trials)
     rate, above_it = _bracket(sound)
     above = [trial for trial in sound if trial.rate == above_it and not trial.held]
@@ -216,7 +217,7 @@ def _outcome(sound: Sequence[Trial], above: Sequence[Trial], *, stuck: bool) -> 
 
 
 def _next(within: Range, trials: Sequence[Trial]) -> tuple[float | None, int]:
-    """Return the rate to try next, None if all is known, and for how many rounds."""
+    """Return the rate to try next (None if the search is over) and for how many rounds."""
     sound, long = _telling(within, trials)
     rate = _wanted(within, sound)
     if not long:
@@ -224,13 +225,13 @@ def _next(within: Range, trials: Sequence[Trial]) -> tuple[float | None, int]:
     low, _ = _bracket(sound)
     if rate is None and not any(one.rounds > 1 and one.rate == low for one in sound):
         rate = low
-    if rate is None or low is None:  # it held short trials only
+    if rate is None or low is None:  # the target held short trials only
         return None, 1
     return rate, max(_LONG, math.ceil(_MANY / rate / within.round_s))
 
 
 def _telling(within: Range, trials: Sequence[Trial]) -> tuple[list[Trial], bool]:
-    """Return the trials that show the edge, and whether further ones are to be long."""
+    """Return the trials that show the edge, and whether further trials must be long."""
     sound = counted(trials)
     short = [trial for trial in sound if trial.rounds == 1]
     if _wanted(within, short) is not None:
@@ -260,10 +261,10 @@ def _wanted(within: Range, trials: Sequence[Trial]) -> float | None:
     if not trials:
         return within.first
     if _wrong(trials) > MOST_WRONG:
-        return None  # more trials only add to what contradicts
+        return None  # more trials would only add contradictions
     low, high = _bracket(trials)
     if high is not None and sum(not trial.held for trial in trials) == 1:
-        return high  # a hiccup, perhaps; to find that out later would take many trials
+        return high  # perhaps a hiccup; finding that out later would take many trials
     if high is None and low is not None and low < within.highest:
         return min(2 * low, within.highest)
     if low is None and high is not None and high > within.lowest:
@@ -274,14 +275,14 @@ def _wanted(within: Range, trials: Sequence[Trial]) -> float | None:
 
 
 def _too_few(trials: Sequence[Trial], *ends: float | None) -> float | None:
-    """Return the end of a bracket with fewer trials than it needs; None if there is none."""
+    """Return the end of a bracket that needs more trials; None if neither does."""
     tried = Counter(trial.rate for trial in trials)
     few = [rate for rate in ends if rate is not None and tried[rate] < REPEATS]
     return min(few, key=tried.__getitem__, default=None)
 
 
 def _aside(within: Range, trials: Sequence[Trial]) -> float | None:
-    """Return a rate next to an end that did not do the same every time; None if both did."""
+    """Return a rate next to an end at which trials disagreed; None if they agreed at both."""
     low, high = _bracket(trials)
     sure_low, sure_high = _sure(trials)
     rates = {trial.rate for trial in trials}
@@ -299,7 +300,7 @@ def _aside(within: Range, trials: Sequence[Trial]) -> float | None:
 
 
 def _sure(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
-    """Return the ends of the bracket, each moved to where every trial held, or broke."""
+    """Return the ends of the bracket, moved outwards to rates where every trial held, or broke."""
     low, high = _bracket(trials)
     held = {trial.rate for trial in trials if trial.held}
     broke = {trial.rate for trial in trials if not trial.held}
@@ -310,7 +311,7 @@ def _sure(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
 
 
 def _all_alike(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
-    """Return up to which rate every trial held, and from which on every one broke."""
+    """Return the rate up to which every trial held, and the rate from which every trial broke."""
     held = {trial.rate for trial in trials if trial.held}
     broke = {trial.rate for trial in trials if not trial.held}
     return (
@@ -320,7 +321,7 @@ def _all_alike(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
 
 
 def _often_alike(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
-    """Return the same, if that was more than chance."""
+    """Return the ends of `_all_alike`, each only if enough trials show it."""
     low, high = _all_alike(trials)
     below = [trial for trial in trials if low is not None and trial.rate <= low]
     above = [trial for trial in trials if high is not None and trial.rate >= high]
@@ -328,7 +329,7 @@ def _often_alike(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
 
 
 def _errors(trials: Sequence[Trial]) -> tuple[list[float], list[int]]:
-    """Return the rates, and how many trials contradict an edge below each, or above all."""
+    """Return the rates, and how many trials contradict an edge below each of them or above all."""
     rates = sorted({trial.rate for trial in trials})
     held = Counter(trial.rate for trial in trials if trial.held)
     broke = Counter(trial.rate for trial in trials if not trial.held)
@@ -344,10 +345,10 @@ def _wrong(trials: Sequence[Trial]) -> int:
 
 
 def _bracket(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
-    """Return the neighbouring rates between which the fewest trials see the knee as misplaced.
+    """Return the neighbouring rates between which the knee contradicts the fewest trials.
 
-    Of several such rates the lowest, for what is claimed to hold should. None where the knee is
-    below, or above, all that was tried.
+    The lowest such pair is returned, because a rate that is said to hold should hold. An end is
+    None if the knee is below, or above, all rates that were tried.
     """
     rates, wrong = _errors(trials)
     index = wrong.index(min(wrong))

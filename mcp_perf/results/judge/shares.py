@@ -1,6 +1,6 @@
 """Shares of calls or journeys, judged by their counts.
 
-Results that were not held against their outputSchema count as those that were.
+Results that were not checked against their outputSchema count like the results that were.
 """
 
 import math
@@ -22,36 +22,36 @@ from mcp_perf.scenario.model.gates import METRICS, Gate
 
 HEALINGS: Final = ("session_loss_rate", "healed_rate")
 _BURSTS: Final = 0.5
-"""If no more of the calls count than this, a reason says why."""
+"""If fewer of the calls count than this share, a reason says why."""
 MOST_BROKEN: Final = 0.01
-"""Of the results that were checked, where some were not."""
+"""Share of the checked results that may break their schema, if some results were not checked."""
 
 
 @dataclass(frozen=True)
 class ShareCounts:
-    """How many of how many, in words."""
+    """The two numbers of a share, and the words for them."""
 
     count: float
-    """Estimated, if results were held against a schema by sample."""
+    """Estimated if only a sample of the results was checked against a schema."""
     total: int
     what: str
     did: str
     cut_off: int
-    """How many more there were whose end nobody knows."""
+    """How many more there were whose outcome nobody knows."""
     seen_share: float = 1.0
-    """As large a share of them as the estimate rests on."""
+    """The share of them that the estimate is based on."""
     sampled: str = ""
     certain: float = 1.0
-    """As large a share of them as would say as much if no round shared its failures."""
+    """The share of them that would show as much if no round shared its failures."""
 
 
 def deeds(
     totals: Totals, metric: str, unfit: Collection[int], rounds: Collection[Totals] = ()
 ) -> ShareCounts:
-    """Count what of a share the target did itself.
+    """Count the part of a share that is the target's own deeds.
 
     Timeouts of rounds in which the load generator was unfit to measure are left out. If it never
-    was, nothing hangs on them, and all are: so they are told from errors.
+    was, all timeouts are left out, which does no harm and separates them from errors.
     """
     return counts(totals, metric, without=unfit or totals.turns, rounds=rounds)
 
@@ -59,7 +59,7 @@ def deeds(
 def counts(
     totals: Totals, metric: str, without: Container[int] = (), rounds: Collection[Totals] = ()
 ) -> ShareCounts:
-    """Count what a share is about, without some turns' timeouts, and how much its rounds say."""
+    """Count a share without the timeouts of some turns, and find how much its rounds show."""
     parts = [_counts(part, metric, without) for part in rounds]
     share = certain([(part.count, part.total) for part in parts])
     return replace(_counts(totals, metric, without), certain=share)
@@ -85,7 +85,7 @@ def _counts(totals: Totals, metric: str, without: Container[int]) -> ShareCounts
 
 
 def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
-    """Judge a share. A bound of 0 % or 100 % is about the calls of this run only."""
+    """Judge a share. A bound of 0 % or 100 % is only about the calls of this run."""
     result = _judged(bound, found)
     total = found.total + found.cut_off
     worst = found.count if bound.op.startswith(">") else found.count + found.cut_off
@@ -157,10 +157,10 @@ def _with(judgement: rule.Judgement, more: str) -> rule.Judgement:
 
 
 def fails_by_deeds(gate: Gate, parts: Iterable[Evidence], unfit: Collection[int] = ()) -> bool:
-    """Tell whether a gate on a share fails by what the target itself did.
+    """Tell whether a gate on a share fails by the target's own deeds.
 
-    `parts` are the levels of the load, or the whole of it. Comparisons of two shares are left out:
-    who is to blame for one depends on both arms.
+    `parts` are the levels of the load, or the whole load. Comparisons of two shares never do,
+    because who is to blame for them depends on both arms.
     """
     is_share = METRICS[gate.metric].kind == "fraction" and gate.metric != "healed_rate"
     if gate.versus is not None or not is_share:
@@ -171,10 +171,10 @@ def fails_by_deeds(gate: Gate, parts: Iterable[Evidence], unfit: Collection[int]
 
 
 def counted(failed: float, ended: int, seen_share: float) -> tuple[int, int]:
-    """Return how many calls failed, of how many, for a statement of certainty.
+    """Return how many calls failed, and of how many, to state how certain a rate is.
 
-    If violations were found in a sample of the results, all are counted as if only as large a share
-    of the calls had been made: nobody is more certain of a rate than the sample allows.
+    If violations were found in a sample of the results, both numbers are reduced as if only that
+    share of the calls had been made: the rate is not more certain than the sample allows.
     """
     if seen_share == 1:
         return round(failed), ended
@@ -183,12 +183,12 @@ def counted(failed: float, ended: int, seen_share: float) -> tuple[int, int]:
 
 
 def told(calls: Group) -> str:
-    """Say how many results were checked, and how many broke their schema; nothing if all were."""
+    """Say how many results were checked and broke their schema; empty if nothing is estimated."""
     return "" if calls.seen_share == 1 else f" {_sample(calls.all)}"
 
 
 def broken(arm: str, totals: Totals) -> Iterator[str]:
-    """Say of each step whose sample has too many violations that nothing else holds of it."""
+    """Yield a sentence for each step whose sample has too many violations."""
     for name, step in totals.steps.items():
         rate = step.violation_rate or 0.0
         if step.unseen and rate > MOST_BROKEN:

@@ -1,9 +1,9 @@
 """One turn of a search: whether the target held the rate, and if not, what broke.
 
-A rate holds when every gate on a time or a fraction of the arm holds at what the turn measured, the
-journeys done per second follow the arrivals, and few calls fail. Arrivals are dropped by us, when
-`max_in_flight` journeys are under way. Whether the target is to blame for it, its other journeys
-tell: they take longer than usual, or do not come back.
+A rate holds if the turn meets every gate on a time or a fraction of the arm, the journeys done per
+second follow the arrivals, and few calls fail. The load generator drops arrivals when
+`max_in_flight` journeys are in flight. The target is to blame for it if its other journeys take
+longer than usual or do not come back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,19 +21,19 @@ from mcp_perf.results.tally.turns import MOST_DROPPED, RecordedTurn
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
 FOLLOWS: Final = 0.95
-"""The share of the arrivals that have to be done in time."""
+"""The share of the arrivals that must be done in time."""
 THROUGHPUT: Final = "throughput"
 ERRORS: Final = "errors"
 SPARED: Final = 2
-"""Journeys that may be missing whatever their share: a slow trial consists of a dozen."""
+"""Journeys that may be missing whatever their share, because a slow trial has only a dozen."""
 _WHOLE: Final = 0.99
 _SLOW: Final = 2.0
-"""Times as long as usual: a target whose typical journey takes that is not kept from working by the
-number of journeys that we let be under way."""
+"""If a typical journey takes more than this many times its usual time, the target is slow, and the
+limit on journeys in flight is not to blame."""
 _RECOVERED: Final = 1.5
-"""Times as long as usual that the typical journey of a probe may take, and"""
+"""The typical journey of a probe may take this many times its usual time."""
 _RECOVERED_NS: Final = 10_000_000
-"""so much in addition: what timers and a busy machine make of a fast answer."""
+"""It may take this much in addition: timers and a busy machine can add it to a fast answer."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Rules:
 
     gates: Sequence[Gate]
     most_failed: float = MOST_FAILED
-    """Of the calls, if no gate is about errors."""
+    """Share of the calls, if no gate is about errors."""
 
     @classmethod
     def of(cls, arm: str, gates: Sequence[Gate], limits: Mapping[str, float]) -> Self:
-        """Take the gates that are about every rate that holds."""
+        """Return the rules of an arm: its gates that are conditions of every rate that holds."""
         own = [gate for gate in gates if gate.focus.arm == arm and searched(gate)]
         return cls(own, limits.get("errors", MOST_FAILED))
 
@@ -63,7 +63,7 @@ class Rules:
 
 
 def searched(gate: Gate) -> bool:
-    """Tell whether a search takes the gate for a condition of every rate that holds."""
+    """Tell whether a search uses the gate as a condition of every rate that holds."""
     return gate.versus is None and METRICS[gate.metric].kind in ("time", "fraction")
 
 
@@ -73,18 +73,18 @@ def is_search(load: Mapping[str, Any]) -> bool:
 
 
 def finds_levels(load: Mapping[str, Any]) -> bool:
-    """Tell whether the levels of a run's record depended on what came of them."""
+    """Tell whether the levels of a run's record depended on earlier outcomes."""
     return load.get("shape") in ("breakpoint", "doubling")
 
 
 def range_of(load: Mapping[str, Any]) -> search.Range:
-    """Return where the search of a run's record went."""
+    """Return the range of the search of a run's record."""
     return search.Range.of(load["rate_per_s"], load["round_s"], load["rounds"])
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial and the numbers it rests on."""
+    """A trial and the numbers that it is based on."""
 
     trial: search.Trial
     turn: RecordedTurn
@@ -93,7 +93,7 @@ class Tried:
 
 
 def trials(tally: RunTally, arm: str, rules: Rules) -> list[Tried]:
-    """Judge the arm's turns in their order; those that were cut short are left out."""
+    """Judge the arm's turns in order; turns that were cut short are left out."""
     found: list[Tried] = []
     usual_ns: float | None = None
     broken = tally.health.broken_turns
@@ -105,7 +105,7 @@ def trials(tally: RunTally, arm: str, rules: Rules) -> list[Tried]:
         generator = turn.started.turn in broken
         found.append(replace(one, trial=replace(one.trial, rounds=rounds, generator=generator)))
         usual_ns = _usual_ns(found[-1:], usual_ns)
-    # Whether the target was slower in a probe than it is by now.
+    # A probe is slow compared with what is usual by now, not at its time.
     probes = [] if usual_ns is None else _probes(tally, arm)
     slow = {turn.started.turn: not _has_recovered(turn, usual_ns) for turn in probes}
     for at, one in enumerate(found):
@@ -128,14 +128,14 @@ def next_step(tally: RunTally, arm: str, rules: Rules) -> search.NextTurn | None
 
 
 def result(tally: RunTally, arm: str, tried: Sequence[Tried]) -> search.Result:
-    """Say what the search on an arm has found."""
+    """Return what the search on an arm has found."""
     made = [one.trial for one in tried]
     stuck = search.is_stuck(made, _probed(tally, arm, tried))
     return search.conclude(range_of(tally.run.load), made, stuck=stuck)
 
 
 def _usual_ns(tried: Sequence[Tried], known_ns: float | None = None) -> float | None:
-    """Return what a journey takes at most (95 %) at the rate that held where they were fastest."""
+    """Return the p95 of a journey at the rate, among those that held, where it is the shortest."""
     held = [one.totals.journey.ok.latency for one in tried if one.trial.held]
     times = [known_ns, *(latency.percentiles([0.95])[0] for latency in held)]
     return min((time for time in times if time is not None), default=None)
@@ -157,7 +157,7 @@ def _probed(tally: RunTally, arm: str, tried: Sequence[Tried]) -> list[search.Pr
 
 
 def _has_recovered(turn: RecordedTurn, usual_ns: float | None) -> bool:
-    """Tell whether the typical journey of a probe was ok, and as fast as they usually are."""
+    """Tell whether the typical journey of a probe was ok, and about as fast as usual."""
     typical_ms = Totals([turn]).value("journey_p50")
     if typical_ms is None:
         return False
@@ -170,11 +170,11 @@ def _tried(turn: RecordedTurn, totals: Totals, rules: Rules, usual_ns: float | N
     full = totals.dropped > MOST_DROPPED * totals.planned
     asked = {str(gate.focus): Totals([turn.within(gate.focus)]) for gate in rules.gates}
     planned = totals.planned
-    if full:  # the target never heard of the arrivals that were dropped
+    if full:  # the target never saw the arrivals that were dropped
         planned -= totals.dropped
         for part in asked.values():
             part.planned, part.dropped = planned, 0
-    # A journey that failed is not missing: how many may fail is another condition.
+    # A failed journey is not missing: another condition limits how many may fail.
     done = achieved_per_s * turn.started.planned_s
     missing = planned * (totals.success_rate or 1) - done
     [typical_ns] = totals.journey.ok.latency.percentiles([0.5])
@@ -197,10 +197,10 @@ def _holds(gate: Gate, totals: Totals) -> bool:
 
 
 def _value(metric: str, totals: Totals) -> float | None:
-    """Return what was measured.
+    """Return the measured value.
 
-    Where a trial has so few calls that none can lie beyond a percentile, that is the slowest call,
-    and a hiccup would break the rate: the next one is taken.
+    If a trial has so few calls that none can lie beyond a percentile, the percentile is the slowest
+    call, and one hiccup would break the rate. Then the second slowest call counts.
     """
     fraction = FRACTIONS.get(bare(metric))
     if fraction is None:
@@ -212,12 +212,12 @@ def _value(metric: str, totals: Totals) -> float | None:
 
 
 def _achieved_per_s(turn: RecordedTurn, totals: Totals, usual_ns: float) -> float:
-    """Return the journeys done per second, of those that the target was given time for.
+    """Return the journeys done per second, counting journeys that the target had time for.
 
-    Counted at the end of the turn, journeys on their way are missing: many where they take long,
-    though the target keeps up. Counted when all have ended, the time for that counts, too, but for
-    what a journey usually takes (95 % of those at a rate that held; where none has held yet, the
-    shortest). Whichever is higher: a target that does not keep up fails by both.
+    A count at the end of the turn lacks the journeys in flight: many if they take long, although
+    the target keeps up. A count after all have ended includes the time for that, less what a
+    journey usually takes (the p95 at a rate that held, or the shortest journey if none has held
+    yet). The higher of the two is returned: a target that does not keep up fails by both.
     """
     in_time = totals.throughput_per_s or 0.0
     span_s = max(turn.started.planned_s, turn.observed_s - usual_ns / 1e9)

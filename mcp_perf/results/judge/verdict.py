@@ -1,6 +1,6 @@
-"""The verdict of a run and its exit code: those of its gravest reason, by the table of `order.py`.
+"""The verdict of a run and its exit code: its gravest reason decides, by the table of `order.py`.
 
-Nothing passes by absence: an arm, a worker or an end that is missing leaves at best INCONCLUSIVE.
+Nothing passes by absence: if an arm, a worker or an end is missing, the best is INCONCLUSIVE.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ from mcp_perf.results.tally.turns import MOST_DROPPED
 
 LITTLE: Final = 0.05
 MOST_FAILED: Final = 0.01
-"""Of the calls of an arm, if no gate says how many may: `limits: {errors: 1%}` in a scenario."""
+"""Share of the calls of an arm, unless a gate limits it: `limits: {errors: 1%}` in a scenario."""
 ABOUT_ERRORS: Final = ("error_rate", "success_rate")
 _ENDED_BY: Final = {"signal": SIGNAL_CODE, "error": BROKEN_CODE}
 _ENDS: Final[Mapping[str, str]] = {
@@ -49,7 +49,7 @@ _ENDS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SearchFacts:
-    """What a search for the capacity has shown: a sentence for each arm, by what it means."""
+    """What a search for the capacity has shown: a sentence for each arm, by its meaning."""
 
     failed: Sequence[str] = ()
     undecided: Sequence[str] = ()
@@ -62,13 +62,13 @@ class Facts:
 
     gates: Sequence[GateResult]
     failed_by_deeds: Collection[str] = ()
-    """Gates on shares that fail by what the target itself did."""
+    """Gates on shares that fail by the target's own deeds."""
     most_failed: float = MOST_FAILED
     most_healed: float = outages.MOST_HEALED
     target_cpu: float = 1.0
-    """Of a core, what the busiest process of a target may use; all of it is no limit."""
+    """Fraction of a core that the busiest process of a target may use; 1 means any."""
     lost: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """The lost sessions of each arm by what became of them."""
+    """The lost sessions of each arm by how they were lost."""
     clean: bool = True
     """Whether nothing at all went wrong, before, in and after the rounds."""
     regressions: Sequence[Regression] = ()
@@ -76,25 +76,25 @@ class Facts:
     health: GeneratorHealth
     complete: bool
     ended: str = ""
-    """Why the run ended, as its last record says; empty when it has none."""
+    """Why the run ended, according to its last record; empty without one."""
     workers_lost: Sequence[str] = ()
     idle_workers: Sequence[str] = ()
-    """Those that had users, but ended no call."""
+    """Workers that had users, but ended no call."""
     short_rounds: Sequence[str] = ()
-    """Those in which not all users took part, each with how many did."""
+    """Rounds in which not all users took part, each with how many did."""
     harness_errors: int = 0
     harness_example: str = ""
     search: SearchFacts | None = None
-    """None where the load was no search."""
+    """None if the load was not a search."""
     outages: Sequence[Outage] = ()
     aborted: str = ""
-    """Why the run was ended early; empty where it was not."""
+    """Why the run was ended early; empty if it was not."""
     crossed: Mapping[str, int] = field(default_factory=dict)
-    """How many answers to other users came, by arm."""
+    """How many answers reached the wrong user, by arm."""
 
     @cached_property
     def unfit(self) -> set[int]:
-        """The rounds in which the load generator was not fit to measure."""
+        """The rounds in which the load generator was unfit to measure."""
         return generator.unfit(self.health)
 
 
@@ -117,7 +117,7 @@ def decide(facts: Facts) -> Decision:
     reasons = in_order(told)
     verdict, code = VERDICTS[RANKS[reasons[0].code]]
     if verdict == "FAIL" and facts.search is None:
-        # A target that was away for some time explains what failed; alone that fails no run.
+        # A target that was away for some time explains failures, but alone does not fail a run.
         away = [because(code, text) for _, code, text in outages.returned(facts.outages)]
         reasons = in_order([*away, *reasons])
     return Decision(verdict, _ENDED_BY.get(facts.ended, code), reasons)
@@ -127,7 +127,7 @@ def littles_law(arm: str, totals: Totals) -> str | None:
     """Check a closed load without think time: users = throughput * journey time, within 5 %.
 
     J. D. C. Little, "A Proof for the Queuing Formula: L = lambda W", 1961. A gap means that users
-    spent time which no journey accounts for. None when it holds.
+    spent time that no journey accounts for. None if the law holds.
     """
     users, inside = totals.users, totals.users_in_journeys
     if abs(inside - users) <= LITTLE * users:
@@ -157,7 +157,7 @@ def _invalid(facts: Facts) -> Iterator[Reason]:
             f"Not all users took part in every round ({len(facts.short_rounds)} short): "
             f"{facts.short_rounds[0]}. The load was lower than the scenario asks for; run again.",
         )
-    # A search goes beyond what the target holds, and tells by itself where the generator did not.
+    # A search overloads the target on purpose, and its trials already show a slow generator.
     if facts.search is None:
         yield from starmap(because, generator.reasons(facts.health))
         yield from _hot_targets(facts)
@@ -177,7 +177,7 @@ def _hot_targets(facts: Facts) -> Iterator[Reason]:
 
 
 def _deserted(facts: Facts) -> Iterator[Reason]:
-    """Say what explains all that follows: a target that stopped, users that were never served."""
+    """Yield what explains everything else: a target that stopped, users who were never served."""
     unfit = {arm for arm, of in facts.arms.items() if not facts.unfit.isdisjoint(of.turns)}
     for arm, code, text in outages.stopped(facts.outages, unfit):
         if not _passed_on(arm, ABOUT_ERRORS, facts.gates):
@@ -196,7 +196,7 @@ def _failed(facts: Facts) -> Iterator[Reason]:
             "The server, or a gateway in front of it, sends answers to the wrong session, or to "
             "all sessions.",
         )
-    if facts.search is None:  # it goes beyond what the target holds
+    if facts.search is None:  # a search overloads the target on purpose
         yield from _deserted(facts)
     for result in facts.gates:
         if result.verdict == "FAIL":
@@ -246,7 +246,7 @@ def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
 
 
 def _too_many(totals: Totals, facts: Facts) -> bool:
-    """Tell whether more calls than the limit allows failed by what the target itself did."""
+    """Tell whether more calls than the limit allows failed by the target's own deeds."""
     found = deeds(totals, "error_rate", facts.unfit)
     return found.count > facts.most_failed * found.total
 
