@@ -18,7 +18,7 @@ COOL = Health(cpu_s=0.3, wall_s=3.0, starts=1000)
 
 
 def run(gates=(), *, end="finished", **servers):
-    """Search servers of 100/s (or others); return the report."""
+    """Search servers of 100/s (or others), and return the report."""
     servers = servers or {"mcp": Server(0.04, 4)}
     return build(search(servers, gates, end=end, rate="1k/s"))
 
@@ -71,7 +71,7 @@ def test_the_document_has_the_capacity_and_every_rate():
 
 
 def test_a_search_without_gates_passes_with_its_finding():
-    """What was asked is answered; what broke beyond the knee is no failure."""
+    """The search has its answer; what broke beyond the knee is not a failure."""
     report = run()
     assert (report.verdict, report.exit_code, report.gates) == ("PASS", 0, [])
     [reason] = texts(report.reasons)
@@ -80,7 +80,7 @@ def test_a_search_without_gates_passes_with_its_finding():
 
 
 def test_other_gates_are_conditions_and_not_judged_over_all_rates():
-    """What every overloaded round breaks does not fail the run; a gate without use is told."""
+    """A gate that overloaded rounds break does not fail the run; an unused gate is reported."""
     report = run(["mcp.p95 < 60ms", "mcp.throughput >= 900/s"])
     assert (report.verdict, report.gates) == ("PASS", [])
     assert any("mcp.throughput >= 900/s was not judged" in note for note in report.notes)
@@ -127,7 +127,7 @@ def test_a_gate_on_the_capacity_decides_the_run(gate, verdict, code):
     ],
 )
 def test_a_gate_on_the_capacity_is_judged_by_the_interval(low, high, gate, verdict):
-    """PASS and FAIL only when the whole interval says so; every other verdict has its reason."""
+    """PASS and FAIL need the whole interval; every verdict but PASS has a reason."""
     found = {"mcp": capacity(low, high), "control": capacity(1000, 1020)}
     result = judge(parse(gate), found)
     assert result.verdict == verdict
@@ -145,7 +145,7 @@ def test_the_reason_of_a_gate_has_the_numbers():
 
 
 def test_two_arms_are_compared_by_their_capacities_alone():
-    """Rounds of different rates have no partner; the ratio is that of the two searches."""
+    """Rounds of different rates cannot be paired; the ratio is that of the two searches."""
     report = run(control=Server(0.02, 4), mcp=Server(0.04, 4))
     [one] = report.comparisons
     assert (one.metric, one.arm, one.versus, one.p_value) == ("capacity", "mcp", "control", None)
@@ -154,21 +154,21 @@ def test_two_arms_are_compared_by_their_capacities_alone():
 
 
 def test_an_arm_without_a_capacity_has_no_ratio():
-    """Where one arm held nothing there is no ratio, and no interval of it."""
+    """If one arm held nothing there is no ratio, and no interval of it."""
     report = run(control=Server(4.0, 1), mcp=Server(0.04, 4))
     [one] = report.comparisons
     assert (one.ratio, one.ci95) == (None, None)
     assert one.warnings == ["The capacity of control was not found, so there is no ratio."]
 
 
-def test_a_bound_is_no_capacity_to_form_a_ratio_of():
-    """Two arms that held all that was asked for are not therefore equal."""
+def test_a_lower_bound_of_a_capacity_gives_no_ratio():
+    """Two arms that held every rate of the load need not be equal."""
     [one] = run(control=Server(0.001, 8), mcp=Server(0.002, 8)).comparisons
     assert (one.ratio, one.ci95) == (None, None)
 
 
 def test_a_target_that_holds_nothing_fails():
-    """Not even the lowest rate: FAIL, and a word on trials that are short for such a target."""
+    """Not even at the lowest rate: FAIL, with a hint that trials are short for such a target."""
     report = run(mcp=Server(4.0, 1))
     assert (report.verdict, report.exit_code) == ("FAIL", 99)
     assert report.reasons[0].text.startswith(
@@ -178,7 +178,7 @@ def test_a_target_that_holds_nothing_fails():
 
 
 def test_a_target_that_holds_everything_passes():
-    """The highest rate that was asked for is all there is to say, without an upper bound."""
+    """The report gives the highest rate of the load, and no upper bound."""
     report = run(mcp=Server(0.001, 8))
     assert report.verdict == "PASS"
     assert report.arms["mcp"].capacity.held
@@ -189,7 +189,7 @@ def test_a_target_that_holds_everything_passes():
 
 
 def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it():
-    """At least so much, says the search: INCONCLUSIVE by itself, PASS for a gate below that."""
+    """A search finds only a lower bound: INCONCLUSIVE, but PASS for a gate below the bound."""
     server = {"mcp": Server(0.04, 4, health=lambda rate: LATE if rate > 85 else COOL)}
     report = build(search(server, rate="1k/s"))
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
@@ -207,7 +207,7 @@ def test_a_generator_at_its_limit_decides_nothing_unless_a_gate_is_met_below_it(
 
 
 def test_a_generator_that_is_late_beyond_the_knee_does_not_spoil_it():
-    """A search goes where nothing can keep up; late starts there make no run invalid."""
+    """A search overloads everything; late starts there do not make a run invalid."""
     server = {"mcp": Server(0.04, 4, health=lambda rate: LATE if rate > 150 else COOL)}
     report = build(search(server, rate="1k/s"))
     assert report.verdict == "PASS"
@@ -216,7 +216,7 @@ def test_a_generator_that_is_late_beyond_the_knee_does_not_spoil_it():
 
 
 def test_a_search_that_ran_out_of_trials_is_inconclusive():
-    """It says how far it got, and what to give it."""
+    """It says how far it got, and what it needs."""
     report = build(search({"mcp": Server(0.04, 4)}, rate="1k/s", rounds=8))
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
     assert "did not finish; so far, the capacity is" in report.reasons[0].text
@@ -225,8 +225,8 @@ def test_a_search_that_ran_out_of_trials_is_inconclusive():
 
 
 @pytest.mark.parametrize(("end", "code"), [("signal", 105), (None, 90)])
-def test_a_search_that_was_cut_off_tells_what_it_had(end, code):
-    """A stop or a crash: the trials so far count."""
+def test_a_search_that_was_cut_off_reports_what_it_had(end, code):
+    """After a stop or a crash, the trials so far count."""
     records = search({"mcp": Server(0.04, 4)}, rate="1k/s", end=end)
     cut = [*records[:16], *([records[-1]] if end else [])]
     report = build(cut)
@@ -258,12 +258,12 @@ def test_a_search_that_was_cut_off_tells_what_it_had(end, code):
     ],
 )
 def test_every_outcome_has_its_sentence(found, said):
-    """Plain words, with the numbers there are."""
+    """Plain words, with the numbers that are known."""
     assert said in sentence("mcp", found)
 
 
 def test_intervals_in_words():
-    """With both ends, one, or none."""
+    """With both ends, with one, or with neither."""
     ends = [(1, 2), (1, math.inf), (0, 2), (0, math.inf)]
     assert [span(pair) for pair in ends] == [
         "between 1/s and 2/s",
@@ -273,7 +273,7 @@ def test_intervals_in_words():
     ]
 
 
-def test_a_run_that_is_no_search_has_no_capacity():
+def test_a_run_without_a_search_has_no_capacity():
     """Every other load is reported as before."""
     report = build(virtual_run.journal({"mcp": [virtual_run.Round()]}))
     assert report.arms["mcp"].capacity is None

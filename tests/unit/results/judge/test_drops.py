@@ -18,11 +18,11 @@ def dropping(dropped, ms=10.0):
     ("gate", "dropped", "verdict"),
     [
         ("mcp.p95 < 20ms", 0, "PASS"),
-        ("mcp.p95 < 20ms", 10, "PASS"),  # even with them all at the far end
+        ("mcp.p95 < 20ms", 10, "PASS"),  # even with all of them at the far end
         ("mcp.p95 < 20ms", 100, "INCONCLUSIVE"),  # more than 5 % are unknown
         ("mcp.journey_p95 < 20ms", 100, "INCONCLUSIVE"),
         ("mcp.p95 < 12ms", 30, "PASS"),
-        ("mcp.mean < 20ms", 10, "INCONCLUSIVE"),  # who knows how long the ten would have taken
+        ("mcp.mean < 20ms", 10, "INCONCLUSIVE"),  # nobody knows how long the ten would have taken
         ("mcp.max < 20ms", 0, "PASS"),
         ("mcp.max < 20ms", 1, "INCONCLUSIVE"),
         ("mcp.journey_max < 20ms", 0, "PASS"),
@@ -32,14 +32,14 @@ def dropping(dropped, ms=10.0):
     ],
 )
 def test_a_gate_on_a_time_counts_dropped_arrivals_as_the_slowest(gate, dropped, verdict):
-    """What was never sent has no latency; a gate holds only if it would hold nevertheless."""
+    """Journeys never started have no latency; a gate holds only if it would hold with them."""
     result = judged(gate, mcp=dropping(dropped))
     assert result.verdict == verdict
     assert ("were not started (dropped)" in result.reason) == (verdict == "INCONCLUSIVE")
 
 
 def test_a_comparison_of_times_with_drops_does_not_pass():
-    """A ratio of what was left over is no ratio of what was asked."""
+    """The ratio of the remaining journeys is not the ratio of the planned ones."""
     fast, slow = noisy(10, 8), noisy(30, 8, seed=2)
     assert judged("mcp.p50 < 1x control", mcp=fast, control=slow).verdict == "PASS"
     shy = [Round(ms=r.ms, ok=r.ok, busy_s=r.busy_s, planned=110, dropped=10) for r in fast]
@@ -49,7 +49,7 @@ def test_a_comparison_of_times_with_drops_does_not_pass():
 
 
 def test_ratios_of_times_carry_the_warning():
-    """The warning travels with each ratio of times, and with no other."""
+    """Each ratio of times has the warning, and other ratios do not."""
     arms = {"control": noisy(10, 8), "mcp": [*noisy(10, 7, seed=2), Round(planned=101, dropped=1)]}
     warned = {
         one.metric
@@ -70,7 +70,7 @@ def test_ratios_of_times_carry_the_warning():
     ],
 )
 def test_more_than_one_percent_of_drops_fails_unless_a_gate_allows_them(dropped, gates, verdict):
-    """The load that was asked for was not met, and that is the target's failure."""
+    """The planned load was not met, and that is the target's failure."""
     rounds = [Round(ok=1000 - dropped, planned=1000, dropped=dropped)] * 3
     report = build(journal({"mcp": rounds}, gates=gates))
     assert report.verdict == verdict

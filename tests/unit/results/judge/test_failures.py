@@ -13,11 +13,11 @@ from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, cell, evidence, journal, noisy
 
 Calls = list[tuple[float, str]]
-"""What came of the calls of a round: ms, class."""
+"""The outcomes of the calls of a round: ms, class."""
 
 
 def records(arms: dict[str, list[Calls]]) -> list[AnyRecord]:
-    """Give a journal: each call is a journey of its own."""
+    """Give a journal in which each call is a separate journey."""
     found: list[AnyRecord] = [virtual.started(list(arms))]
     number = 0
     for index in range(max(map(len, arms.values()))):
@@ -54,7 +54,7 @@ def judged(gate: str, arms: dict[str, list[Calls]]) -> GateResult:
 NAMES = ("mean", "p50", "p90", "p95", "p99", "max")
 TIMES = st.sampled_from([prefix + name for prefix in ("", "journey_") for name in NAMES])
 PLACES = TIMES.filter(lambda metric: not metric.endswith("mean"))
-"""In the mean, failures take as long as the longest that is left: no gate passes on it."""
+"""In the mean, failures take as long as the longest other call: no gate on it passes."""
 OPERATORS = st.sampled_from(["<", "<=", ">", ">="])
 DURATIONS = st.sampled_from([0.1, 1.0, 5.0, 9.0, 10.0, 11.0, 12.0, 20.0, 100.0, 5000.0])
 CALL = st.tuples(DURATIONS, st.sampled_from(["ok"] * 6 + ["tool_error", "timeout", "interrupted"]))
@@ -101,7 +101,7 @@ FAILED = st.sampled_from(["tool_error", "http_error", "timeout", "rate_limited",
 
 @given(ABSOLUTE, ROUNDS, st.integers(0, 999), DURATIONS, FAILED)
 def test_promise_27_no_failure_turns_a_failed_gate_into_a_passed_one(gate, rounds, pick, ms, cls):
-    """Any ok call may become a failed one of any duration: FAIL stays away from PASS."""
+    """If any ok call fails instead, after any time, a FAIL never becomes a PASS."""
     arms = {"mcp": rounds}
     before, after = judged(gate, arms), judged(gate, spoiled(arms, pick, ms, cls))
     assert (before.verdict, after.verdict) != ("FAIL", "PASS")
@@ -111,7 +111,7 @@ def test_promise_27_no_failure_turns_a_failed_gate_into_a_passed_one(gate, round
 def test_promise_27_no_failure_of_either_arm_improves_a_ratio_or_a_difference(
     gate, one, two, pick, ms, cls
 ):
-    """Failures of the judged arm do not, and those of the yardstick do not either."""
+    """Neither failures of the judged arm do, nor those in the arm that it is compared with."""
     n = min(len(one), len(two))
     arms = {"mcp": one[:n], "control": two[:n]}
     before, after = judged(gate, arms), judged(gate, spoiled(arms, pick, ms, cls))
@@ -123,7 +123,7 @@ def test_promise_27_no_failure_of_either_arm_improves_a_ratio_or_a_difference(
 )  # the middle one becomes the longest that is known
 @given(PLACES, ROUNDS, st.integers(0, 999), DURATIONS, FAILED)
 def test_promise_27_no_failure_makes_a_percentile_shorter(metric, rounds, pick, ms, cls):
-    """Each order statistic stays, rises, or is gone."""
+    """Each order statistic stays, rises, or has no value."""
     arms = {"mcp": rounds}
     before, after = (
         evidence(records(what))["mcp"].totals.value(metric)
@@ -132,8 +132,8 @@ def test_promise_27_no_failure_makes_a_percentile_shorter(metric, rounds, pick, 
     assert after is None or (before is not None and after >= before)
 
 
-def test_promise_27_sixty_per_cent_that_fail_at_once_are_no_fast_arm():
-    """`mcp.p50 <= 1x control` fails: the typical call of mcp failed."""
+def test_promise_27_sixty_per_cent_that_fail_at_once_do_not_look_fast():
+    """`mcp.p50 <= 1x control` fails, because the typical call of mcp failed."""
     quick = [Round(ms=300, ok=40, failed=60) for _ in range(8)]
     arms = {"mcp": quick, "control": noisy(100, 8)}
     found = judge(parse("mcp.p50 <= 1x control"), evidence(journal(arms)))
@@ -149,7 +149,7 @@ def test_promise_27_sixty_per_cent_that_fail_at_once_are_no_fast_arm():
 
 @pytest.mark.parametrize("metric", ["p99", "journey_p99", "max", "journey_max", "p95"])
 def test_promise_27_one_journey_in_three_times_out(metric):
-    """The p99 is a failure, though every journey that ended took 10 ms."""
+    """The p99 is a failure, although every journey that ended took 10 ms."""
     arms = {"mcp": [Round(ms=10, ok=200, failed=100, cls="timeout") for _ in range(5)]}
     found = judge(parse(f"mcp.{metric} < 50ms"), evidence(journal(arms)))
     assert (found.verdict, found.measured) == ("FAIL", None)
@@ -169,8 +169,8 @@ def test_promise_27_one_journey_in_three_times_out(metric):
         ("mcp.max < 20ms", 1, "FAIL"),
     ],
 )
-def test_failures_count_where_a_number_depends_on_them(gate, failed, verdict):
-    """A percentile below them stands; the mean and lower bounds depend on how long they took."""
+def test_failures_count_if_a_number_depends_on_them(gate, failed, verdict):
+    """A percentile below them stands; the mean and lower bounds depend on their time."""
     rounds = [Round(ms=10 * f, ok=100 - failed, failed=failed) for f in (1, 1.001, 0.999) * 2]
     found = judge(parse(gate), evidence(journal({"mcp": rounds})))
     assert found.verdict == verdict, found.reason
@@ -178,7 +178,7 @@ def test_failures_count_where_a_number_depends_on_them(gate, failed, verdict):
 
 @pytest.mark.parametrize(("cut", "verdict"), [(2, "PASS"), (8, "INCONCLUSIVE")])
 def test_promise_09_calls_that_were_cut_off_rank_by_their_age(cut, verdict):
-    """They took at least so long; where that decides, nothing is decided."""
+    """They took at least that long; a gate that depends on more is undecided."""
     rounds = [
         Round(ms=10 * f, ok=100 - cut, other={"interrupted": cut}) for f in (1, 1.001, 0.999) * 2
     ]
@@ -188,7 +188,7 @@ def test_promise_09_calls_that_were_cut_off_rank_by_their_age(cut, verdict):
 
 
 def test_a_percentile_of_too_few_calls_is_not_failed_by_one():
-    """One failure of twenty says nothing of the 99th percentile; two are too many of a hundred."""
+    """One failure of twenty shows nothing about p99; two of a hundred are too many."""
     for failed, verdict in ((1, "INCONCLUSIVE"), (2, "FAIL")):
         arms = {"mcp": [Round(ok=20 - failed, failed=failed)]}
         found = judge(parse("mcp.p99 < 1s"), evidence(journal(arms)))
@@ -199,7 +199,7 @@ def test_a_percentile_of_too_few_calls_is_not_failed_by_one():
 
 
 def test_the_report_has_times_of_ok_calls_and_of_failed_ones():
-    """Each with how many there were; the ranked numbers are those of the gates."""
+    """Each with its number of calls; the gates use the ranked numbers."""
     records_ = journal({"mcp": [Round(ms=10, ok=95), Round(ms=10, ok=85, failed=20)]})
     arm = build(records_).arms["mcp"]
     assert arm.ranked_ms is not None
@@ -217,7 +217,7 @@ def test_the_report_has_times_of_ok_calls_and_of_failed_ones():
 
 
 def test_promise_09_calls_that_were_cut_off_young_could_have_been_the_slowest():
-    """Their age says that they took longer than that, and no more."""
+    """Their age shows only that they took longer than that."""
     rounds = [[(10.0, "ok")] * 95 + [(12.0, "ok")] * 5 + [(1.0, "interrupted")] * 6] * 6
     assert judged("mcp.p95 < 11ms", {"mcp": rounds}).verdict == "INCONCLUSIVE"
     assert judged("mcp.p90 < 11ms", {"mcp": rounds}).verdict == "INCONCLUSIVE"
@@ -226,7 +226,7 @@ def test_promise_09_calls_that_were_cut_off_young_could_have_been_the_slowest():
 
 
 def failing(rounds: list[Round], failed: int) -> list[Round]:
-    """Give the same rounds with so many of their 100 calls failed."""
+    """Give the same rounds, with `failed` of their 100 calls failed."""
     return [Round(ms=r.ms, ok=100 - failed, failed=failed, busy_s=r.busy_s) for r in rounds]
 
 
@@ -236,16 +236,16 @@ def failing(rounds: list[Round], failed: int) -> list[Round]:
         ("mcp.p50 <= 1x control", 0, 0, "INCONCLUSIVE"),
         ("mcp.p50 <= 1.05x control", 0, 0, "PASS"),
         ("mcp.p50 <= 1.05x control", 0, 5, "PASS"),
-        ("mcp.p50 <= 1x control", 0, 45, "INCONCLUSIVE"),  # they make the yardstick longer
-        ("mcp.p50 >= 0.95x control", 45, 0, "INCONCLUSIVE"),  # they make what is judged longer
+        ("mcp.p50 <= 1x control", 0, 45, "INCONCLUSIVE"),  # they make the other arm slower
+        ("mcp.p50 >= 0.95x control", 45, 0, "INCONCLUSIVE"),  # they make the judged arm slower
         ("mcp.p50 >= 0.95x control", 5, 0, "PASS"),
         ("mcp.mean <= 2x control", 1, 0, "INCONCLUSIVE"),
         ("mcp.mean <= 2x control", 0, 1, "PASS"),
         ("mcp.mean >= 0.5x control", 1, 0, "PASS"),
     ],
 )
-def test_a_ratio_also_has_to_hold_with_failures_in_its_disfavour(gate, of_mcp, of_control, verdict):
-    """The same times in both arms, but for their failures."""
+def test_a_ratio_must_also_hold_with_failures_ranked_against_it(gate, of_mcp, of_control, verdict):
+    """Apart from their failures, both arms have the same times."""
     arms = {
         "mcp": failing(noisy(10, 8, noise=0.005, seed=3), of_mcp),
         "control": failing(noisy(10, 8, noise=0.005, seed=4), of_control),

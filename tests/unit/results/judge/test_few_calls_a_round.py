@@ -1,4 +1,4 @@
-"""Percentiles of rounds with few calls: their places in all rounds decide, or nothing does."""
+"""Percentiles of rounds with few calls: their ranks in all rounds decide, or nothing does."""
 
 import math
 import random
@@ -29,7 +29,7 @@ def _drawn(rng: random.Random, record: Slice, calls: int) -> Slice:
 
 @pytest.mark.parametrize(("rounds", "calls"), [(10, 50), (30, 30)])
 def test_promise_14_a_p99_at_its_true_value_is_rarely_decided(rounds, calls):
-    """At most 3.5 % of gates pass, and as many fail; by the p99 of 30 calls 13 % did together."""
+    """At most 3.5 % of gates pass, and as many fail; with the p99 of 30 calls, 13 % did in all."""
     rng = random.Random(calls)
     gate = parse(f"mcp.p99 < {TRUE_P99_MS:.4f}ms")
     found = [judge(gate, rounds_of(rng, rounds, calls)).verdict for _ in range(200)]
@@ -39,7 +39,7 @@ def test_promise_14_a_p99_at_its_true_value_is_rarely_decided(rounds, calls):
 
 
 def test_a_far_bound_is_met_by_few_calls_a_round_if_there_are_enough_in_all():
-    """Three hundred calls within it show a p99; two hundred know only what it is at least."""
+    """Three hundred calls within it show a p99; two hundred give only a lower limit."""
     rng = random.Random(1)
     assert judge(parse("mcp.p99 < 50ms"), rounds_of(rng, 10, 30)).verdict == "PASS"
     assert judge(parse("mcp.p99 < 50ms"), rounds_of(rng, 30, 30)).verdict == "PASS"
@@ -49,8 +49,8 @@ def test_a_far_bound_is_met_by_few_calls_a_round_if_there_are_enough_in_all():
     assert "Make longer rounds, or use more users." in found.reason
 
 
-def test_one_slow_round_makes_the_places_of_its_calls_uncertain():
-    """Calls that share the slowness of a round are no independent evidence of it."""
+def test_one_slow_round_makes_the_ranks_of_its_calls_uncertain():
+    """Calls that share the slowness of a round are not independent evidence of it."""
     alike = [Round(ms=10, ok=20)] * 40
     uneven = [Round(ms=100 if n % 10 == 0 else 10, ok=20) for n in range(40)]
     narrow, wide = (judged("mcp.p90 < 20ms", mcp=rounds) for rounds in (alike, uneven))
@@ -59,7 +59,7 @@ def test_one_slow_round_makes_the_places_of_its_calls_uncertain():
 
 
 def test_promise_27_a_percentile_that_reaches_failures_in_few_calls_does_not_pass():
-    """Failures rank last among the calls of all rounds, too."""
+    """Failures also rank last among the calls of all rounds."""
     rounds = [Round(ms=10, ok=29, failed=1)] * 30
     assert judged("mcp.p99 < 1s", mcp=rounds).verdict == "FAIL"
     assert judged("mcp.p90 < 1s", mcp=rounds).verdict == "PASS"
@@ -67,8 +67,8 @@ def test_promise_27_a_percentile_that_reaches_failures_in_few_calls_does_not_pas
     assert judged("mcp.p99 < 1s", mcp=edge).verdict == "INCONCLUSIVE"
 
 
-def test_a_ratio_of_percentiles_takes_enough_calls_in_each_round():
-    """The p99 of thirty calls is their slowest: whose ratio that is, nobody knows."""
+def test_a_ratio_of_percentiles_needs_enough_calls_in_each_round():
+    """The p99 of thirty calls is their slowest, so its ratio means nothing."""
     few, many = [Round(ms=10, ok=30)] * 8, [Round(ms=10, ok=100)] * 8
     for arms in ({"mcp": few, "control": many}, {"mcp": many, "control": few}):
         found = judged("mcp.p99 <= 2x control", **arms)
@@ -78,8 +78,8 @@ def test_a_ratio_of_percentiles_takes_enough_calls_in_each_round():
     assert "made only 30 journeys" in found.reason
 
 
-def test_a_ratio_of_medians_takes_one_call_in_each_round():
-    """A benchmark of slow functions times each of them once in a round."""
+def test_a_ratio_of_medians_needs_one_call_in_each_round():
+    """A benchmark of slow functions calls each of them once in a round."""
     slow = [Round(ms=10 + n / 10, ok=1) for n in range(8)]
     fast = [Round(ms=4 + n / 10, ok=1) for n in range(8)]
     assert judged("mcp.p50 <= 0.5x rest", mcp=fast, rest=slow).verdict == "PASS"

@@ -1,4 +1,4 @@
-"""What was wrong with the load generator: the cause is named by figures."""
+"""What was wrong with the load generator: figures show the cause."""
 
 import pytest
 
@@ -11,7 +11,7 @@ SECOND = {"cpu_s": 0.2, "wall_s": 1.0, "machine_s": 0.5, "cores": 2, "machine_co
 
 
 def health(*rounds, node="w1", arm="mcp", found=None, **limits):
-    """Give the health of a process with rounds of one second that are so."""
+    """Give the health of a process with rounds of one second and this state."""
     found = GeneratorHealth(GeneratorLimits(**limits)) if found is None else found
     for turn, changes in enumerate(rounds):
         state = Health(**{**SECOND, **changes})
@@ -25,7 +25,7 @@ def codes(found):
 
 
 def test_a_generator_that_kept_up_has_no_reason():
-    """Within all limits nothing is said, also on a machine that has something to do."""
+    """Within all limits there is no reason, even on a machine that does other work."""
     fine = {"stalled_s": 0.01, "longest_stall_s": 0.01, "late_starts": 1, "starts": 100}
     busy = health(*[{**fine, "machine_s": 1.9, "waited_s": 0.3}] * 10)
     assert codes(busy) == []
@@ -44,7 +44,7 @@ def test_promise_18_a_full_core_in_a_round_of_any_length(seconds):
 
 
 def test_promise_18_idle_time_in_the_drain_does_not_hide_a_full_core():
-    """Calls that are never answered keep a round open for long after its bell."""
+    """Calls that are never answered keep a round open long after its bell."""
     found = health({"cpu_s": 0.95})
     idle = Health(cpu_s=0.1, wall_s=30.0, stalled_s=0.4, longest_stall_s=0.2)
     drain = Slice(node="w1", turn=0, at_s=1, seconds=30, cells=[], health=idle, draining=True)
@@ -56,7 +56,7 @@ def test_promise_18_idle_time_in_the_drain_does_not_hide_a_full_core():
 
 
 def test_promise_18_a_stall_of_half_a_second_is_enough():
-    """Also in a run that is so long that it is less than 1 % of it."""
+    """Even in a run that is so long that it is less than 1 % of it."""
     stall = {"stalled_s": 0.6, "longest_stall_s": 0.6, "paused_s": 0.6}
     found = health(*[{}] * 99, stall)
     ((code, text),) = reasons(found)
@@ -67,15 +67,15 @@ def test_promise_18_a_stall_of_half_a_second_is_enough():
 
 @pytest.mark.parametrize(("stall_s", "broken"), [(0.1, 0), (0.11, 1)])
 def test_promise_18_one_per_cent_of_lost_time_is_enough(stall_s, broken):
-    """Of an arm's measured time, in whatever stalls."""
+    """It is 1 % of an arm's measured time, lost in stalls of any length."""
     found = health(*[{"stalled_s": stall_s / 10, "longest_stall_s": 0.05}] * 10)
     said = [text for _, text in reasons(found)]
     assert len(said) == broken
     assert all("lost 0.11 s of 10 s in rounds of mcp in stalls, 0.05 s in the" in it for it in said)
 
 
-def test_a_stall_in_the_drain_is_told_without_the_time_that_rounds_lost():
-    """They lost none: the report's figure and the reason say the same."""
+def test_a_stall_in_the_drain_is_reported_without_the_lost_time_of_rounds():
+    """The rounds lost no time: the report's figure and the reason agree."""
     found = health({})
     still = Health(cpu_s=0.1, wall_s=9.0, stalled_s=0.6, longest_stall_s=0.6)
     drain = Slice(node="w1", turn=0, at_s=1, seconds=9, cells=[], health=still, draining=True)
@@ -85,8 +85,8 @@ def test_a_stall_in_the_drain_is_told_without_the_time_that_rounds_lost():
     assert found.lost_s == 0
 
 
-def test_promise_18_the_lost_time_of_each_arm_counts_by_itself():
-    """One arm's rounds must not hide the stalls in those of another."""
+def test_promise_18_the_lost_time_of_each_arm_counts_separately():
+    """One arm's rounds must not hide the stalls in another arm's rounds."""
     found = health(*[{}] * 10, arm="rest")
     stall = {"stalled_s": 0.02, "longest_stall_s": 0.1}
     for turn in range(10, 12):
@@ -117,8 +117,8 @@ def test_promise_18_arrivals_seen_late_count_whether_started_or_dropped():
         ({"others": 0.9, "paused": 0.79}, "machine_busy"),
     ],
 )
-def test_promise_18_the_cause_is_named_by_figures(figures, cause):
-    """A pause, our own process, the target beside us, others, or none of these."""
+def test_promise_18_figures_show_the_cause(figures, cause):
+    """A pause, our own process, the target on the same machine, others, or none of these."""
     nothing = {"own": 0.0, "target": 0.0, "others": 0.0, "waited": 0.0, "paused": 0.0}
     found = Figures(**nothing | figures)
     assert found.cause == cause
@@ -127,7 +127,7 @@ def test_promise_18_the_cause_is_named_by_figures(figures, cause):
 
 
 def test_figures_are_those_of_the_rounds_that_broke_a_limit():
-    """What others did in the other rounds explains nothing."""
+    """What others did in other rounds explains nothing."""
     late = {"late_starts": 50, "starts": 100}
     found = health({"machine_s": 2.0}, {**late, "machine_s": 1.4}, {"starts": 100})
     found.target_cpu_s.update({0: 1.0, 1: 0.1})
@@ -141,8 +141,8 @@ def test_figures_are_those_of_the_rounds_that_broke_a_limit():
     )
 
 
-def test_processes_of_one_machine_are_no_others_to_each_other():
-    """Locust calls workers by their host and a random ending."""
+def test_our_processes_on_one_machine_are_not_other_programs():
+    """Locust names workers by their host and a random ending."""
     late = {"late_starts": 50, "starts": 100, "machine_s": 1.0, "cpu_s": 0.5}
     found = health(late, node="box_1a")
     health(late, node="box_2b", found=found)
@@ -163,7 +163,7 @@ def test_a_late_loop_says_what_held_it_up():
 
 
 def test_what_was_not_measured_explains_nothing():
-    """A journal of an older version has no figures: then the cause is open."""
+    """A journal of an older version has no figures, so the cause is open."""
     state = Health(cpu_s=0.1, wall_s=1.0, late_starts=9, starts=10)
     found = GeneratorHealth()
     found.add(Slice(node="w1", turn=0, at_s=0, seconds=1, cells=[], health=state), "mcp")
@@ -172,7 +172,7 @@ def test_what_was_not_measured_explains_nothing():
 
 
 def test_a_bound_of_a_whole_core_lets_every_use_pass():
-    """With its threads a process may use a little more than one core."""
+    """With its threads, a process may use a little more than one core."""
     assert codes(health({"cpu_s": 1.01}, generator_cpu=1.0)) == []
     assert codes(health({"cpu_s": 1.01}, generator_cpu=0.99)) == ["generator_saturated"]
 
@@ -184,19 +184,19 @@ def test_a_bound_of_all_time_lets_every_stall_pass():
 
 
 def test_promise_18_a_stall_of_just_half_a_second_is_within_the_limit():
-    """If it is less than 1 % of the arm's time."""
+    """That is so if it is less than 1 % of the arm's time."""
     assert codes(health(*[{}] * 99, {"stalled_s": 0.5, "longest_stall_s": 0.5})) == []
 
 
 @pytest.mark.parametrize(("waited_s", "cause"), [(0.09, "unexplained_lag"), (0.1, "machine_busy")])
 def test_promise_18_the_wait_for_a_core_is_a_share_of_the_time(waited_s, cause):
-    """Of rounds of whatever length."""
+    """Rounds may have any length."""
     late = {"wall_s": 2.0, "waited_s": waited_s, "late_starts": 5, "starts": 100}
     assert codes(health(late)) == [cause]
 
 
-def test_where_the_system_does_not_tell_what_others_used_the_reason_says_so():
-    """Other systems than Linux count the processors of a process only."""
+def test_if_the_system_does_not_show_what_others_used_the_reason_says_so():
+    """Only Linux reports the use of the whole machine."""
     ((_, text),) = reasons(health({"machine_s": 0.0, "late_starts": 5, "starts": 100}))
     assert "other programs used an unknown part of the machine" in text
     assert Figures(0.0, 0.0, 0.3, 0.0, 0.0).told.startswith(
@@ -205,7 +205,7 @@ def test_where_the_system_does_not_tell_what_others_used_the_reason_says_so():
 
 
 def test_five_hot_seconds_spoil_the_rounds_of_their_arm():
-    """Not those of the other one."""
+    """Rounds of the other arm stay sound."""
     found = GeneratorHealth()
     for second in range(5):
         hot = Health(**{**SECOND, "cpu_s": 0.95})

@@ -10,7 +10,7 @@ from tests.support.virtual_run import Round, evidence, judged, noisy
 
 
 def calls(n: int, failed: int = 0, rounds: int = 1) -> list[Round]:
-    """Give so many calls, some of which failed."""
+    """Give a turn of `ok` calls, and failed ones."""
     return [Round(ok=(n - failed) // rounds, failed=failed // rounds)] * rounds
 
 
@@ -32,7 +32,7 @@ def calls(n: int, failed: int = 0, rounds: int = 1) -> list[Round]:
     ],
 )
 def test_times_and_rates_are_judged_by_how_much_rounds_differ(gate, verdict):
-    """About 100 ms at 2 % noise: decided only where the whole interval lies on one side."""
+    """About 100 ms with 2 % noise: decided only if the whole interval lies on one side."""
     result = judged(gate, mcp=noisy(100, 10))
     assert result.verdict == verdict
     low, high = result.ci95
@@ -40,16 +40,16 @@ def test_times_and_rates_are_judged_by_how_much_rounds_differ(gate, verdict):
     assert (result.reason == "") is (verdict == "PASS")
 
 
-def test_an_undecided_gate_says_how_many_rounds_would_tell():
-    """The reason holds the number, its interval, the bound and what to do."""
+def test_an_undecided_gate_says_how_many_rounds_would_decide():
+    """The reason has the number, its interval, the bound and what to do."""
     result = judged("mcp.mean < 101ms", mcp=noisy(100, 10))
     for part in ("mcp.mean is", "between", "asks for < 101 ms", "had 10 rounds", "About "):
         assert part in result.reason
     assert result.unit == "ms"
 
 
-def test_a_value_on_its_bound_is_not_helped_by_rounds():
-    """Where the value lies on the bound, no number of rounds is promised."""
+def test_more_rounds_do_not_help_a_value_on_its_bound():
+    """If the value lies on the bound, the reason does not promise a number of rounds."""
     exact = judged("mcp.mean < 1s", mcp=noisy(100, 10)).measured
     result = judged(f"mcp.mean < {exact:.3f}ms", mcp=noisy(100, 10))
     assert result.verdict == "INCONCLUSIVE"
@@ -57,7 +57,7 @@ def test_a_value_on_its_bound_is_not_helped_by_rounds():
 
 
 def test_a_failed_gate_says_what_was_measured_and_asked_for():
-    """A FAIL holds the numbers that show it."""
+    """The reason of a FAIL has the numbers that show it."""
     result = judged("mcp.mean < 50ms", mcp=noisy(100, 10))
     assert result.reason.startswith("mcp.mean is 10")
     assert result.reason.endswith("(95 %); the gate asks for < 50 ms.")
@@ -73,7 +73,7 @@ def test_a_failed_gate_says_what_was_measured_and_asked_for():
     ],
 )
 def test_percentiles_of_fewer_than_six_rounds_decide_what_is_clear(gate, verdict):
-    """One round: what its samples enclose, and twice as far, because rounds differ."""
+    """With one round, its samples' interval counts at twice the distance, because rounds differ."""
     result = judged(gate, mcp=noisy(100, 1, n=400, noise=0))
     assert result.verdict == verdict
     assert result.ci95 is not None
@@ -82,7 +82,7 @@ def test_percentiles_of_fewer_than_six_rounds_decide_what_is_clear(gate, verdict
 
 
 def test_a_percentile_without_an_upper_end_cannot_pass():
-    """Of 100 calls no sample is far enough out for a p99: at least, but not at most."""
+    """No sample of 100 calls is far enough out for a p99, so it has a lower end only."""
     result = judged("mcp.p99 < 10s", mcp=noisy(100, 1, n=100, noise=0))
     assert (result.verdict, result.ci95) == ("INCONCLUSIVE", None)
     assert "at least 5" in result.reason
@@ -90,13 +90,13 @@ def test_a_percentile_without_an_upper_end_cannot_pass():
 
 
 def test_a_percentile_without_a_lower_end_begins_at_zero():
-    """Of three calls no sample lies surely below the median."""
+    """No sample of three calls is surely below the median."""
     result = judged("mcp.p50 > 1us", mcp=noisy(100, 1, n=3, noise=0))
     assert result.verdict == "INCONCLUSIVE"
 
 
 def test_one_round_does_not_show_how_much_a_mean_varies():
-    """Means and rates have no interval from the samples alone: more rounds are asked for."""
+    """Samples alone give means and rates no interval, so the reason asks for more rounds."""
     result = judged("mcp.throughput > 1/s", mcp=noisy(100, 2))
     assert (result.verdict, result.ci95) == ("INCONCLUSIVE", None)
     assert result.measured == pytest.approx(10, rel=0.05)
@@ -115,7 +115,7 @@ def test_a_round_without_a_value_leaves_the_gate_open():
     [("p99", 99, 100), ("p95", 19, 20), ("p90", 9, 10), ("p50", 1, 2), ("p99_9", 999, 1000)],
 )
 def test_a_percentile_of_too_few_calls_does_not_exist(metric, n, needed):
-    """With no call beyond it a percentile is only the maximum: the number needed is named."""
+    """If no call lies beyond it, it is only the maximum; the reason says how many are needed."""
     few = judged(f"mcp.{metric} < 10s", mcp=noisy(100, 1, n=n))
     assert few.verdict == "INCONCLUSIVE"
     assert f"mcp made {n} calls: {metric} needs at least {needed}" in few.reason
@@ -191,14 +191,14 @@ def test_an_open_rate_says_what_the_counts_show_and_how_many_are_needed(gate, n,
     assert judged(gate, mcp=calls(n, failed)).reason == reason
 
 
-def test_the_number_of_calls_asked_for_would_do():
+def test_the_number_of_calls_asked_for_is_enough():
     """With as many calls as the reason asks for, and no failure, the gate passes."""
     assert judged("mcp.error_rate < 0.1%", mcp=calls(2994)).verdict == "INCONCLUSIVE"
     assert judged("mcp.error_rate < 0.1%", mcp=calls(2995)).verdict == "PASS"
 
 
-def test_calls_that_we_cut_off_or_built_wrongly_are_no_evidence():
-    """Harness errors count neither for nor against; what was cut off decides nothing."""
+def test_calls_that_we_cut_off_or_built_wrongly_are_not_evidence():
+    """Harness errors count neither for nor against; calls that were cut off decide nothing."""
     what = Round(ok=5000, other={"harness_error": 900})
     assert judged("mcp.error_rate < 0.1%", mcp=[what]).measured == 0
     assert judged("mcp.success_rate > 99%", mcp=[what]).verdict == "PASS"
@@ -220,7 +220,7 @@ def test_calls_that_we_cut_off_or_built_wrongly_are_no_evidence():
     ],
 )
 def test_counts_and_the_longest_time_are_what_they_are(gate, verdict, measured):
-    """They need no interval: they say what happened in this run."""
+    """They do not need an interval: they say what happened in this run."""
     result = judged(gate, mcp=[Round(planned=102, dropped=2)] * 2)
     assert (result.verdict, result.measured, result.ci95) == (verdict, measured, None)
     assert (result.reason == "") is (verdict == "PASS")
@@ -279,7 +279,7 @@ def test_no_gate_on_journeys_passes_when_every_call_failed():
 
 
 def test_a_throughput_of_zero_fails_its_minimum():
-    """Every journey failed: that is no lack of evidence."""
+    """If every journey failed, evidence is not what is missing."""
     result = judged("mcp.throughput >= 1/s", mcp=[Round(ok=0, failed=50)] * 3)
     assert (result.verdict, result.measured) == ("FAIL", 0)
 
@@ -302,7 +302,7 @@ def test_starts_that_were_never_planned_cannot_pass_as_not_dropped():
     ],
 )
 def test_numbers_in_reasons_are_short_and_have_their_unit(value, unit, text):
-    """Three digits, thousands apart, never an exponent."""
+    """Three digits, separated thousands, never an exponent."""
     assert said(value, unit) == text
 
 
@@ -317,7 +317,7 @@ def test_numbers_in_reasons_are_short_and_have_their_unit(value, unit, text):
     ],
 )
 def test_refusals_for_the_rate_are_failures_that_can_be_judged_alone(gate, verdict, measured):
-    """100 of 1000 calls refused, 100 failed otherwise: the one gate sees 10 %, the other 20 %."""
+    """100 of 1000 calls refused and 100 failed otherwise: one gate sees 10 %, the other 20 %."""
     arms = {"mcp": [Round(ok=800, failed=100, cls="rate_limited", other={"tool_error": 100})]}
     result = judged(gate, control=[Round(ok=1000)], **arms)
     assert (result.verdict, result.measured) == (verdict, measured)

@@ -21,7 +21,7 @@ from tests.support.virtual_run import Round, evidence, judged, noisy
     ],
 )
 def test_promise_15_comparisons_are_judged_by_the_whole_interval(gate, verdict):
-    """Four times as fast, at 2 % noise: decided only where the interval lies on one side."""
+    """Four times as fast, with 2 % noise: decided only if the interval lies on one side."""
     result = judged(gate, mcp=noisy(25, 10, seed=1), control=noisy(100, 10, seed=2))
     assert result.verdict == verdict
     assert result.unit == "x"
@@ -29,8 +29,8 @@ def test_promise_15_comparisons_are_judged_by_the_whole_interval(gate, verdict):
     assert low < result.measured < high
 
 
-def test_an_open_comparison_says_how_many_rounds_would_tell():
-    """The reason names the ratio, its interval, the factor, the rounds there were and needed."""
+def test_an_open_comparison_says_how_many_rounds_would_decide():
+    """The reason has the ratio, its interval, the factor, the rounds made and the rounds needed."""
     arms = {"mcp": noisy(25, 8, seed=1), "control": noisy(100, 8, seed=2)}
     result = judged("mcp.throughput >= 4x control", **arms)
     for part in (
@@ -51,7 +51,7 @@ def test_a_comparison_of_too_few_rounds_is_open_and_says_how_many_are_needed():
 
 
 def test_unequal_rounds_are_not_compared():
-    """A complete run in which an arm lacks a round is broken; one cut off compares what it has."""
+    """A complete run that lacks a round is broken; one that was cut off compares what it has."""
     arms = {"mcp": noisy(25, 8, seed=1), "control": noisy(100, 7, seed=2)}
     gate = parse("mcp.throughput >= 3x control")
     result = judge(gate, evidence(virtual.journal(arms)))
@@ -61,7 +61,7 @@ def test_unequal_rounds_are_not_compared():
 
 
 def test_two_rates_of_zero_have_no_ratio():
-    """No failure in either arm: the gate is open, and points to a bound of its own."""
+    """Without a failure in either arm, the gate is open and suggests a bound for one arm."""
     result = judged("mcp.error_rate <= 1x control", mcp=noisy(1, 8), control=noisy(1, 8))
     assert (result.verdict, result.measured) == ("INCONCLUSIVE", None)
     assert "is zero in every round of both arms, so there is no ratio." in result.reason
@@ -77,14 +77,14 @@ def test_two_rates_of_zero_have_no_ratio():
     ],
 )
 def test_an_arm_that_completes_nothing_cannot_be_as_good_as_another(gate, verdict):
-    """Zero against something fails a minimum, and passes nothing."""
+    """Zero against something fails a minimum, and never passes."""
     result = judged(gate, mcp=[Round(ok=0, failed=50)] * 8, control=noisy(100, 8))
     assert result.verdict == verdict
     assert result.reason
 
 
 def test_percentiles_of_too_few_calls_are_not_compared():
-    """Either arm's percentile must exist."""
+    """The percentile must exist in both arms."""
     few, many = noisy(100, 8, n=10), noisy(100, 8, n=100)
     for arms in ({"mcp": few, "control": many}, {"mcp": many, "control": few}):
         result = judged("mcp.p99 <= 9x control", **arms)

@@ -1,4 +1,4 @@
-"""Gates on one tool, step or journey, and on differences: judged as those on arms are."""
+"""Gates on one tool, step or journey, and on differences, are judged like gates on arms."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from tests.support.virtual_run import Round, judged, noisy, texts
 
 TOOLS = [f"tool-{number}" for number in range(10)]
 Work = Callable[[str, random.Random], list[Cell]]
-"""What an arm did in one round."""
+"""The work of an arm in one round."""
 
 
 def calls(arm: str, tool: str, ms: float, n: int, journey: str = "look", **changes: object) -> Cell:
-    """Give calls of one tool, as a step without a name has them."""
+    """Give calls of one tool, recorded like a step without a name."""
     more = {"name": f"tools/call {tool}", "tool": tool, "journey": journey, **changes}
     return virtual.cell(arm, virtual.spread(ms, n), **more)
 
@@ -59,7 +59,7 @@ def one_of_ten_is_slow(arm: str, rng: random.Random) -> list[Cell]:
 
 
 def test_one_slow_tool_of_ten_fails_its_gate_and_no_other():
-    """The p95 of all calls hides it: its own gate finds it, and those of the others hold."""
+    """The p95 of all calls hides it; its own gate finds it, and gates on other tools hold."""
     gates = [f"mcp.tool[{tool}].p95 < 100ms" for tool in TOOLS]
     found = report(["mcp.p95 < 100ms", *gates], mcp=one_of_ten_is_slow)
     failed = [gate for gate, verdict in verdicts(found).items() if verdict == "FAIL"]
@@ -73,7 +73,7 @@ def test_one_slow_tool_of_ten_fails_its_gate_and_no_other():
 
 
 def failures_in_one_journey(arm: str, _rng: random.Random) -> list[Cell]:
-    """Both journeys charge by the same tool; one in five fails, all while paying."""
+    """Both journeys charge with the same tool; one call in five fails, all while paying."""
     return [
         calls(arm, "search", 10, 900, "browse"),
         calls(arm, "charge", 10, 100, "browse"),
@@ -86,7 +86,7 @@ def failures_in_one_journey(arm: str, _rng: random.Random) -> list[Cell]:
 
 
 def test_failures_of_one_journey_fail_its_gates_and_no_other():
-    """0.2 % of all calls fail, and a fifth of those that matter."""
+    """0.2 % of all calls fail, but a fifth of the calls that matter."""
     held = [
         "mcp.error_rate < 1%",
         "mcp.journey[browse].error_rate < 1%",
@@ -112,7 +112,7 @@ def test_failures_of_one_journey_fail_its_gates_and_no_other():
 
 
 def test_promise_17_a_tool_that_was_never_called_passes_no_gate():
-    """It may be known to the server, and even to the scenario: nothing was measured of it."""
+    """The server, and even the scenario, may know it, but nothing was measured."""
     gates = [
         "mcp.tool[ghost].p95 < 1s",
         "mcp.tool[ghost].error_rate < 1%",
@@ -124,7 +124,7 @@ def test_promise_17_a_tool_that_was_never_called_passes_no_gate():
 
 
 def test_promise_13_a_tool_with_few_calls_decides_nothing():
-    """The same times decide with many calls, and not with few: by rounds, or by ranks."""
+    """The same times decide with many calls and not with few, by rounds or by ranks."""
 
     def rare(arm: str, rng: random.Random) -> list[Cell]:
         often = calls(arm, "often", 20 * rng.lognormvariate(0, 0.02), 100)
@@ -151,7 +151,7 @@ def test_a_tool_that_some_rounds_lack_is_judged_by_all_of_its_calls():
 
 
 def test_a_gate_on_a_tool_is_judged_at_every_level():
-    """Slow at 20 users alone is slow: the reason names the level."""
+    """A tool that is slow only at 20 users is slow, and the reason names the level."""
     level = iter(range(100))
 
     def slower(arm: str, rng: random.Random) -> list[Cell]:
@@ -163,8 +163,8 @@ def test_a_gate_on_a_tool_is_judged_at_every_level():
     assert found.gates[0].reason.startswith("At 20 users (1 of 2 levels): mcp.tool[search].p95 is")
 
 
-def test_failures_of_an_arm_are_judged_by_no_gate_on_one_of_its_tools():
-    """A gate that lets one tool fail says nothing of the others: the limit of the arm holds."""
+def test_a_gate_on_one_tool_does_not_judge_the_failures_of_an_arm():
+    """A gate that lets one tool fail says nothing about the others: the arm's limit holds."""
     broken = [calls("mcp", "bad", 10, 50, cls="tool_error"), calls("mcp", "good", 10, 500)]
     found = report(["mcp.tool[good].error_rate < 5%"], mcp=lambda *_: broken)
     assert found.gates[0].verdict == "PASS"
@@ -172,7 +172,7 @@ def test_failures_of_an_arm_are_judged_by_no_gate_on_one_of_its_tools():
 
 
 def taking(more_ms: float) -> Work:
-    """Give the work of an arm that adds so much to each call."""
+    """Give the work of an arm that adds `more` ms to each call."""
 
     def work(arm: str, rng: random.Random) -> list[Cell]:
         return [calls(arm, "search", 20 * rng.lognormvariate(0, 0.01) + more_ms, 100)]
@@ -196,7 +196,7 @@ def taking(more_ms: float) -> Work:
     ],
 )
 def test_a_difference_is_judged_by_its_whole_interval(gate, verdict):
-    """A gateway that adds 3 ms of its own: decided only if the interval lies on one side."""
+    """A gateway adds 3 ms: decided only if the interval lies on one side."""
     found = report([gate], gateway=taking(3), direct=taking(0)).gates[0]
     assert found.verdict == verdict
     assert (found.reason == "") is (verdict == "PASS")
@@ -207,7 +207,7 @@ def test_a_difference_is_judged_by_its_whole_interval(gate, verdict):
 
 
 def test_promise_13_a_difference_of_few_rounds_or_without_noise_decides_nothing():
-    """Five rounds, or rounds that are all alike, do not tell how sure it is."""
+    """Five rounds, or rounds that are all alike, do not show how sure it is."""
     gate = "mcp.p95 - control.p95 < 50ms"
     few = judged(gate, mcp=noisy(25, 5, seed=1), control=noisy(20, 5, seed=2))
     assert (few.verdict, few.ci95) == ("INCONCLUSIVE", None)
@@ -234,7 +234,7 @@ def test_promise_13_a_difference_of_few_rounds_or_without_noise_decides_nothing(
     ],
 )
 def test_a_difference_of_shares_is_judged_by_the_counts_of_both(gate, failed, base_failed, verdict):
-    """No failure in either arm shows that they differ by little, and not that they do not."""
+    """Without failures in either arm they differ by little, but need not be equal."""
     arms = {"mcp": failed, "control": base_failed}
     rounds = {arm: [Round(ok=100 - n, failed=n)] * 10 for arm, n in arms.items()}
     result = judged(gate, **rounds)
@@ -244,7 +244,7 @@ def test_a_difference_of_shares_is_judged_by_the_counts_of_both(gate, failed, ba
 
 
 def test_a_difference_of_shares_holds_with_calls_that_were_cut_off():
-    """Calls that nobody knows the end of may all have failed, or none of the other's."""
+    """All calls cut off in one arm may have failed, and none in the other."""
     gate = "mcp.error_rate - control.error_rate < 2%"
     cut = [Round(ok=100, other={"interrupted": 4})] * 10
     result = judged(gate, mcp=cut, control=[Round(ok=100)] * 10)
@@ -255,8 +255,8 @@ def test_a_difference_of_shares_holds_with_calls_that_were_cut_off():
     )
 
 
-def test_promise_27_failures_improve_no_difference():
-    """They rank last in their own arm, and never make a yardstick longer."""
+def test_promise_27_failures_never_improve_a_difference():
+    """They rank last in the judged arm, and never make the other arm look slower."""
     ok, broken = noisy(20, 8, seed=1), [Round(ms=20, ok=40, failed=60)] * 8
     gate = "mcp.p50 - control.p50 < 50ms"
     assert judged(gate, mcp=broken, control=ok).verdict == "FAIL"
@@ -273,7 +273,7 @@ def test_promise_27_failures_improve_no_difference():
 
 
 def test_a_difference_of_what_is_not_there_is_open():
-    """An arm without a notification has no time to the first one."""
+    """An arm without notifications has no time to the first one."""
     result = judged(
         "mcp.first_event_p50 - control.first_event_p50 < 5ms", mcp=noisy(2, 8), control=noisy(2, 8)
     )
@@ -293,7 +293,7 @@ def test_dropped_arrivals_leave_a_difference_open():
 
 
 def test_an_open_load_gives_a_journey_the_time_of_its_whole_turn():
-    """So the rates of its journeys add up to that of the arm."""
+    """So the rates of its journeys add up to the rate of the arm."""
 
     def open_work(arm: str, rng: random.Random) -> list[Cell]:
         noise = rng.lognormvariate(0, 0.02)

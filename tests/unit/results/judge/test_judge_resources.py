@@ -1,4 +1,4 @@
-"""What the target used, judged: by the rules of all other gates, and never by absence."""
+"""What the target used, judged by the rules of all other gates, and never by absence."""
 
 import random
 
@@ -15,7 +15,7 @@ SAMPLED = {"source": "server (1)", "why_not": ""}
 
 
 def used(records, arm, cpu, rss, **numbers):
-    """Give two readings for each round of an arm: `cpu` seconds in it, and `rss` at its end."""
+    """Give two readings for each round of an arm: `cpu` seconds, and `rss` at its end."""
     turns = [r for r in records if isinstance(r, TurnStarted) and r.arm == arm]
     total = 7.0
     for turn, cpu_s, size in zip(turns, cpu, rss, strict=True):
@@ -94,7 +94,7 @@ def result(gate, **changes):
     ],
 )
 def test_gates_on_what_the_target_used(gate, verdict):
-    """CPU by the interval over rounds, memory and counts by the most, bytes exactly."""
+    """CPU by the interval over rounds, memory and counts by their highest value, bytes exactly."""
     found = result(gate)
     assert found.verdict == verdict, found
     assert (found.reason == "") is (verdict == "PASS")
@@ -116,7 +116,7 @@ def test_nothing_that_was_not_sampled_passes(metric):
 
 
 def test_a_number_that_some_rounds_lack_does_not_pass():
-    """Descriptors that may not be read leave their gate open, and only that."""
+    """Descriptors that cannot be read leave only their gate open."""
     found = run(["mcp.fds < 100", "mcp.threads < 100"], fds=None).gates
     assert [gate.verdict for gate in found] == ["INCONCLUSIVE", "PASS"]
     assert "8 of 8 rounds" in found[0].reason
@@ -137,7 +137,7 @@ LEVEL = [100 * MB + (i % 3) * MB // 10 for i in range(31)]
     ],
 )
 def test_growth_is_judged_by_the_interval_of_its_slope(gate, rss, verdict):
-    """A leak fails; two minutes of level memory cannot prove less than 1 % an hour."""
+    """A leak fails; two minutes of constant memory cannot prove less than 1 % an hour."""
     found = result(gate, rounds=31, rss=rss)
     assert (found.verdict, found.unit) == (verdict, "fraction/h")
     if verdict != "PASS":
@@ -149,22 +149,22 @@ def test_growth_is_judged_by_the_interval_of_its_slope(gate, rss, verdict):
 
 
 def test_what_the_target_held_at_most_has_no_interval():
-    """The most memory, threads and descriptors are what they are, also as a ratio."""
+    """The highest memory, threads and descriptors are exact, and so is their ratio."""
     for gate in ("mcp.rss < 102MB", "mcp.rss <= 1.5x control", "mcp.fds <= 20", "mcp.threads <= 4"):
         found = result(gate)
         assert (found.verdict, found.ci95) == ("PASS", None)
 
 
 def test_at_every_level_the_reason_is_the_same():
-    """A load whose level changes is judged level by level, and none was sampled."""
+    """A load with several levels is judged level by level, and no level was sampled."""
     report = run(["mcp.cpu < 80%"], sampled=("control",), levels=True)
     assert report.gates[0].verdict == "INCONCLUSIVE"
     assert "(2 of 2 levels): cpu of mcp was not sampled: Far away." in report.gates[0].reason
 
 
 @pytest.mark.parametrize(("rss", "noted"), [(GROWING, True), (LEVEL, False)])
-def test_growth_is_noted_also_where_no_gate_asks_for_it(rss, noted):
-    """A reader who did not think of a leak is told of one, and of none that is not there."""
+def test_growth_is_noted_even_if_no_gate_asks_for_it(rss, noted):
+    """A note reports a leak that no gate is about, and never one that is not there."""
     found = [note for note in run(rounds=31, rss=rss).notes if note.startswith("Memory of mcp")]
     assert bool(found) is noted
     assert all("31 rounds over 120 s" in note for note in found)
@@ -177,8 +177,8 @@ def test_growth_of_a_short_run_is_left_open():
     assert "at least 6 rounds over 60 s" in found.reason
 
 
-def test_arms_are_compared_where_both_are_known():
-    """CPU per journey joins the family only if both arms were sampled; bytes have no p-value."""
+def test_arms_are_compared_if_both_are_known():
+    """CPU per journey is compared only if both arms were sampled; bytes have no p-value."""
     found = {c.metric: c for c in run().comparisons}
     assert set(found) == {*COMPARED, "cpu_per_journey", "rss", "bytes_per_journey"}
     low, high = found["cpu_per_journey"].ci95
@@ -195,13 +195,13 @@ def test_arms_are_compared_where_both_are_known():
 
 
 def test_memory_of_one_process_is_not_compared_with_itself():
-    """Where both arms are served by the same process there is but one memory."""
+    """If the same process serves both arms, there is only one memory."""
     found = {c.metric for c in run(shared=["control"]).comparisons}
     assert found == {*COMPARED, "cpu_per_journey", "bytes_per_journey"}
 
 
-def test_the_report_tells_where_it_was_read_or_why_not():
-    """The document has the numbers of one arm, and the reason of the other."""
+def test_the_report_says_where_it_was_read_or_why_not():
+    """The document has the numbers of one arm, and the reason for the other."""
     report = run(sampled=("mcp",))
     mcp, control = report.arms["mcp"].resources, report.arms["control"].resources
     assert (mcp.source, mcp.why_not) == ("server (1)", "")
@@ -218,7 +218,7 @@ def test_the_report_tells_where_it_was_read_or_why_not():
 
 
 def test_a_journal_of_an_older_run_says_that_nothing_was_sampled():
-    """Without a word about resources the reason is a plain one."""
+    """A journal that does not mention resources gets a plain reason."""
     report = build(journal({"mcp": [Round()] * 3}, gates=["mcp.cpu < 50%"]))
     assert report.gates[0].verdict == "INCONCLUSIVE"
     assert "did not sample" in report.gates[0].reason
@@ -226,7 +226,7 @@ def test_a_journal_of_an_older_run_says_that_nothing_was_sampled():
 
 
 def test_a_reading_of_a_turn_that_never_began_is_left_out():
-    """A damaged journal is still a report."""
+    """A damaged journal still gives a report."""
     stray = ResourceSample(
         turn=99, at_s=1, arm="mcp", cpu_s=1, rss_bytes=1, threads=1, fds=1, processes=1
     )

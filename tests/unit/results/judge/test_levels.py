@@ -12,7 +12,7 @@ from tests.support.virtual_run import COOL, Round, journal, started, turn
 
 
 def ramp(*times_ms, rounds=3, ok=300):
-    """Give rounds at 100/s, 200/s, …: so many of each, with these latencies."""
+    """Give rounds at 100/s, 200/s, …: `n` of each, with these latencies."""
     return [
         Round(ms=ms * (1 + 0.01 * n), ok=ok, rate=100.0 * level, planned=ok)
         for level, ms in enumerate(times_ms, 1)
@@ -27,7 +27,7 @@ def verdict(gate, rounds, **others):
 
 
 def test_a_gate_that_fails_at_one_level_fails():
-    """A percentile over the whole ramp would have hidden the level that is too slow."""
+    """A percentile over the whole ramp would have hidden the slow level."""
     rounds = ramp(10, 10, 10, 10, 10, 10, 10, 10, 10, 90)
     result = verdict("mcp.p90 < 40ms", rounds)
     assert result.verdict == "FAIL"
@@ -54,7 +54,7 @@ def test_a_gate_that_holds_at_every_level_holds():
     ("failed", "verdict_"), [((0, 0), "PASS"), ((0, 30), "FAIL"), ((1, 1), "INCONCLUSIVE")]
 )
 def test_failures_fail_at_a_level_and_hold_over_all_calls(failed, verdict_):
-    """No level alone has the 299 calls that show less than one percent; together they do."""
+    """No level alone has the 299 calls that show less than 1 %, but all together do."""
     rounds = [
         Round(ok=250 - bad, failed=bad, rate=100.0 * (1 + level), planned=250)
         for level, bad in enumerate(failed)
@@ -63,13 +63,13 @@ def test_failures_fail_at_a_level_and_hold_over_all_calls(failed, verdict_):
 
 
 def test_counts_are_about_the_whole_run():
-    """There is one number of calls, however the load changed."""
+    """There is only one number of calls, however the load changed."""
     result = verdict("mcp.calls >= 1800", ramp(10, 20))
     assert (result.verdict, result.measured) == ("PASS", 1800)
 
 
 def test_drift_within_the_bound_is_that_of_the_level_which_drifted_most():
-    """From level to level the load changes by itself, and the target with it."""
+    """From level to level the load itself changes, and the target with it."""
     still, some = (
         [Round(ms=level * 10 * (1 + by * n), ok=300, rate=100.0 * level, planned=300)
          for n in range(8)]
@@ -90,7 +90,7 @@ def test_arms_are_compared_over_all_levels_because_each_pair_shares_one():
 
 
 def test_one_level_is_judged_as_before():
-    """A constant load has nothing to tell apart."""
+    """A constant load has only one level."""
     assert "level" not in verdict("mcp.p90 < 5ms", ramp(10)).reason
 
 
@@ -99,12 +99,12 @@ def test_one_level_is_judged_as_before():
     [((1, 0.0), "1 user"), ((20, 0.0), "20 users"), ((200, 150.0), "150/s")],
 )
 def test_a_level_is_written_in_its_own_unit(level, text):
-    """Users in a closed load, a rate in an open one."""
+    """Users in a closed load, and a rate in an open one."""
     assert describe(level) == text
 
 
 def climbing(*rounds, calm_ms=10.0, health=COOL, limits=()):
-    """Report on a load whose users double, after a warm-up with one user that took so long."""
+    """Report on a load whose users double, after a warm-up with one user and this latency."""
     records = [
         started(["mcp"], load={"shape": "doubling"}, limits=dict(limits)),
         *(turn(0, "mcp", 0, Round(ms=calm_ms)) if calm_ms else ()),
@@ -114,16 +114,16 @@ def climbing(*rounds, calm_ms=10.0, health=COOL, limits=()):
     return build([*records, RunEnded(at_s=99.0, reason="finished")])
 
 
-def told(report):
+def gravest(report):
     """Give the verdict and the sentence of the gravest reason."""
     return report.verdict, report.reasons[0].code, report.reasons[0].text
 
 
-def test_the_highest_level_that_a_target_keeps_up_with_is_told():
-    """The level beyond it is slower than three times the warm-up, and says by how much."""
+def test_the_highest_level_that_a_target_keeps_up_with_is_reported():
+    """The level beyond it is slower than three times the warm-up, and the reason says how slow."""
     report = climbing(Round(users=1), Round(users=2, ms=20, ok=200), Round(users=4, ms=40))
-    assert told(report)[:2] == ("PASS", "capacity_found")
-    said = re.sub(r"\d+\.\d+", "…", told(report)[2])
+    assert gravest(report)[:2] == ("PASS", "capacity_found")
+    said = re.sub(r"\d+\.\d+", "…", gravest(report)[2])
     assert said == (
         "mcp kept up with 2 users: 200/s, p95 … ms. At 4 users it did not: p95 was … ms, with one "
         "user … ms."
@@ -132,7 +132,7 @@ def test_the_highest_level_that_a_target_keeps_up_with_is_told():
 
 
 def test_a_fast_target_may_be_a_little_slower():
-    """Ten milliseconds more are what a busy machine makes of a fast answer."""
+    """A busy machine can add ten milliseconds to a fast answer."""
     assert (
         "kept up with 2 users" in climbing(Round(), Round(users=2, ms=9), calm_ms=1).reasons[0].text
     )
@@ -151,24 +151,24 @@ def test_a_fast_target_may_be_a_little_slower():
     ],
 )
 def test_a_target_that_does_not_keep_up_at_all_fails(first, said):
-    """Not even one user is served."""
+    """It does not keep up even with one user."""
     report = climbing(first)
     assert report.verdict == "FAIL"
     assert any(said in reason.text for reason in report.reasons)
 
 
-def test_without_a_warm_up_only_failures_tell():
-    """There is nothing to be slower than."""
+def test_without_a_warm_up_only_failures_count():
+    """There is nothing to compare the times with."""
     report = climbing(Round(), Round(users=2, ms=900), Round(users=4, failed=50), calm_ms=None)
     assert "kept up with 2 users" in report.reasons[0].text
 
 
-def test_a_level_at_which_the_generator_was_not_fit_tells_nothing_of_the_target():
-    """Below it a level may be known; else the run is open."""
+def test_a_level_with_an_unfit_generator_shows_nothing_about_the_target():
+    """A lower level may be known; otherwise the run is open."""
     hot = replace(COOL, cpu_s=1.0)
     limits = {"generator_cpu": 0.5}
     report = climbing(Round(), health=hot, limits=limits)
-    assert told(report)[:2] == ("INCONCLUSIVE", "search_open")
+    assert gravest(report)[:2] == ("INCONCLUSIVE", "search_open")
     assert "At 1 user the load generator was too busy to measure." in report.reasons[0].text
 
 
@@ -176,4 +176,4 @@ def test_a_level_without_its_end_is_not_judged():
     """A run that was cut off in its first level has found nothing."""
     records = [started(["mcp"], load={"shape": "doubling"})]
     records += turn(0, "mcp", 1, Round())[:-1]
-    assert told(build(records))[2] == "No level of mcp was finished."
+    assert gravest(build(records))[2] == "No level of mcp was finished."

@@ -1,4 +1,4 @@
-"""The order of verdicts: one table, on the page and in the code, each row of it a test."""
+"""The order of verdicts: one table, on the page and in the code, and a test for each row."""
 
 import re
 
@@ -37,7 +37,7 @@ def worse(verdict: str) -> Regression:
 
 
 def outage(*, is_over: bool) -> Outage:
-    """Give a time in which the target was away, and perhaps came back."""
+    """Give a time in which the target was away, and perhaps returned."""
     return Outage(
         node="w1", arm="mcp", from_s=3.0, to_s=5.2, is_over=is_over, failures=9,
         how="refused connections",
@@ -59,7 +59,7 @@ def hot_target() -> Totals:
     return found
 
 
-def beside_the_target() -> GeneratorHealth:
+def with_the_target() -> GeneratorHealth:
     """Give the health of a generator whose cores the target used."""
     found = health(Health(**LATE))
     found.target_cpu_s[0] = 1.5
@@ -84,7 +84,7 @@ CAUSES = {
     "users_missing": {"short_rounds": ["round 1 of mcp had 1 of 8"]},
     "generator_paused": {"health": health(Health(cpu_s=0.1, wall_s=1, **PAUSED))},
     "generator_saturated": {"health": health(*[HOT] * 5)},
-    "shares_cores": {"health": beside_the_target()},
+    "shares_cores": {"health": with_the_target()},
     "machine_busy": {"health": health(Health(**LATE, waited_s=0.3))},
     "unexplained_lag": {"health": health(SLOW)},
     "target_saturated": {"arms": {"mcp": hot_target()}, "target_cpu": 0.7},
@@ -106,7 +106,7 @@ CAUSES = {
     "passed": {"gates": [gate("PASS")]},
     "capacity_found": {"search": SearchFacts(found=["mcp holds 80/s"])},
 }
-"""What brings about each reason, and no other."""
+"""What causes each reason, and no other reason."""
 EXPLAINS = ("target_unreachable",)
 """Codes that say why a run failed, and decide nothing."""
 
@@ -123,7 +123,7 @@ def decided(*codes: str):
 
 @pytest.mark.parametrize(("cls", "code"), [("timeout", "unanswered"), ("rpc_error", "all_failed")])
 def test_promise_28_an_arm_that_only_times_out_did_nothing_itself(cls, code):
-    """A slow generator makes timeouts, too: where every call is one, that is the weaker reason."""
+    """A slow generator causes timeouts, too, so an arm with nothing else has the weaker reason."""
     found = decide(
         Facts(gates=[], **CLEAN | {"arms": {"mcp": totals(Round(ok=0, failed=9, cls=cls))}})
     )
@@ -138,21 +138,21 @@ def test_promise_28_an_arm_that_only_times_out_did_nothing_itself(cls, code):
     ],
 )
 def test_a_pass_against_a_baseline_says_so(gates, says):
-    """Beside the gates, if there are any."""
+    """In addition to the gates, if there are any."""
     found = decide(Facts(gates=gates, regressions=[worse("PASS")], ended="finished", **CLEAN))
     assert [reason.text for reason in found.reasons] == [says]
 
 
 @pytest.mark.parametrize(("verdict", "broken"), [("PASS", False), ("INCONCLUSIVE", True)])
 def test_broken_schemas_are_a_reason_unless_a_gate_has_decided_on_errors(verdict, broken):
-    """A gate that is open leaves them unjudged."""
+    """An open gate does not judge them."""
     gates = [gate(verdict, "mcp.error_rate < 60%")]
     found = decide(Facts(gates=gates, **CLEAN | {"arms": {"mcp": totals(BROKEN)}}))
     assert ("schema_broken" in [reason.code for reason in found.reasons]) == broken
 
 
 def test_promise_28_each_code_has_a_cause():
-    """No code is without a way to it, and no way is without its code."""
+    """Every code has a cause here, and every cause has a code."""
     assert list(CAUSES) == list(RANKS)
 
 
@@ -183,7 +183,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("grave", "mild"), PAIRS)
 def test_promise_28_the_graver_row_decides(grave, mild):
-    """With two reasons the verdict is that of the row above, whose reason comes first."""
+    """With two reasons, the graver row gives the verdict, and its reason comes first."""
     found = decided(mild, grave)
     assert [reason.code for reason in found.reasons] == [grave, mild]
     assert (found.verdict, found.exit_code) == VERDICTS[RANKS[grave]]
@@ -198,7 +198,7 @@ def test_promise_28_the_graver_row_decides(grave, mild):
     ],
 )
 def test_promise_28_what_explains_a_failure_decides_nothing(code):
-    """A target that was away for some time comes first where the run fails, and is else a note."""
+    """That a target was away comes first if the run fails, and is otherwise a note."""
     found = decided(code, "target_unreachable")
     assert (found.verdict, found.exit_code) == VERDICTS[RANKS[code]]
     failed = ["target_unreachable"] if found.verdict == "FAIL" else []
@@ -217,14 +217,14 @@ def test_promise_28_the_page_has_the_table_of_the_code():
     assert rows == expected
 
 
-def test_a_reason_without_a_row_is_a_mistake_of_ours():
-    """Nothing is said by a code that the page does not list."""
+def test_a_reason_without_a_row_is_our_mistake():
+    """No reason has a code that the page does not list."""
     with pytest.raises(KeyError):
         because("bad_luck", "It rained.")
 
 
 def test_reasons_of_one_code_keep_their_order():
-    """Gates stand as they were written."""
+    """Gates stay in the order in which they were written."""
     one, two = Reason(code="gate_failed", text="b"), Reason(code="gate_failed", text="a")
     lost = Reason(code="worker_lost", text="c")
     assert in_order([one, two, lost]) == [lost, one, two]
@@ -232,7 +232,7 @@ def test_reasons_of_one_code_keep_their_order():
 
 
 def report(*rounds: Round, broken: bool = False, **changes) -> Report:
-    """Give the report of a run of one arm, whose generator broke a limit if told so."""
+    """Give the report of a run of one arm; if `broken`, the generator broke a limit."""
     slow = HOT if broken else virtual.COOL
     rounds = tuple(Round(**{**vars(r), "busy_s": 6.0}) for r in rounds)
     records = journal({"mcp": rounds}, health=slow, **changes)
@@ -240,7 +240,7 @@ def report(*rounds: Round, broken: bool = False, **changes) -> Report:
 
 
 def _longer(record):
-    """Make the health of a slice that of all its seconds."""
+    """Spread the health of a slice over all its seconds."""
     if not hasattr(record, "health"):
         return record
     state = replace(record.health, cpu_s=record.health.cpu_s * 6, wall_s=6.0)
@@ -250,7 +250,7 @@ def _longer(record):
 @pytest.mark.parametrize("cls", sorted(FAILED - {"timeout"}))
 @pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 1%"], ["mcp.success_rate > 99%"]])
 def test_promise_28_errors_of_the_target_beat_a_broken_generator(cls, gates):
-    """However busy the generator was: it did not make the server answer so."""
+    """However busy the generator was, it did not make the server answer that way."""
     bad = Round(ok=500, failed=500, cls=cls)
     found = report(bad, broken=True, gates=gates)
     assert (found.verdict, found.exit_code) == ("FAIL", 99)
@@ -260,7 +260,7 @@ def test_promise_28_errors_of_the_target_beat_a_broken_generator(cls, gates):
 
 @pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 1%"], ["mcp.success_rate > 99%"]])
 def test_promise_28_timeouts_under_a_broken_generator_belong_to_nobody(gates):
-    """A slow generator makes them, too: INVALID. With a sound generator they are the target's."""
+    """A slow generator causes them, too: INVALID. With a sound generator they are the target's."""
     bad = Round(ok=500, failed=500, cls="timeout")
     found = report(bad, broken=True, gates=gates)
     assert (found.verdict, found.exit_code) == ("INVALID", 91)
@@ -276,7 +276,7 @@ def test_promise_28_timeouts_under_a_broken_generator_belong_to_nobody(gates):
 def test_promise_28_timeouts_of_other_rounds_than_the_broken_ones_are_the_targets(
     hung, verdict, gates
 ):
-    """The load generator was stopped in the first round only: it made no timeout of later ones."""
+    """The load generator stopped in the first round only, so it caused no later timeouts."""
     rounds = [Round(ok=500, failed=500 * (n in hung), cls="timeout") for n in range(6)]
     records = journal({"mcp": rounds}, gates=gates)
     found = build([_paused(record) if getattr(record, "turn", 1) == 0 else record
@@ -289,7 +289,7 @@ def test_promise_28_timeouts_of_other_rounds_than_the_broken_ones_are_the_target
 
 
 def _paused(record):
-    """Let the load generator have been stopped for 0.6 s in a slice."""
+    """Make the load generator stop for 0.6 s in a slice."""
     if not hasattr(record, "health"):
         return record
     return replace(record, health=replace(record.health, **PAUSED))
@@ -303,8 +303,8 @@ def _paused(record):
         ("gave no answer", False, "FAIL", "target_stopped"),
     ],
 )
-def test_promise_28_silence_beside_a_broken_limit_belongs_to_nobody(how, broken, verdict, code):
-    """Nobody but the target refuses connections."""
+def test_promise_28_silence_under_a_broken_generator_belongs_to_nobody(how, broken, verdict, code):
+    """Silence may be the generator's fault, but only the target refuses connections."""
     gone = replace(outage(is_over=False), how=how)
     found = report(Round(), broken=broken, extra=[gone])
     assert found.verdict == verdict
@@ -315,16 +315,16 @@ def test_promise_28_silence_beside_a_broken_limit_belongs_to_nobody(how, broken,
     ("cls", "broken", "verdict"),
     [("timeout", True, "INVALID"), ("timeout", False, "FAIL"), ("http_error", True, "FAIL")],
 )
-def test_promise_28_an_early_end_is_as_grave_as_what_it_came_of(cls, broken, verdict):
-    """A generator that makes timeouts ends its own run."""
+def test_promise_28_an_early_end_is_as_grave_as_its_cause(cls, broken, verdict):
+    """A generator that causes timeouts ends its own run."""
     note = Note(at_s=1, code="aborted", text="98 % of the calls of mcp failed.")
     found = report(Round(ok=2, failed=98, cls=cls), broken=broken, extra=[note], end="aborted")
     assert found.verdict == verdict
     assert ("aborted" in [reason.code for reason in found.reasons]) is (verdict == "FAIL")
 
 
-def test_promise_28_timeouts_do_not_hide_the_errors_beside_them():
-    """Of the calls that were answered half failed; those that were not count for nobody."""
+def test_promise_28_timeouts_do_not_hide_errors():
+    """Half of the answered calls failed; the unanswered ones are nobody's."""
     bad = Round(ok=50, failed=50, cls="http_error", other={"timeout": 900})
     assert report(bad, broken=True).verdict == "FAIL"
     few = Round(ok=500, failed=1, cls="http_error", other={"timeout": 900})
@@ -332,7 +332,7 @@ def test_promise_28_timeouts_do_not_hide_the_errors_beside_them():
 
 
 def test_promise_28_a_lost_worker_beats_all():
-    """What it would have shown is missing, also of the errors."""
+    """Its results are missing, and with them perhaps errors."""
     lost = Note(at_s=1, code="worker_lost", text="gone", node="w2")
     found = report(Round(ok=0, failed=100), extra=[lost])
     assert (found.verdict, found.exit_code) == ("INVALID", 92)
@@ -353,7 +353,7 @@ def test_promise_28_a_lost_worker_beats_all():
 def test_promise_34_more_than_one_per_cent_of_failures_fail_a_run(
     ok, failed, limits, verdict, gates
 ):
-    """Without a gate on failures the limit judges them; it is 1 % if the scenario says nothing."""
+    """Without a gate on failures the limit judges them; by default it is 1 %."""
     found = report(Round(ok=ok, failed=failed, cls="http_error"), limits=limits, gates=gates)
     assert found.verdict == verdict
     if verdict == "FAIL":
@@ -362,8 +362,8 @@ def test_promise_34_more_than_one_per_cent_of_failures_fail_a_run(
         assert f"{counted}, most of them by http_error" in found.reasons[0].text
 
 
-def test_promise_34_a_gate_on_failures_stands_in_place_of_the_limit():
-    """Who says how many may fail has his way."""
+def test_promise_34_a_gate_on_failures_replaces_the_limit():
+    """A gate that says how many calls may fail decides."""
     found = report(Round(ok=50, failed=50), gates=["mcp.error_rate < 70%"])
     assert (found.verdict, found.reasons[0].code) == ("PASS", "passed")
 
@@ -377,15 +377,15 @@ def test_promise_34_a_gate_on_failures_stands_in_place_of_the_limit():
         ({"planned": 1000, "dropped": 1}, False),
     ],
 )
-def test_promise_34_clean_is_said_of_clean_runs_only(what, clean):
+def test_promise_34_only_clean_runs_are_called_clean(what, clean):
     """One failure in a thousand passes, but the run was not clean."""
     found = report(Round(ok=999, **what))
     assert found.verdict == "PASS"
     assert ("clean" in found.reasons[0].text) is clean
 
 
-def test_promise_34_what_fails_in_set_up_is_not_clean_either():
-    """A session that was lost and opened again passes, and is told."""
+def test_promise_34_a_failure_in_set_up_is_not_clean_either():
+    """A session that was lost and opened again passes, and is reported."""
     note = Note(at_s=1, code="session_lost", text="lost", arm="mcp")
     found = report(Round(ok=999), extra=[note])
     assert "clean" not in found.reasons[0].text
@@ -395,7 +395,7 @@ def test_promise_34_what_fails_in_set_up_is_not_clean_either():
 
 @pytest.mark.parametrize(("cut", "verdict"), [(3, "PASS"), (30, "INCONCLUSIVE")])
 def test_promise_09_calls_cut_off_may_be_more_than_a_gate_can_bear(cut, verdict):
-    """Nobody knows how they would have ended; if that decides, nothing is decided."""
+    """Nobody knows how they would have ended; a gate that depends on them is undecided."""
     found = report(Round(ok=1000, other={"interrupted": cut}), gates=["mcp.error_rate < 1%"])
     assert found.gates[0].verdict == verdict
     if verdict != "PASS":

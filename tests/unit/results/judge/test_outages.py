@@ -1,4 +1,4 @@
-"""A target that stopped answering, and users who were not served, in the verdict."""
+"""Targets that stopped answering, and users who were not served, in the verdict."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def outage(from_s, to_s, *, is_over=True, node="w1", arm="mcp", failures=4):
 
 
 def test_what_several_processes_saw_at_once_is_one_outage():
-    """It begins with the first of them and is over as soon as one was answered."""
+    """It begins with the first failed call and is over as soon as one process got an answer."""
     seen = [
         outage(3.0, 5.0, is_over=False),
         outage(3.1, 5.2, node="w2"),
@@ -41,7 +41,7 @@ def test_what_several_processes_saw_at_once_is_one_outage():
 
 
 def test_an_outage_says_when_it_was_and_how():
-    """With the beginning and, if the target came back, the end."""
+    """With the beginning and, if the target returned, the end."""
     how = "it refused connections (4 calls failed in a row)."
     (gone,) = stopped([outage(6.12, 9.0, is_over=False)])
     when = "mcp stopped answering at 6.12 s, and did not answer again"
@@ -63,7 +63,7 @@ BAD = [Round(ok=50, failed=50, cls="transport_error")] * 3
 
 
 def test_a_dead_target_is_the_first_reason():
-    """Before the gates that it failed for that reason."""
+    """It comes before the gates that failed because of it."""
     gate = ["mcp.error_rate < 1%"]
     verdict, why, _ = reasons(BAD, outage(6.1, 9.0, is_over=False), gates=gate)
     assert verdict == "FAIL"
@@ -72,7 +72,7 @@ def test_a_dead_target_is_the_first_reason():
 
 
 def test_a_target_that_was_away_is_the_first_reason_of_a_run_that_fails():
-    """Where nothing failed for it, it is a note."""
+    """If nothing failed, it is only a note."""
     away = outage(3.0, 5.2)
     _, why, notes = reasons(BAD, away, gates=["mcp.error_rate < 1%"])
     assert why[0].startswith("mcp was unreachable from 3 s to 5.2 s")
@@ -82,14 +82,14 @@ def test_a_target_that_was_away_is_the_first_reason_of_a_run_that_fails():
 
 
 def test_a_gate_that_asks_for_failures_lets_a_target_stop():
-    """Such a run is about just that."""
+    """Such a run is about stopping."""
     gone = outage(6.1, 9.0, is_over=False)
     assert reasons(BAD, gone, gates=["mcp.error_rate > 10%"])[0] == "PASS"
     assert reasons([Round()] * 3, gone)[0] == "FAIL"
 
 
 def with_users(users, **without):
-    """Give the journal of an arm whose three rounds had such users."""
+    """Give the journal of an arm whose three rounds had these users."""
     return journal({"mcp": [Round(users=users, **without)] * 3})
 
 
@@ -97,7 +97,7 @@ def with_users(users, **without):
     ("users", "without", "fails"), [(60, 40, True), (100, 2, True), (100, 1, False), (0, 0, False)]
 )
 def test_promise_31_users_without_a_session_fail_the_run(users, without, fails):
-    """More than one in a hundred: 40 of 60 users made no call, and the error rate was 0.26 %."""
+    """More than 1 % do: 40 of 60 users made no call, although the error rate was only 0.26 %."""
     records = with_users(users, without_session=without)
     found = list(users_without({"mcp": Totals(fold(records).measured("mcp"))}))
     assert [code for code, _ in found] == ["users_without_session"] * fails
@@ -112,7 +112,7 @@ def test_promise_31_users_without_a_session_fail_the_run(users, without, fails):
 
 
 def test_promise_31_users_without_a_journey_fail_the_run():
-    """They were to begin one, and did not come to it."""
+    """They should have begun a journey, and never did."""
     records = with_users(20, without_journey=1)
     ((code, text),) = users_without({"mcp": Totals(fold(records).measured("mcp"))})
     assert code == "users_without_journey"
@@ -120,7 +120,7 @@ def test_promise_31_users_without_a_journey_fail_the_run():
 
 
 def test_a_run_that_was_ended_early_fails_and_says_why():
-    """The note that says why is a reason, beside that of what is missing."""
+    """The note that says why is a reason, in addition to the missing rounds."""
     why = "98 % of the calls of mcp failed in the last 10 s of its rounds, and so on."
     records = journal({"mcp": BAD}, end="aborted", extra=[Note(at_s=1, code="aborted", text=why)])
     report = build(records)
@@ -135,7 +135,7 @@ def lost(at_s, count=1, kind="forgot"):
 
 
 def test_promise_30_lost_sessions_leave_a_run_undecided_above_the_limit():
-    """By a reason that says how they were lost; a gate that asks for it, and holds, allows them."""
+    """The reason says how they were lost; a gate that allows them, and holds, replaces it."""
     notes = [lost(at_s) for at_s in range(9)]
     verdict, told, _ = reasons([Round(ok=100, lost=9, users=4)] * 2, *notes)
     assert verdict == "INCONCLUSIVE"
@@ -148,14 +148,14 @@ def test_promise_30_lost_sessions_leave_a_run_undecided_above_the_limit():
 
 
 def test_promise_30_a_gate_on_lost_sessions_fails_by_the_target_s_own_deeds():
-    """The server has lost them, however busy the load generator was."""
+    """The server lost them, however busy the load generator was."""
     report = build(journal({"mcp": [Round(lost=9)]}, gates=["mcp.session_loss_rate < 1%"]))
     assert [reason.code for reason in report.reasons] == ["target_errors", "sessions_lost"]
     assert report.arms["mcp"].session_loss_rate == 0.09
 
 
 def test_promise_30_what_else_was_mended_counts_as_well():
-    """Streams that were resumed, tools that were listed again."""
+    """Resumed streams count, and tools that were listed again."""
     (found,) = mended("mcp", Totals(fold(journal({"mcp": [Round(mended=2)]})).measured("mcp")), {})
     assert found[0] == "healed"
     assert "2 of 100 calls of mcp had to be repaired (healed)" in found[1]
@@ -175,14 +175,14 @@ def test_promise_30_what_else_was_mended_counts_as_well():
     ],
 )
 def test_lost_sessions_are_told_apart_by_when_they_were_lost(notes, kind):
-    """All at once, again and again, or some; what the server says, and old journals, count."""
+    """All at once, again and again, or a few; what the server says and old journals count, too."""
     report = build(journal({"mcp": [Round(users=4)] * 3}, extra=notes))
     assert report.arms["mcp"].sessions_lost_by == kind
     assert report.arms["mcp"].sessions_lost == sum(kind.values())
 
 
-def test_promise_31_users_whom_a_full_server_refuses_are_told_why():
-    """The reason says that it has as many sessions as it takes."""
+def test_promise_31_a_full_server_explains_users_without_a_session():
+    """The reason says that the server has as many sessions as it allows."""
     full = Note(at_s=1.0, code="setup_failed", text="503", arm="mcp", count=7, kind="refused")
     report = build(journal({"mcp": [Round(users=20, without_session=10)]}, extra=[full, full]))
     assert "10 of 20 users of mcp had no session" in report.reasons[0].text

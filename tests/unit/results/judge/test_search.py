@@ -1,4 +1,4 @@
-"""The search for the capacity as a pure function: tables, and laws on servers that are a line."""
+"""The search for the capacity as a pure function: tables, and laws on ideal servers."""
 
 import random
 from collections import Counter
@@ -28,7 +28,7 @@ BROKE = ("throughput",)
 
 
 def search(holds, within=WIDE):
-    """Search a server that says of each rate whether it holds it."""
+    """Search a server; `holds` says whether it holds a rate."""
     trials = []
     while (step := next_trial(within, trials)) is not None:
         rounds = round(step.seconds / within.round_s)
@@ -37,7 +37,7 @@ def search(holds, within=WIDE):
 
 
 def next_rate(within, trials):
-    """Give the rate of the next trial alone."""
+    """Give only the rate of the next trial."""
     step = next_trial(within, trials)
     return None if step is None else step.rate
 
@@ -65,7 +65,7 @@ def tried(text):
     ("highest", "trial_s", "first", "lowest"),
     [
         (10_000, 3.0, 5.0, 4 / 3),
-        (10_000, 0.5, 8.0, 8.0),  # fewer than four journeys in a trial would tell nothing
+        (10_000, 0.5, 8.0, 8.0),  # fewer than four journeys in a trial would show nothing
         (2, 3.0, 2.0, 4 / 3),
         (1, 3.0, 1.0, 1.0),
     ],
@@ -86,12 +86,12 @@ def test_a_range_begins_low_but_with_enough_journeys(highest, trial_s, first, lo
         ("5- 5-", 2.5),
         ("5- 5+", 5),
         ("5- 5+ 5+", 10),
-        ("5- 5- 2.5-", 4 / 3),  # not below what can be told
+        ("5- 5- 2.5-", 4 / 3),  # not below the lowest rate
         ("5- 5- 2.5+", 3.54),
         ("10+ 20-", 20),
         ("10+ 20- 20-", 14.1),
         ("10+ 20- 20- 14.1+", 16.8),
-        ("6000+", 10_000),  # not beyond what was asked for
+        ("6000+", 10_000),  # not beyond the highest rate
         ("10000+", 10_000),  # once more, and once again
         ("10000+ 10000+ 10000+", 10_000),  # and, at last, in a long trial
         ("10000+ 10000+ 10000+ L10000+", None),
@@ -105,13 +105,13 @@ def test_a_range_begins_low_but_with_enough_journeys(highest, trial_s, first, lo
         ("50+ 100+ 105- 100+ 105- 100- 105- 96.2+ 96.2+", 96.2),
         ("100+ 105- 100+ 105- 100+ 105- 105+", 109),  # and is one above it?
         ("100+ 105- 100+ 105- 100+ 105- 105+ 109- 109-", 109),
-        ("5? 5?", 5),  # of a target that was not itself nothing is known
+        ("5? 5?", 5),  # an unsettled target shows nothing
         ("5+ 10! 10!", 10),  # repeated: the load generator was the limit
-        ("5+ 10! 10! 10!", 7.07),  # it is, at this rate
+        ("5+ 10! 10! 10!", 7.07),  # it is the limit at this rate
         ("5+ 10! 10! 10! 10-", 10),
         ("5+ 10+ 20- 10- 5- 20+ 10-", None),  # they contradict each other at every rate
-        ("80+ 100- 90+ 90+ 90- 95+ 85- 100- 95-", 89.4),  # near the edge: now by long ones
-        ("10+ 10+ 10+ 10.5- 10.5- 10.5- L10-", None),  # it holds short ones only
+        ("80+ 100- 90+ 90+ 90- 95+ 85- 100- 95-", 89.4),  # near the edge: now long ones
+        ("10+ 10+ 10+ 10.5- 10.5- 10.5- L10-", None),  # the target holds short ones only
         ("100+ 105- 105+", 105),  # not yet decided
         ("100+ 105- 100+ 105+ 105+", 210),  # it holds after all: beyond it nothing is known
         ("50+ 100+ 105- 100- 100-", 70.7),  # it breaks after all: the knee is further below
@@ -125,7 +125,7 @@ def test_the_next_rate_follows_from_the_trials(trials, rate):
 
 
 def test_a_search_ends_when_its_trials_are_used_up():
-    """There are no more trials than the load allows, whatever is left to know."""
+    """There are never more trials than the load allows, whatever is still unknown."""
     within = Range.of(10_000, 3.0, 2)
     assert next_rate(within, tried("5+")) == 10
     assert next_rate(within, tried("5+ 10+")) is None
@@ -155,7 +155,7 @@ def test_a_search_ends_when_its_trials_are_used_up():
     ],
 )
 def test_the_conclusion_follows_from_the_trials(trials, result):
-    """The interval is from what held every time to what broke every time by the target's fault."""
+    """It is from what always held to what always broke by the target's fault."""
     within = Range(5, 1.3, 10_000, 60, 3.0)
     assert conclude(within, tried(trials)) == result
 
@@ -167,12 +167,12 @@ RESTED = [0.0, *RESTS_S[1:]]
     ("trials", "probes", "step"),
     [
         ("", "", (5, 1.0, 0.0)),  # before the first trial, at once
-        ("", "-", (5, 1.0, 3.0)),  # perhaps it is just starting
+        ("", "-", (5, 1.0, 3.0)),  # perhaps the target is just starting
         ("", "-+", None),
-        ("", "----", None),  # then it is tried all the same
+        ("", "----", None),  # then it is tried anyway
         ("5-", "", (5, 1.0, 0.5)),
-        ("5-", "--", None),  # nothing is known of what it can do: no long wait
-        ("5+", "", None),  # what held leaves nothing to recover from
+        ("5-", "--", None),  # nobody knows what it can do: no long wait
+        ("5+", "", None),  # after a rate that held there is nothing to recover from
         ("5+ 10+ 20-", "", (5, 1.0, 0.5)),
         ("5+ 80+ 160-", "", (20, 0.5, 0.5)),  # a quarter of what held
         ("5+ 80+ 160-", "-", (20, 0.5, 3.0)),  # after more and more rest
@@ -181,8 +181,8 @@ RESTED = [0.0, *RESTS_S[1:]]
         ("5+ 80+ 160-", "----", None),
     ],
 )
-def test_probes_tell_when_the_next_trial_may_begin(trials, probes, step):
-    """The wait is bounded; a target that held something, and does not recover, is stuck."""
+def test_probes_show_when_the_next_trial_may_begin(trials, probes, step):
+    """The wait is bounded; a target that has held a rate, and does not recover, is stuck."""
     made = [Probed(one == "+", waited_s=1.0) for one in probes]
     expected = step and NextTurn("probe", *step)
     assert next_probe(WIDE, tried(trials), made) == expected
@@ -190,18 +190,18 @@ def test_probes_tell_when_the_next_trial_may_begin(trials, probes, step):
 
 
 def test_no_probe_begins_long_after_the_first_one():
-    """Calls that are not answered take their time, too."""
+    """Unanswered calls take time, too."""
     assert is_stuck(tried("5+ 10-"), [Probed(recovered=False, waited_s=MOST_WAIT_S + 1)])
 
 
 def test_a_target_that_does_not_recover_ends_the_search():
-    """Whatever else was to be tried."""
+    """It ends whatever else it would have tried."""
     found = conclude(WIDE, tried("40+ 80+ 160-"), stuck=True)
     assert found == Result("did_not_recover", 80, 80, 160, BROKE)
 
 
-def test_long_trials_are_part_of_the_rounds_that_there_may_be():
-    """A search has so many rounds of trials at most, however long one is."""
+def test_long_trials_count_towards_the_rounds_of_the_load():
+    """The rounds of all trials are limited, however long one trial is."""
     trials = tried("100+ 105- 100+ 105- 100+ 105-")
     for most, rate in ((8, None), (9, 100)):
         assert next_rate(Range.of(10_000, 3.0, most), trials) == rate
@@ -209,7 +209,7 @@ def test_long_trials_are_part_of_the_rounds_that_there_may_be():
 
 
 def test_what_broke_most_often_just_above_the_knee_is_named():
-    """Of three trials with two reasons, the one that came twice."""
+    """Of three trials with two reasons, it is the reason that came twice."""
     names = [("p95",), ("p95", "drops"), ("p95", "drops")]
     trials = [*tried("100+ 100+ 100+"), *(Trial(105, broke) for broke in names)]
     assert conclude(WIDE, trials).broke_by == ("p95", "drops")
@@ -217,7 +217,7 @@ def test_what_broke_most_often_just_above_the_knee_is_named():
 
 @given(st.floats(1.4, 9_500))
 def test_the_knee_of_a_server_without_noise_is_enclosed(capacity):
-    """The interval holds the capacity, is at most 5 % wide; its ends were tried thrice or more."""
+    """The interval has the capacity in it and is at most 5 % wide; both ends have three trials."""
     result, trials = search(lambda rate: rate <= capacity)
     assert result.outcome == "knee"
     assert result.low <= capacity <= result.high <= NARROW * result.low
@@ -229,7 +229,7 @@ def test_the_knee_of_a_server_without_noise_is_enclosed(capacity):
 
 @given(st.floats(1.4, 9_500), st.integers(0, 10_000), st.floats(0, 0.05))
 def test_the_knee_of_a_noisy_server_is_found_within_its_noise(capacity, seed, noise):
-    """Up to 5 % of noise from turn to turn: the interval is off by no more than that, and ends."""
+    """With up to 5 % noise between turns, the interval is off by no more than that, and ends."""
     rng = random.Random(seed)
     result, trials = search(lambda rate: rate <= capacity * (1 + rng.uniform(-noise, noise)))
     assert len(trials) <= WIDE.most
@@ -243,7 +243,7 @@ def test_the_knee_of_a_noisy_server_is_found_within_its_noise(capacity, seed, no
 
 @given(st.integers(0, 10_000), st.integers(1, 60))
 def test_a_server_that_flaps_ends_the_search(seed, most):
-    """A server that holds at random, whatever the rate: no more trials than allowed, no claim."""
+    """A server that holds at random at any rate: no more trials than allowed, and no claim."""
     rng = random.Random(seed)
     within = Range.of(10_000, 3.0, most)
     result, trials = search(lambda _rate: rng.random() < 0.5, within)
@@ -253,7 +253,7 @@ def test_a_server_that_flaps_ends_the_search(seed, most):
 
 
 def test_a_hiccup_now_and_then_does_not_spoil_the_search():
-    """With 3 % of the trials broken by chance, 95 of 100 searches find the knee within 5 %."""
+    """If 3 % of trials break by chance, 95 of 100 searches find the knee within 5 %."""
     hits = 0
     for seed in range(200):
         rng = random.Random(seed)
@@ -263,5 +263,5 @@ def test_a_hiccup_now_and_then_does_not_spoil_the_search():
 
 
 def test_the_same_outcomes_make_the_same_search():
-    """No chance, no clock: a search is a function of its trials."""
+    """A search is a function of its trials, without chance and without a clock."""
     assert search(lambda rate: rate <= 77) == search(lambda rate: rate <= 77)

@@ -1,4 +1,4 @@
-"""Shares of calls and journeys: what is counted, and what of it the target did itself."""
+"""Shares of calls and journeys: what is counted, and which part is the target's own deeds."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.support.virtual_run import Round, cell, judged
 
 
 def totals(calls: dict[str, int], journeys: dict[str, int]) -> Totals:
-    """Give the totals of one round with these calls, and these journeys, by class."""
+    """Give the totals of one round with these calls and journeys, by class."""
     cells = [
         cell("mcp", [1.0] * n, kind=kind, cls=cls)
         for kind, found in (("call", calls), ("journey", journeys))
@@ -53,7 +53,7 @@ MIXED = totals(
     ],
 )
 def test_calls_and_journeys_are_counted_by_how_they_ended(metric, without, count, total, cut_off):
-    """Timeouts of some turns may be left out of both numbers; what was cut off always is."""
+    """Timeouts of some turns may be left out of both numbers; calls cut off always are."""
     found = counts(MIXED, metric, without)
     assert (found.count, found.total, found.cut_off) == (count, total, cut_off)
 
@@ -72,7 +72,7 @@ def test_calls_and_journeys_are_counted_by_how_they_ended(metric, without, count
     ],
 )
 def test_what_was_cut_off_decides_nothing(op, value, count, cut_off, verdict):
-    """A share passes only if it would with all that was cut off against it."""
+    """A share passes only if it would pass with all calls that were cut off against it."""
     found = ShareCounts(count, 1000, "calls", "failed", cut_off)
     assert judge(Bound("mcp.error_rate", op, value, "fraction"), found).verdict == verdict
 
@@ -96,8 +96,8 @@ def test_a_gate_fails_by_deeds_if_it_does_without_timeouts(gate, fails):
 
 
 @pytest.mark.parametrize(("unfit", "fails"), [((), False), ({0}, False), ({7}, True)])
-def test_timeouts_are_deeds_only_where_the_generator_was_sound_beside_a_broken_limit(unfit, fails):
-    """In the rounds of a broken limit they are nobody's. If none is, they are told from errors."""
+def test_timeouts_are_deeds_only_in_sound_rounds_of_a_run_with_a_broken_limit(unfit, fails):
+    """In rounds with a broken limit they are nobody's; without any, they are kept out."""
     hung = totals({"ok": 100, "timeout": 100}, {"ok": 100, "timeout": 100})
     for gate in ("mcp.error_rate < 5%", "mcp.success_rate > 95%"):
         assert fails_by_deeds(parse(gate), [alone(hung)], unfit) is fails
@@ -105,7 +105,7 @@ def test_timeouts_are_deeds_only_where_the_generator_was_sound_beside_a_broken_l
 
 
 def test_one_level_is_enough_to_fail_by_deeds():
-    """A load that changes is judged level by level; one without a call says nothing."""
+    """A load with several levels is judged level by level; a level without a call shows nothing."""
     fine = alone(totals({"ok": 100, "timeout": 100}, {"ok": 100}))
     silent = alone(totals({"timeout": 100}, {"timeout": 100}))
     gate = parse("mcp.error_rate < 5%")
@@ -119,19 +119,19 @@ def test_one_level_is_enough_to_fail_by_deeds():
     [
         ("<", 0.01, 0, 299),  # 0.99^299 is the first below 5 %
         (">", 0.99, 100, 299),
-        ("<", 0.03, 1, 495),  # by the width of its interval, which shrinks with the root of n
+        ("<", 0.03, 1, 495),  # the width of its interval shrinks with the root of n
     ],
 )
-def test_an_open_share_says_how_many_calls_would_tell(op, value, count, needed):
-    """If none or all of them failed, as many as make one of the other kind likely at the bound."""
+def test_an_open_share_says_how_many_calls_would_decide(op, value, count, needed):
+    """If none or all failed, the number that makes one of the other kind likely at the bound."""
     bound = Bound("mcp.error_rate", op, value, "fraction")
     found = judge(bound, ShareCounts(count, 100, "calls", "failed", 0))
     assert found.verdict == "INCONCLUSIVE"
     assert f"About {needed} calls would decide it." in found.reason
 
 
-def test_failures_in_bursts_say_less_than_as_many_that_are_spread():
-    """A round in ten with all the failures decides no gate that as many, spread evenly, fail."""
+def test_failures_in_bursts_show_less_than_the_same_number_spread_evenly():
+    """One round in ten has all the failures: the gate is open; spread evenly, it fails."""
     spread = [Round(ok=90, failed=10)] * 10
     burst = [Round(ok=100)] * 9 + [Round(ok=0, failed=100)]
     assert judged("mcp.error_rate < 5%", mcp=spread).verdict == "FAIL"

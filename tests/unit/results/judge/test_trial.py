@@ -63,14 +63,14 @@ def one_turn(
         ({"planned": 315}, [], ()),  # 95 % and a bit
         ({"planned": 317}, [], ("throughput",)),
         ({"dropped": 3}, [], ()),
-        ({"dropped": 4}, [], ()),  # by our own bound: see below
+        ({"dropped": 4}, [], ()),  # our own limit: see below
         ({"dropped": 3}, ["mcp.p95 < 20ms"], ()),
         ({"dropped": 3}, ["mcp.max < 20ms"], ("mcp.max < 20ms",)),  # theirs is not known
         ({"dropped": 50, "planned": 400}, [], ("throughput",)),
         ({"failed": 3}, [], ()),
         ({"failed": 4}, [], ("errors",)),
-        ({"failed": 100}, [], ("errors",)),  # they came in time: it is not the throughput
-        ({"failed": 100}, ["mcp.error_rate < 30%"], ()),  # who allows that many, has his way
+        ({"failed": 100}, [], ("errors",)),  # they came in time, so the throughput held
+        ({"failed": 100}, ["mcp.error_rate < 30%"], ()),  # the gate allows that many
         ({"failed": 100}, ["mcp.success_rate >= 90%"], ("mcp.success_rate >= 90%",)),
         ({}, ["mcp.p95 < 10ms"], ("mcp.p95 < 10ms",)),
         ({}, ["mcp.p95 <= 11ms", "mcp.journey_max < 5ms"], ("mcp.journey_max < 5ms",)),
@@ -80,13 +80,13 @@ def one_turn(
             ["mcp.journey[journey].journey_p95 < 9ms"],
             ("mcp.journey[journey].journey_p95 < 9ms",),
         ),
-        ({}, ["mcp.tool[none].p95 < 9ms"], ("mcp.tool[none].p95 < 9ms",)),  # what is not there
+        ({}, ["mcp.tool[none].p95 < 9ms"], ("mcp.tool[none].p95 < 9ms",)),  # a missing metric
         ({"failed": 4}, ["mcp.journey[journey].success_rate > 50%"], ("errors",)),
-        ({}, ["other.p95 < 1ms", "mcp.p95 < 1x other", "mcp.calls > 1k"], ()),  # not its conditions
+        ({}, ["other.p95 < 1ms", "mcp.p95 < 1x other", "mcp.calls > 1k"], ()),  # not conditions
     ],
 )
 def test_a_rate_holds_when_all_conditions_are_met(turn, gates, broke_by):
-    """Gates on times and fractions, throughput, and errors where no gate is about them."""
+    """Gates on times and fractions, throughput, and errors if no gate is about them."""
     [found] = judged(one_turn([10.5] * 300, **turn), gates)
     assert found.trial.broke_by == broke_by
     assert found.trial.rate == 100
@@ -99,29 +99,29 @@ def test_a_turn_without_any_answer_broke():
 
 
 @pytest.mark.parametrize(("health", "late"), [(COOL, False), (LATE, True), (HOT, True)])
-def test_a_generator_that_does_not_keep_up_is_told(health, late):
-    """More than 1 % late starts, or more than 90 % of a core: the trial is the generator's."""
+def test_a_generator_that_does_not_keep_up_is_reported(health, late):
+    """With more than 1 % late starts, or 90 % of a core, the trial is the generator's."""
     [found] = judged(one_turn([10.0] * 300, health=health))
     assert found.trial.generator is late
 
 
-def test_journeys_on_their_way_at_the_bell_are_not_missing():
-    """A target of 0.5 s that answers all in time keeps up, though a sixth ends after the bell."""
+def test_journeys_in_flight_at_the_bell_are_not_missing():
+    """A target of 0.5 s that answers all in time keeps up, although a sixth ends after the bell."""
     [found] = judged(one_turn([500.0] * 250, late_ms=[500.0] * 50, drained_s=0.5))
     assert found.trial.broke_by == ()
     assert found.achieved_per_s == pytest.approx(100)
 
 
 def test_journeys_that_queue_are_missing():
-    """When the last sixth needs two seconds more to come through, the target did not keep up."""
+    """If the last sixth needs two seconds more to finish, the target did not keep up."""
     [found] = judged(one_turn([500.0] * 250, late_ms=[2500.0] * 50, drained_s=2.5))
     assert found.trial.broke_by == ("throughput",)
     assert found.achieved_per_s == pytest.approx(250 / 3)
 
 
 @pytest.mark.parametrize("broken", [{"busy_s": 1.2}, "unfinished", "warm-up"])
-def test_what_is_no_whole_trial_is_left_out(broken):
-    """A turn that a stop cut short, one without its end, and the warm-up tell nothing."""
+def test_a_turn_that_is_not_a_whole_trial_is_left_out(broken):
+    """A turn that a stop cut short, one without an end, and the warm-up are not trials."""
     records = one_turn([10.0] * 300, **(broken if isinstance(broken, dict) else {}))
     if broken == "unfinished":
         records.pop()
@@ -145,12 +145,12 @@ def test_what_is_no_whole_trial_is_left_out(broken):
     ],
 )
 def test_gates_on_times_and_fractions_are_conditions(gate, condition):
-    """Only they can hold at one rate by itself, and at every rate."""
+    """Only they can hold at a single rate, and so at every rate."""
     assert searched(parse(gate)) is condition
 
 
-def test_the_conditions_are_told_as_people_read_them():
-    """The arm's own gates, then what is always asked for."""
+def test_the_conditions_are_written_for_people():
+    """The arm's own gates come first, then the conditions of every search."""
     gates = [parse("mcp.p95 < 1s"), parse("rest.p95 < 1s")]
     assert Rules.of("mcp", gates, {}).described() == [
         "mcp.p95 < 1s",
@@ -163,9 +163,9 @@ def test_the_conditions_are_told_as_people_read_them():
 @settings(max_examples=10)
 @given(st.floats(0.004, 0.2), st.integers(2, 8), st.integers(0, 99))
 def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
-    """Slots / service time, within the 5 % that may be missing, 2 of edges and 3 of noise.
+    """Slots / service time, within the 5 % that may be missing, 2 % of edges and 3 % of noise.
 
-    Rounds of 10 s: what is in service when one begins or ends is up to 2 % of it.
+    In rounds of 10 s, up to 2 % of the time is service that crosses their edges.
     """
     server = Server(service_s, slots, noise=0.01, rng=random.Random(seed))
     found = judged(search({"mcp": server}, rate="2.5k/s", round="10s"))
@@ -179,22 +179,22 @@ def test_the_capacity_of_a_queue_is_found(service_s, slots, seed):
     [
         ([9.0] * 19 + [99.0], "mcp.p95 < 50ms", True),
         ([9.0] * 18 + [99.0] * 2, "mcp.p95 < 50ms", False),
-        ([9.0] * 3 + [99.0], "mcp.p95 < 50ms", True),  # the slowest of four is no p95
+        ([9.0] * 3 + [99.0], "mcp.p95 < 50ms", True),  # the slowest of four is not a p95
         ([9.0] * 2 + [99.0] * 2, "mcp.p95 < 50ms", False),
         ([9.0] * 3 + [99.0], "mcp.journey_p99_9 < 50ms", True),
         ([99.0], "mcp.p95 < 50ms", False),
         ([9.0] * 3 + [99.0], "mcp.max < 50ms", False),
     ],
 )
-def test_one_slow_call_of_a_few_is_no_percentile(times_ms, gate, holds):
-    """A percentile that none can lie beyond leaves out the slowest call; no other number does."""
+def test_one_slow_call_of_a_few_is_not_a_percentile(times_ms, gate, holds):
+    """A percentile that no call can lie beyond leaves out the slowest; other numbers do not."""
     [found] = judged(one_turn(times_ms, planned=len(times_ms)), [gate])
     assert (gate not in found.trial.broke_by) is holds
 
 
 @pytest.mark.parametrize(("unmeasured", "holds"), [(0, True), (2, False)])
-def test_a_rate_does_not_hold_by_what_was_not_told(unmeasured, holds):
-    """Calls whose end is not known are slower than the bound, also where a trial has few calls."""
+def test_a_rate_does_not_hold_by_unreported_ends(unmeasured, holds):
+    """Calls without a known end are slower than the bound, even in trials with few calls."""
     *records, ended = one_turn([9.0] * 4, planned=4)
     cells = [cell("mcp", [8.0] * 2, kind="stop")]
     if unmeasured:
@@ -205,7 +205,7 @@ def test_a_rate_does_not_hold_by_what_was_not_told(unmeasured, holds):
 
 
 def test_what_a_journey_usually_takes_is_known_from_rates_that_held():
-    """A rate that broke says nothing of it: until one has held, the shortest journey counts."""
+    """A rate that broke does not show it; until one has held, the shortest journey counts."""
     mixed = {"ok_ms": [10.0, *[500.0] * 249], "late_ms": [500.0] * 50, "drained_s": 0.5}
     failing = one_turn([500.0] * 150, failed=150)
     records = [*failing, *_renumbered(one_turn(**mixed)[1:])]
@@ -216,12 +216,12 @@ def test_what_a_journey_usually_takes_is_known_from_rates_that_held():
 
 
 def _renumbered(records):
-    """Make the records those of the next turn."""
+    """Change the records to the next turn."""
     return [replace(record, turn=1) for record in records]
 
 
 def test_a_generator_that_works_hard_after_the_bell_kept_up():
-    """The processor's time of the drain is not that of the trial."""
+    """CPU time in the drain does not count for the trial."""
     records = one_turn([10.0] * 300, late_ms=[10.0])
     busy = Health(cpu_s=30.0, wall_s=30.0)
     hot = [replace(r, health=busy) if getattr(r, "draining", False) else r for r in records]
@@ -231,7 +231,7 @@ def test_a_generator_that_works_hard_after_the_bell_kept_up():
 
 @pytest.mark.parametrize(("stall_s", "broken"), [(0.5, False), (0.6, True)])
 def test_a_generator_that_stood_still_for_long_did_not_keep_up(stall_s, broken):
-    """Whenever it was, as in every other run."""
+    """Whenever it did, as in every other run."""
     records = one_turn([10.0] * 300, late_ms=[10.0])
     still = Health(cpu_s=0.3, wall_s=30.0, stalled_s=stall_s, longest_stall_s=stall_s)
     records = [replace(r, health=still) if getattr(r, "draining", False) else r for r in records]
@@ -239,7 +239,7 @@ def test_a_generator_that_stood_still_for_long_did_not_keep_up(stall_s, broken):
 
 
 def test_how_many_calls_may_fail_is_a_limit_of_the_scenario():
-    """Without a gate on errors, a trial is held to it."""
+    """Without a gate on errors, it is a condition of a trial."""
     assert (
         Rules.of("mcp", [], {"errors": 0.3}).described()[-1] == "errors at most 30 % of the calls"
     )
@@ -249,8 +249,8 @@ def test_how_many_calls_may_fail_is_a_limit_of_the_scenario():
         assert found.trial.broke_by == broke_by
 
 
-def test_a_target_that_answers_nothing_is_waited_for_before_its_first_trial():
-    """It may be just starting; after that, two probes before each trial have to do."""
+def test_the_first_trial_waits_for_a_target_that_answers_nothing():
+    """It may be just starting; later there are only two probes before each trial."""
     seen = []
     search({"mcp": Server(timeout_s=0.001)}, rate="1k/s", seen=seen)
     phases = "".join(turn.phase[0] for turn in seen)

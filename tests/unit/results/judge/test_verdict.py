@@ -42,7 +42,7 @@ CLEAN = {"arms": {"mcp": totals(Round())}, "health": health(COOL), "complete": T
 
 
 def decided(**changes) -> Decision:
-    """Decide on a clean, finished run without gates, but for these changes."""
+    """Decide on a clean, finished run without gates, with these changes."""
     return decide(Facts(**{"gates": [], "ended": "finished", **CLEAN, **changes}))
 
 
@@ -90,14 +90,14 @@ def test_a_pass_says_what_it_rests_on(gates, reason):
 
 
 def test_a_pass_without_gates_says_how_many_calls_could_have_failed():
-    """Where something went wrong, the run is not called clean."""
+    """If something went wrong, the run is not called clean."""
     ((code, text),) = [(r.code, r.text) for r in decided(clean=False, most_failed=0.02).reasons]
     assert code == "passed"
     assert text.startswith("There are no gates, and at most 2 % of the calls of each arm failed")
 
 
 def test_reasons_come_the_gravest_first_and_name_their_gates():
-    """Everything that speaks against the run is listed, not only what decided."""
+    """Everything that counts against the run is listed, not only what decided."""
     found = decided(
         gates=[gate("INCONCLUSIVE", "a.p50 < 1s"), gate("FAIL", "b.p50 < 1s"), gate("PASS")],
         harness_errors=1,
@@ -118,7 +118,7 @@ def test_a_lost_worker_makes_the_run_invalid_and_is_named():
 
 
 def test_harness_errors_name_the_first_of_them():
-    """Our own fault never counts as the target's, and says what to correct."""
+    """Our own fault never counts as the target's, and the reason says what to correct."""
     found = decided(harness_errors=4, harness_example="echo: 'text' is required")
     assert (found.verdict, found.exit_code) == ("INVALID", 91)
     assert found.reasons[0].text.startswith("4 calls")
@@ -126,7 +126,7 @@ def test_harness_errors_name_the_first_of_them():
 
 
 def test_harness_errors_come_before_any_reason_about_the_generator():
-    """What is never sent is repeated as fast as it can: a busy generator is its consequence."""
+    """Calls that are never sent repeat as fast as they can: a busy generator is a consequence."""
     found = decided(harness_errors=4, health=health(*[HOT] * 9))
     assert "harness_error" in found.reasons[0].text
     assert "used more than 90 % of a core" in found.reasons[1].text
@@ -134,7 +134,7 @@ def test_harness_errors_come_before_any_reason_about_the_generator():
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(4, "PASS"), (5, "INVALID")])
 def test_five_seconds_of_a_full_core_are_saturation(seconds, verdict):
-    """In a long round four hot seconds in a row are a moment, five make the run INVALID."""
+    """In a long round, four hot seconds in a row are a moment, but five make the run INVALID."""
     found = decided(health=health(*[HOT] * seconds, COOL))
     assert found.verdict == verdict
     if verdict == "INVALID":
@@ -148,7 +148,7 @@ def test_five_seconds_of_a_full_core_are_saturation(seconds, verdict):
             assert part in found.reasons[0].text
 
 
-def test_hot_seconds_with_pauses_are_no_saturation():
+def test_hot_seconds_with_pauses_are_not_saturation():
     """Only time in a row counts."""
     assert decided(health=health(HOT, HOT, COOL, HOT, HOT, HOT, COOL)).verdict == "PASS"
 
@@ -172,7 +172,7 @@ def test_a_late_loop_is_named_with_its_limit(lags, verdict):
 
 @pytest.mark.parametrize(("late", "verdict"), [(10, "PASS"), (11, "INVALID")])
 def test_late_starts_above_the_limit_mean_the_plan_was_not_kept(late, verdict):
-    """One per cent is the limit: at it the run is valid, above it is not."""
+    """At the limit of 1 % the run is valid; above it, it is not."""
     state = Health(cpu_s=0.1, wall_s=1, late_starts=late, starts=1000)
     found = decided(health=health(state))
     assert found.verdict == verdict
@@ -192,8 +192,8 @@ def test_limits_are_those_of_the_scenario():
         assert limit in reason
 
 
-def test_an_arm_of_which_every_call_failed_fails_the_run():
-    """100 % tool errors are never a PASS, whatever the gates on its fast failures say."""
+def test_an_arm_whose_every_call_failed_fails_the_run():
+    """100 % tool errors are never a PASS, whatever the gates on the fast failures say."""
     arms = {"mcp": totals(Round(ok=0, failed=50), Round(ok=0, failed=2, cls="timeout"))}
     found = decided(arms=arms, gates=[gate("PASS")])
     assert (found.verdict, found.exit_code) == ("FAIL", 99)
@@ -223,14 +223,14 @@ def test_promise_17_an_arm_without_an_ended_call_is_never_a_pass(what):
 
 
 def test_promise_17_a_worker_that_made_no_call_is_never_a_pass():
-    """It had users; what they did is not known."""
+    """It had users, but nobody knows what they did."""
     found = decided(idle_workers=["w3"])
     assert found.verdict == "INCONCLUSIVE"
     assert "Worker w3 had users" in found.reasons[0].text
 
 
 def test_a_generator_that_was_not_watched_is_never_a_pass():
-    """Calls without a word on the generator's health: it may have been the bottleneck."""
+    """Without records of its health, the generator may have been the bottleneck."""
     found = decided(health=health())
     assert found.verdict == "INCONCLUSIVE"
     assert (
@@ -270,12 +270,12 @@ def test_promise_23_littles_law_is_checked_within_five_percent(users, holds):
 
 
 def test_littles_law_says_nothing_without_users():
-    """Where no user is known there is nothing to check."""
+    """If the number of users is not known, there is nothing to check."""
     assert littles_law("mcp", Totals([])) is None
 
 
 def test_one_process_of_several_is_named():
-    """With more than one generator process the reason says which of them was the bottleneck."""
+    """With several generator processes, the reason names the bottleneck."""
     found = health(*[HOT] * 5)
     found.add(Slice(node="w2", turn=0, at_s=0, seconds=1, cells=[], health=COOL), "mcp")
     assert decided(health=found).reasons[0].text.startswith("The load generator w1 used")
