@@ -7,7 +7,7 @@ from mcp_perf.results.journal.journal import LONGEST_LINE, JournalError, decoded
 from mcp_perf.results.journal.records import AnyRecord
 
 _AT_ONCE: Final = 16 * 1024 * 1024
-"""Bytes that are read in one go."""
+"""The most bytes that one look reads."""
 
 
 class JournalFollower:
@@ -18,10 +18,10 @@ class JournalFollower:
         self._read = 0
         self._lines = 0
         self._torn = b""
-        """The beginning of a line whose end is not written yet."""
+        """The beginning of a line that is not complete yet."""
 
     def more(self) -> list[AnyRecord]:
-        """Return the complete lines that were added. Raises JournalError, also without the file."""
+        """Return the complete lines that were added. Raises JournalError, even without a file."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self._read)

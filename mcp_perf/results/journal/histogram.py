@@ -17,7 +17,7 @@ from itertools import accumulate, chain
 from typing import Final, Self
 
 HOUR_NS: Final = 3_600_000_000_000
-"""The longest duration told apart; longer ones share one bucket, just above an hour."""
+"""The longest distinct duration; longer ones share one bucket, just above an hour."""
 _SUB_BITS: Final = 10
 _EXACT: Final = 2 << _SUB_BITS
 _ROUNDING: Final = 1e-12
@@ -57,7 +57,7 @@ class Histogram:
             self._counts[key] += count
 
     def add_pairs(self, pairs: Sequence[int]) -> None:
-        """Add what `pairs` returned; a bucket beyond one hour is counted as overflow."""
+        """Add the result of `pairs`; a bucket beyond one hour is counted as overflow."""
         keys: Iterable[int] = pairs[::2]
         if max(keys, default=0) > OVERFLOW:
             keys = (min(key, OVERFLOW) for key in keys)
@@ -81,8 +81,8 @@ class Histogram:
     def percentile(self, fraction: float) -> float | None:
         """Return the smallest ns with at least `fraction` of the samples at or below it.
 
-        The definition of the order statistic, without interpolation: 0 is the smallest sample, 1
-        the largest. None when there is no sample.
+        This is the order statistic, without interpolation: 0 is the smallest sample, 1 the largest.
+        None if there is no sample.
         """
         return self.percentiles([fraction])[0]
 

@@ -19,7 +19,7 @@ from mcp_perf.results.journal.redact import Redactor
 
 
 class JournalError(Exception):
-    """A journal that cannot be read: what is wrong, and in which line."""
+    """A journal cannot be read; the message says what is wrong, and in which line."""
 
 
 LONGEST_LINE: Final = 64 * 1024 * 1024
@@ -30,7 +30,7 @@ _decoder: msgspec.json.Decoder[records.AnyRecord] = msgspec.json.Decoder(records
 class JournalWriter:
     """Append records to a file; `flush` once a second makes them survive a crash.
 
-    A redactor takes the secrets out of every text before it is written.
+    A redactor removes the secrets from every text before it is written.
     """
 
     def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
@@ -48,7 +48,7 @@ class JournalWriter:
         self._try(lambda: self._file.write(line))
 
     def flush(self) -> None:
-        """Make all survive anything but a power cut. Raises OSError when the disk is full."""
+        """Make records survive anything but a power cut. Raises OSError when the disk is full."""
         self._try(self._file.flush)
 
     def close(self) -> None:
@@ -58,12 +58,12 @@ class JournalWriter:
                 self.flush()
                 self._try(lambda: os.fsync(self._file.fileno()))
         finally:
-            # What the buffer still holds after a failure would be tried again, and fail again.
+            # After a failure, the rest of the buffer would be tried again, and fail again.
             with contextlib.suppress(OSError):
                 self._file.close()
 
     def _try(self, write: Callable[[], object]) -> None:
-        """Write, unless a write failed before: a line after a torn one would be lost with it."""
+        """Write, unless a write failed before: a line after a torn one would be lost, too."""
         if self._failed is not None:
             raise self._failed
         try:
@@ -75,7 +75,7 @@ class JournalWriter:
 
 
 def redacted(record: records.AnyRecord, redactor: Redactor) -> records.AnyRecord:
-    """Return the record without secrets: in every text that a target or a user wrote."""
+    """Return the record with secrets removed from every text that a target or a user wrote."""
     if isinstance(record, records.Slice):
         cells = [replace(cell, name=redactor.text(cell.name)) for cell in record.cells]
         return replace(record, cells=cells)
@@ -89,13 +89,13 @@ _WRITTEN: Final[Mapping[type, Iterable[str]]] = {
     records.Note: ("text",),
     records.RunStarted: ("title", "scenario_text", "arms", "load", "environment"),
 }
-"""What of a record a target or a user wrote."""
+"""The fields of a record that a target or a user wrote."""
 
 
 def read(path: Path) -> Iterator[records.AnyRecord]:
     """Yield the records of a journal; a torn last line (a crash) ends it without an error.
 
-    Raises JournalError when a line cannot be understood, naming it.
+    Raises JournalError, with the number of the line, when a line cannot be understood.
     """
     with path.open("rb") as file:
         for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
@@ -116,7 +116,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def decoded(line: bytes, where: str) -> records.AnyRecord:
-    """Return the record of a line. Raises JournalError, which names the place of the line."""
+    """Return the record of a line. Raises JournalError, whose message begins with `where`."""
     try:
         record = _decoder.decode(line)
     except msgspec.ValidationError as error:

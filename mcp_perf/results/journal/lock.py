@@ -1,7 +1,7 @@
-"""Whether a run still writes its journal: it holds a lock on the file, which ends with the process.
+"""Whether a run still writes its journal: it locks the file, and the lock ends with the process.
 
-A lock needs no cleaning up, however the run ends, and no other process can be taken for it, unlike
-the number of a process.
+A lock needs no cleanup, however the run ends. Unlike a process id, it cannot be mistaken for that
+of another process.
 """
 
 import contextlib
@@ -15,18 +15,18 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _SILENT_S: Final = 30.0
-"""Without locks, a journal that got nothing for so long is taken to be left behind."""
+"""Without locks, a journal that got nothing for this long is considered abandoned."""
 
 
 def hold(file: BinaryIO) -> None:
-    """Lock a journal as long as this process has it open; not where there are no such locks."""
+    """Lock a journal as long as this process has it open, if the system has such locks."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a run still writes to a journal; nobody does to one that is gone."""
+    """Tell whether a run still writes to a journal; False if the file is gone."""
     try:
         with path.open("rb") as file:
             if fcntl is None:

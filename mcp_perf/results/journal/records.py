@@ -1,7 +1,7 @@
 """The records of a journal: what a run writes down, one JSON line each.
 
 A run writes one `RunStarted`, then for each turn (a time in which exactly one arm runs alone)
-`TurnStarted`, `Slice` about once a second, `TurnEnded` per node, and `RunEnded` at last.
+`TurnStarted`, `Slice` about once a second, `TurnEnded` per node, and finally `RunEnded`.
 """
 
 from typing import Any, Final
@@ -13,7 +13,7 @@ from mcp_perf.results.document.run_numbers import RunNumbers
 
 FORMAT: Final = "mcp-perf/journal/1"
 SETUP: Final = -1
-"""The turn of what belongs to none: opening and closing sessions, listing tools."""
+"""The turn of calls outside of turns: opening and closing sessions, listing tools."""
 
 
 class Record(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
@@ -32,23 +32,23 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     scenario_text: str
     seed: int
     arms: dict[str, dict[str, Any]]
-    """Per arm: `target` (shown), `server` (its name and version, from its own words), `protocol`
-    (negotiated, or ""), `resources` (where they are read: `source`, or why they are not: `why_not`;
-    `shared`: the arms that the same processes serve)."""
+    """Per arm: `target` (as shown), `server` (the name and version that it gives), `protocol`
+    (negotiated, or ""), `resources` (`source`: where they are read; `why_not`: why they are not;
+    `shared`: the other arms that the same processes serve)."""
     gates: list[str]
     limits: dict[str, float]
     """By the names of `mcp_perf.results.tally.health.GeneratorLimits`."""
     load: dict[str, Any]
-    """`model` (`closed`, `open`), `users`, `think_s` (shortest, longest), and what else it says."""
+    """`model` (`closed`, `open`), `users`, `think_s` (shortest, longest), and its other keys."""
     environment: dict[str, Any]
     workload: dict[str, str] = {}
     """Arm -> digest of what it does; empty in journals of older versions."""
     layers: list[str] = []
-    """Arms that do the same work, each through one more layer than the one before."""
+    """Arms that do the same work, each through one more layer than the arm before."""
 
 
 class Baseline(Record, tag="baseline", frozen=True, kw_only=True):
-    """The earlier runs that this one is compared with; follows the run's own record."""
+    """The earlier runs that this run is compared with; follows the record of the run itself."""
 
     tolerance: float
     """The fraction by which a metric may be worse."""
@@ -62,7 +62,7 @@ class TurnStarted(Record, tag="turn", frozen=True, kw_only=True):
     arm: str
     phase: Phase
     round: int
-    """From 1; the warm-up is round 0, and a probe that of the trial that it comes before."""
+    """From 1; the warm-up is round 0, and a probe has the round of the trial after it."""
     at_s: float
     planned_s: float
     users: int = 0
@@ -76,22 +76,22 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     arm: str
     kind: str
-    """`call`, `journey`, or `start`: by how much journeys of an open load began late. Of calls that
-    notifications came with: `event`, the time to the first, and `gap`, the longest silence after
-    it. Of calls that were to report progress, and brought none: `unheard`, their whole time. Of
-    calls whose session was lost: `recovery`, from the first send to the end in another session.
-    Of calls that were cancelled: `stop`, from then to their end at the server; of class `timeout`
-    where that was not told. Of what came for no call: `stray`, by its kind as the name. Of the
-    streams of sessions (GET): `stream`, named `opened`, `lived`, `gap`, or by a status. Journeys by
-    the second of the turn in which they began, which is the name: `slot`, without times."""
+    """`call`, `journey`, or `start`: how late journeys of an open load began. Calls that got
+    notifications: `event`, the time to the first, and `gap`, the longest silence after it. Calls
+    that should report progress, and did not: `unheard`, their whole time. Calls whose session was
+    lost: `recovery`, from the first send to the end in another session. Other calls with something
+    to mend: `healed`. Cancelled calls: `stop`, from the cancellation to their end at the server, of
+    class `timeout` if the server did not report it. Messages without a call: `stray`, named by
+    their kind. Streams of sessions (GET): `stream`, named `opened`, `lived`, `gap`, or by a status.
+    Journeys, named by the second of the turn in which they began: `slot`, without times."""
     name: str
     """The step (`tools/call echo`, `GET /users`), or the journey."""
     cls: str
-    """A journey's class is `ok` or that of the step which ended it."""
+    """A journey's class is `ok` or that of the step that ended it."""
     journey: str = ""
-    """Of calls: in which journey; empty in journals of older versions."""
+    """The journey that a call is part of; empty in journals of older versions."""
     tool: str = ""
-    """Of calls of a tool: its name."""
+    """The name of the tool that is called, if any."""
     n: int
     total_ns: int
     min_ns: int
@@ -101,16 +101,16 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     latency: list[int]
     """Pairs, flattened: bucket index, count (see `journal.histogram`). From the intended start."""
     service: list[int] = []
-    """The same from the actual send; empty where it equals `latency` (closed load)."""
+    """The same from the actual send; empty if it equals `latency` (closed load)."""
     service_total_ns: int = 0
     body_bytes: int = 0
-    """Of the bodies alone: for MCP, the messages that answered."""
+    """The bytes of the bodies alone: for MCP, of the messages that answered."""
     checked: int = 0
-    """Results of the step, of any class, that were held against the tool's outputSchema."""
+    """Results of the step, of any class, that were checked against the tool's outputSchema."""
     violations: int = 0
-    """Of these, results that broke it."""
+    """How many of these results broke it."""
     unchecked: int = 0
-    """Results that are `ok` and were not held against it: the checks would have cost too much."""
+    """Results that are `ok` and were not checked, because checks would have cost too much."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,7 +122,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lag: list[int] = []
     """Pairs, flattened: by how many ns the hub woke late (same buckets)."""
     late_starts: int = 0
-    """Of `starts`."""
+    """How many of `starts` were late."""
     starts: int = 0
     """Arrivals of an open load, whether they were started or dropped."""
     stalled_s: float = 0.0
@@ -131,11 +131,11 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     paused_s: float = 0.0
     """The part of `stalled_s` in which this process neither ran nor waited for a processor."""
     waited_s: float = 0.0
-    """In which it was ready to run, and no processor was free for it; 0 is not known, too."""
+    """Time in which it was ready to run, but no processor was free; 0 may also mean unknown."""
     machine_s: float = 0.0
-    """In which the machine's processors were busy, all of them together; 0 is not known."""
+    """Time in which the machine's processors were busy, all together; 0 means unknown."""
     cores: int = 0
-    """Processors that this process may use; 0 is not known."""
+    """Processors that this process may use; 0 means unknown."""
     machine_cores: int = 0
 
 
@@ -149,8 +149,8 @@ class Slice(Record, tag="slice", frozen=True, kw_only=True):
     cells: list[Cell]
     health: Health
     draining: bool = False
-    """After the bell, or in an open load after the time in which journeys end that count as being
-    in time."""
+    """Whether it lies after the bell; in an open load, after the last moment at which journeys can
+    end in time."""
 
 
 class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
@@ -164,15 +164,15 @@ class TurnEnded(Record, tag="turn_end", frozen=True, kw_only=True):
     journey, at least the turn's planned length; the denominator of throughput. Open load: the
     turn's length, which is stretched for that (`RecordedTurn.stretch`)."""
     planned: int
-    """Calls in a closed load; arrivals in an open one, where planned = started + dropped."""
+    """Calls in a closed load; arrivals in an open load: planned = started + dropped."""
     dropped: int = 0
     """Arrivals that found `max_in_flight` journeys in flight."""
     without_session: int = 0
-    """Users who were to work, and had no session all the while."""
+    """Users who should have worked, and had no session during the whole turn."""
     without_journey: int = 0
-    """Closed load: users who were to begin a journey, and did not come to it."""
+    """Closed load: users who should have begun a journey, and never did."""
     backed_off_s: float = 0.0
-    """Closed load: how long users left the target alone after failures, all of them together."""
+    """Closed load: how long users left the target alone after failures, all users together."""
 
 
 class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):
@@ -191,45 +191,45 @@ class SampleRecord(Record, tag="sample", frozen=True, kw_only=True):
     detail: str = ""
     """What went wrong, with the beginning of the reply; redacted."""
     reply: str = ""
-    """The beginning of what came back, redacted: of the first of each step and class, per node."""
+    """The beginning of the reply, redacted; only for the first of each step and class, per node."""
 
 
 class LookedReplies(Record, tag="looked", frozen=True, kw_only=True):
-    """What one node saw in the ok replies of a step at which it has looked since the last one."""
+    """What one node saw in the ok replies of a step since its last such record."""
 
     turn: int
     arm: str
     step: str
     looked: int
     like_errors: int = 0
-    """Those that say isError: false, and look like errors."""
+    """Replies that say isError: false, and look like errors."""
     empty: int = 0
     example: str = ""
-    """The first that looks like an error; redacted."""
+    """The first reply that looks like an error; redacted."""
     alike: dict[str, int] = {}
-    """Of steps whose arguments change: how often a reply came, by its digest, the first one
-    first. A node tells apart the first 16."""
+    """For steps whose arguments change: how often each reply came, by its digest, in the order of
+    the first of each. A node distinguishes the first 16."""
     varied: list[str] = []
     """The digests of replies that came for different arguments, so far."""
 
 
 class ResourceSample(Record, tag="resources", frozen=True, kw_only=True):
-    """What an arm's target used so far, read while the arm has its turn; null is not known."""
+    """What an arm's target used so far, read during the arm's turn; null means unknown."""
 
     turn: int
-    """`SETUP` where all sessions are still, or again, closed."""
+    """`SETUP` if all sessions are closed: before the first one opens, or after the last."""
     at_s: float
     arm: str
     cpu_s: float | None
     """CPU seconds since some moment before the run; all processes of the target together."""
     rss_bytes: int | None
-    """Resident memory; what processes share is counted in each of them."""
+    """Resident memory; memory that processes share is counted in each of them."""
     threads: int | None
     fds: int | None
     """Open file descriptors."""
     processes: int | None
     by_process: dict[str, float] = {}
-    """Seconds in which each process of this machine, by its id, ran or waited for a core."""
+    """Seconds in which each process on this machine, by its id, ran or waited for a core."""
 
 
 class SessionCount(Record, tag="sessions", frozen=True, kw_only=True):
@@ -239,34 +239,34 @@ class SessionCount(Record, tag="sessions", frozen=True, kw_only=True):
     at_s: float
     users: int
     open: dict[str, int]
-    """By arm; only arms whose protocol and transport have sessions."""
+    """By arm, for arms whose protocol and transport have sessions."""
     streams: dict[str, int]
-    """Streams of sessions that are open, likewise."""
+    """Open streams of sessions, likewise."""
     rss_bytes: int
     """Resident memory of the node itself."""
 
 
 class UpstreamUse(Record, tag="upstream", frozen=True, kw_only=True):
-    """What the simulated providers behind an arm's target were asked in one turn."""
+    """What the simulated providers behind an arm's target got in one turn."""
 
     turn: int
     at_s: float
     arm: str
     requests: int
     connections: int
-    """Opened."""
+    """Connections that were opened."""
     max_in_parallel: int
-    """The most requests, to all providers together, that were under way at once."""
+    """The most requests in flight at once, to all providers together."""
 
 
 SILENT: Final = "gave no answer"
-"""How a target was away that kept its connections, and answered no call in time."""
+"""What a target did that kept its connections, but answered no call in time."""
 
 
 class Outage(Record, tag="outage", frozen=True, kw_only=True):
     """A time in which calls of one node to an arm's target reached nobody, one after the other.
 
-    One that goes on over several turns is written at the end of each, with the same beginning.
+    An outage over several turns is written at the end of each turn, with the same beginning.
     """
 
     node: str
@@ -290,14 +290,14 @@ class Note(Record, tag="note", frozen=True, kw_only=True):
     text: str
     arm: str = ""
     node: str = ""
-    """The worker it is about."""
+    """The worker that it is about."""
     count: int = 1
     kind: str = ""
-    """How sessions were lost: `forgot`, `evicted`, `restarted`, `elsewhere`; or `refused`."""
+    """How sessions were lost: `forgot`, `evicted`, `restarted` or `elsewhere`; or `refused`."""
 
 
 class RunEnded(Record, tag="end", frozen=True, kw_only=True):
-    """The run is over; whatever ended it."""
+    """The run is over, whatever ended it."""
 
     at_s: float
     reason: str

@@ -1,4 +1,4 @@
-"""The redactor: no secret passes the journal's mouth, and so none gets into any report."""
+"""The redactor: no secret gets into the journal, and so none gets into any report."""
 
 import base64
 import bisect
@@ -13,17 +13,17 @@ from mcp_perf.results.document.text import changed
 
 REDACTED: Final = "[redacted]"
 SHORTEST: Final = 4
-"""Shorter secrets are left alone: to replace every `ok` or `42` would garble the report, and the
-gaps would tell what the secret is."""
+"""Shorter secrets are left alone: replacing every `ok` or `42` would garble the report, and the
+gaps would give the secret away."""
 
 WORD: Final = 8
-"""A line of a secret, or the id of a session, that is shorter is nobody's alone."""
+"""A shorter line of a secret, or id of a session, may well be an ordinary word."""
 _MOST_PASSING: Final = 10_000
 _CUT: Final = "…"
-"""Where a message ends that was too long."""
+"""The end of a message that was too long."""
 _LINE_END: Final = re.compile(r"[\r\n]+|\\[rn]")
 _SCHEME: Final = re.compile(r"(?:bearer|basic|token|apikey|key)\s+(?=\S)", re.IGNORECASE)
-"""What a header says before its secret (RFC 9110, section 11.1), and is no part of it."""
+"""The part of a header before its secret (RFC 9110, section 11.1), not secret itself."""
 _NAMES: Final = (
     r"(?:(?:access|refresh|id|auth|session)[_-]?token|token|api[_-]?key|client[_-]?secret|secret"
     r"|password|passwd|pwd)"
@@ -33,13 +33,13 @@ _QUERY: Final = (
     r"(?:[\w.-]{0,40}?(?:token|key|secret|passwd|password|pwd|jwt|signature|credentials?|session_?id)"
     r"|sig|pass|auth)=|(?:k|code)=(?=[^&\s]{8})"
 )
-"""Names in the query of an address, with the sign behind them."""
+"""Names in the query of an address, with the equals sign after them."""
 _SHAPES: Final = tuple(
     (hints, re.compile(pattern, re.IGNORECASE), replacement)
     for hints, pattern, replacement in (
         # Headers that carry credentials, to the end of the line or text. A lookup such as
-        # `${env.TOKEN}` names a secret without giving it away, and stays. It is looked for nearby
-        # only: to the end of the line would take a time that grows with the square of its length.
+        # `${env.TOKEN}` names a secret without giving it away, and stays. The pattern looks for it
+        # only nearby, because a search to the end of the line would take quadratic time.
         (
             ("authorization", "api-key", "cookie"),
             (
@@ -68,15 +68,16 @@ _SHAPES: Final = tuple(
         (("://",), r"(://)[^\s/@:\"']*:[^\s/@\"']+(?=@)", rf"\1{REDACTED}"),
     )
 )
-"""Hints in lower case (without one of them the shape cannot be there), the shape, what is left."""
+"""Hints in lower case (a text without any of them cannot match), the shape, its replacement."""
 
 
 class Redactor:
-    """Replaces secrets in texts: those it is given, and what looks like one.
+    """Replaces secrets in texts: the secrets that it is given, and whatever looks like one.
 
-    A secret is found as it is, and as URLs, JSON, HTML, base64 and Python's `repr` write it; line
-    by line, if it has several; without the scheme of a header that it begins with; and of one that
-    a message cut off (at `…`) the beginning. Those shorter than `SHORTEST` are ignored.
+    It finds a secret as it is, and as URLs, JSON, HTML, base64 and Python's `repr` write it. It
+    also finds each line of a secret with several lines, a secret without the scheme of a header
+    before it, and the beginning of a secret that a message cut off (at `…`). Secrets shorter than
+    `SHORTEST` are ignored.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -85,7 +86,7 @@ class Redactor:
         self._forms: dict[str, dict[int, set[str]]] = {}
         """First characters -> the forms that begin with them, by their length."""
         self._ordered: dict[str, list[str]] = {}
-        """First characters -> those forms in order, where they were needed so."""
+        """First characters -> those forms in order, as far as they were needed."""
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
@@ -97,7 +98,10 @@ class Redactor:
                         self._alike(form).add(form)
 
     def add_passing(self, secret: str) -> None:
-        """Add one of very many, such as the id of a session: as it is, until 10 000 others came."""
+        """Add one of very many secrets, such as the id of a session, in its plain form only.
+
+        It is forgotten after 10 000 others have come.
+        """
         if len(secret) < WORD or secret in self._known or secret in self._passing:
             return
         self._passing[secret] = None
@@ -109,12 +113,12 @@ class Redactor:
                 self._alike(oldest).discard(oldest)
 
     def _alike(self, form: str) -> set[str]:
-        """Return where a form belongs, to change what is there."""
+        """Return the set of forms that a form belongs to, so that the caller can change it."""
         self._ordered.pop(form[:SHORTEST], None)
         return self._forms.setdefault(form[:SHORTEST], {}).setdefault(len(form), set())
 
     def text(self, text: str) -> str:
-        """Return the text without secrets; the very same one when there are none."""
+        """Return the text without secrets; the same object if there are none."""
         if self._forms:
             text = self._without_known(text)
         lowered = text.lower()
@@ -124,7 +128,7 @@ class Redactor:
         return text
 
     def _without_known(self, text: str) -> str:
-        """Go through a text once, however many secrets there are: an index, not a pattern."""
+        """Replace known secrets in one pass, however many there are, by an index, not a pattern."""
         forms = self._forms
         kept: list[str] = []
         done = at = 0
@@ -140,9 +144,9 @@ class Redactor:
         return "".join((*kept, text[done:])) if kept else text
 
     def _length(self, text: str, at: int, alike: dict[int, set[str]]) -> int:
-        """Return how long the secret is that begins at an index of a text; 0 if there is none.
+        """Return the length of the secret that begins at an index of a text; 0 if there is none.
 
-        The longest counts: a secret that begins with another one must go as a whole.
+        The longest counts: a secret that begins with another one must be replaced as a whole.
         """
         lengths = sorted(alike, reverse=True)
         for length in lengths:
@@ -163,7 +167,7 @@ class Redactor:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """Yield a secret, and the parts of it that are secret, too."""
+    """Yield a secret and the parts of it that are secret, too."""
     yield secret
     yield " ".join(secret.split())
     lines = [line.strip() for line in _LINE_END.split(secret)]
@@ -175,7 +179,7 @@ def _parts(secret: str) -> Iterator[str]:
     except ValueError:
         return
     name, colon, password = pair.partition(":")
-    if name and colon and pair.isprintable():  # of Basic (RFC 7617)
+    if name and colon and pair.isprintable():  # HTTP Basic (RFC 7617)
         yield pair
         yield password
 
@@ -193,7 +197,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield repr(secret)[1:-1]
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(secret.encode()).decode().rstrip("=")
-        # Within something longer, such as `user:secret`, it stands at one of three places.
+        # Within something longer, such as `user:secret`, it has one of three alignments.
         for before in range(3):
             packed = encode(bytes(before) + secret.encode()).decode()
             yield packed[-(-before * 8 // 6) : (before + len(secret.encode())) * 8 // 6]
