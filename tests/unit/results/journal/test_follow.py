@@ -1,4 +1,4 @@
-"""A journal that grows: each record is read once, and a run that was killed is not going on."""
+"""A journal that grows: each record is read once, and a run that was killed is over."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ sys.stdin.read()
 
 
 def test_each_record_is_read_once_and_none_in_halves(tmp_path):
-    """However the bytes arrive, the records come whole, in their order, and once."""
+    """However the bytes arrive, the records come whole, in order, and once."""
     records = virtual.journal({"mcp": [virtual.Round()]})
     whole = tmp_path / "whole.jsonl"
     writer = JournalWriter(whole)
@@ -43,8 +43,8 @@ def test_each_record_is_read_once_and_none_in_halves(tmp_path):
 
 
 @pytest.mark.parametrize("line", [b"nonsense\n", b'{"type":"end"}\n'])
-def test_a_line_that_is_no_record_is_named(tmp_path, line):
-    """What cannot be understood is an error, with its line."""
+def test_a_line_that_is_not_a_record_is_named(tmp_path, line):
+    """A line that is not a record is an error that names it."""
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"type":"end","at_s":1.0,"reason":"finished"}\n' + line)
     with pytest.raises(JournalError, match="line 2"):
@@ -58,7 +58,7 @@ def test_a_journal_that_is_deleted_is_an_error(tmp_path):
 
 
 def test_a_journal_is_held_until_it_is_closed(tmp_path):
-    """A run goes on as long as it has its journal open; one that is gone does not."""
+    """A run is active as long as it has its journal open; without a file there is no run."""
     path = tmp_path / "journal.jsonl"
     assert not is_held(path)
     writer = JournalWriter(path)
@@ -69,8 +69,8 @@ def test_a_journal_is_held_until_it_is_closed(tmp_path):
 
 
 @pytest.mark.process
-def test_who_was_killed_holds_nothing(tmp_path):
-    """A crash leaves no run behind that seems to go on."""
+def test_a_killed_process_holds_nothing(tmp_path):
+    """After a crash, no run seems to be active."""
     path = tmp_path / "journal.jsonl"
     command = [sys.executable, "-c", WRITES, str(path)]
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as process:

@@ -43,10 +43,10 @@ def test_buckets_are_contiguous_over_every_power_of_two():
 @settings(max_examples=40)
 @given(st.lists(st.integers(1000, HOUR_NS), min_size=1, max_size=100))
 def test_percentiles_agree_with_the_hdrhistogram_package(samples):
-    """The package, with three digits, gives the same percentiles within both their errors."""
+    """The package, with three digits, gives the same percentiles within the errors of both."""
     oracle, ours = HdrHistogram(1, HOUR_NS, 3), Histogram()
     for ns in samples:
-        # A hundred of each, so that every percentile is a whole place: the package rounds others.
+        # A hundred of each, so that every percentile has a whole rank: the package rounds others.
         assert oracle.record_value(ns, 100)
         ours.record(ns, 100)
     for percent in (1, 50, 90, 99, 100):
@@ -66,14 +66,14 @@ def test_percentiles_agree_with_the_hdrhistogram_package(samples):
         (1.0, 10**9, 10**9),
     ],
 )
-def test_the_place_of_a_percentile_does_not_suffer_from_rounding(fraction, total, place):
+def test_the_rank_of_a_percentile_does_not_suffer_from_rounding(fraction, total, place):
     """The rank is the exact ceiling of fraction times total, and at least the first."""
     assert rank(fraction, total) == place
 
 
 @given(SAMPLES, SAMPLES)
 def test_pairs_carry_a_histogram_without_loss(one, other):
-    """What `pairs` writes, `add_pairs` adds: the counts of both."""
+    """`add_pairs` adds what `pairs` writes: the counts of both histograms."""
     histogram = filled(one)
     histogram.add_pairs(filled(other).pairs())
     assert histogram.pairs() == filled(one + other).pairs()
@@ -99,33 +99,33 @@ def test_longer_than_an_hour_is_counted_as_overflow():
 
 
 def test_a_bucket_beyond_an_hour_is_read_as_overflow():
-    """A recorder that does not clamp loses nothing: its buckets are clamped where they are read."""
+    """If a recorder does not clamp its buckets, the reader does, and nothing is lost."""
     histogram = Histogram()
     histogram.add_pairs([1000, 1, OVERFLOW + 500, 2])
     assert histogram.pairs() == [1000, 1, OVERFLOW, 2]
 
 
 def test_a_negative_duration_counts_as_zero():
-    """A clock that seems to run backwards is zero, and still one sample."""
+    """If a clock seems to run backwards, the sample is zero, and still one sample."""
     assert filled([-5]).pairs() == [0, 1]
 
 
 def test_a_sample_may_be_counted_many_times():
-    """`count` is what so many single records would have given."""
+    """`count` gives the same as that many single records."""
     histogram = Histogram()
     histogram.record(1500, 3)
     assert histogram.pairs() == filled([1500] * 3).pairs()
 
 
 def test_without_samples_there_is_no_percentile():
-    """An empty histogram answers None and an empty curve, never zero."""
+    """An empty histogram gives None and an empty curve, never zero."""
     assert Histogram().percentile(0.5) is None
     assert Histogram().percentiles([0.5, 0.9]) == [None, None]
     assert Histogram().curve() == []
 
 
 def test_ranks_beyond_the_last_sample_are_none():
-    """Only samples that exist have a place."""
+    """Only samples that exist have a rank."""
     assert filled([1, 2, 3]).at_ranks([1, 1, 3, 4]) == [1, 1, 3, None]
 
 
@@ -148,7 +148,7 @@ def test_the_curve_is_denser_towards_one():
 
 
 def test_the_variance_is_that_of_the_samples():
-    """Exact as the buckets are; without samples nothing varies."""
+    """It is as exact as the buckets are; without samples it is 0."""
     assert Histogram().variance() == 0
     two = Histogram()
     two.record(1_000_000)

@@ -79,7 +79,7 @@ def test_flushed_records_survive_without_a_close(tmp_path):
 
 
 def test_a_last_line_that_lacks_only_its_newline_counts(tmp_path):
-    """The record is whole, so that nothing is lost with the newline."""
+    """The record is whole, so only the newline is lost."""
     path = written(tmp_path / "journal.jsonl", [note("one"), note("two")])
     path.write_bytes(path.read_bytes()[:-1])
     assert list(read(path)) == [note("one"), note("two")]
@@ -106,7 +106,7 @@ def test_a_line_in_the_middle_that_is_not_a_record_is_named(tmp_path, line, says
 
 
 def test_another_format_is_refused_by_name(tmp_path):
-    """A journal of a format that we do not know is not half understood."""
+    """A journal of an unknown format is not half understood."""
     records = [virtual.started(format="mcp-perf/journal/9")]
     path = written(tmp_path / "journal.jsonl", records)
     with pytest.raises(JournalError, match=f"journal/9, but this mcp-perf reads {FORMAT}"):
@@ -146,7 +146,7 @@ writer.close()
 
 @pytest.mark.process
 def test_promise_21_a_full_disk_leaves_the_earlier_records_whole(tmp_path):
-    """No room: the error names the journal, later writes are refused, what was there is read."""
+    """The error names the journal, later writes are refused, and earlier records can be read."""
     path = tmp_path / "journal.jsonl"
     run = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True
@@ -161,7 +161,7 @@ def test_promise_21_a_full_disk_leaves_the_earlier_records_whole(tmp_path):
 
 
 class Disk(io.RawIOBase):
-    """A disk on which room may run out, and come back."""
+    """A disk that may run out of room, and get room again."""
 
     full = False
 
@@ -169,11 +169,11 @@ class Disk(io.RawIOBase):
         self.content = b""
 
     def writable(self):
-        """Say that it can be written to, as io demands."""
+        """Say that it can be written to, because io asks."""
         return True
 
     def write(self, data):
-        """Keep the bytes, or fail as a full disk does."""
+        """Keep the bytes, or fail like a full disk."""
         if self.full:
             raise OSError(errno.ENOSPC, "No space left on device")
         self.content += bytes(data)
@@ -181,7 +181,7 @@ class Disk(io.RawIOBase):
 
 
 def test_a_disk_that_is_full_for_a_moment_leaves_no_gap(tmp_path):
-    """After the first failure nothing more is appended: a journal has an end, never a hole."""
+    """After the first failure nothing more is appended: a journal may end early, without a gap."""
     disk = Disk()
     writer = JournalWriter(tmp_path / "journal.jsonl")
     writer._file.close()
@@ -202,7 +202,7 @@ def test_a_disk_that_is_full_for_a_moment_leaves_no_gap(tmp_path):
 
 
 def test_closing_on_a_full_disk_says_so_and_closes(tmp_path):
-    """The last records may be the ones without room: close raises, but leaves no open file."""
+    """If there is no room for the last records, close raises, but leaves no open file."""
     disk = Disk()
     writer = JournalWriter(tmp_path / "journal.jsonl")
     writer._file.close()
@@ -215,7 +215,7 @@ def test_closing_on_a_full_disk_says_so_and_closes(tmp_path):
 
 
 def everything_with(secret: str) -> list[AnyRecord]:
-    """Give records that hold a secret in every text that a target or a user wrote."""
+    """Give records that have a secret in every text that a target or a user wrote."""
     arms = {"mcp": {"target": f"http://host/?x={secret}", "protocol": "", "headers": [secret]}}
     started = virtual.started(
         title=secret,
@@ -258,7 +258,7 @@ def everything_with(secret: str) -> list[AnyRecord]:
 
 
 def test_promise_24_no_secret_passes_the_journal(tmp_path):
-    """A canary in every text of every record is nowhere in the file; the rest is still there."""
+    """A canary in every text of every record is nowhere in the file; everything else is."""
     writer = JournalWriter(tmp_path / "journal.jsonl", Redactor([SECRET]))
     records = everything_with(SECRET)
     for record in records:
@@ -271,6 +271,6 @@ def test_promise_24_no_secret_passes_the_journal(tmp_path):
 
 
 def test_without_a_redactor_records_are_written_as_they_are(tmp_path):
-    """The writer alone changes nothing."""
+    """The writer alone does not change anything."""
     records = everything_with(SECRET)
     assert list(read(written(tmp_path / "journal.jsonl", records))) == records

@@ -1,4 +1,4 @@
-"""The redactor: no secret in any writing gets through, and everything else does."""
+"""The redactor: no secret in any spelling gets through, and everything else does."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ SECRET = 's3cr3t/pä "ss+word'
     ],
 )
 def test_a_secret_is_found_however_it_is_written(written):
-    """As it is, in a URL, in JSON, in base64 and in Python's repr: nothing of it is left."""
+    """As it is, in a URL, in JSON, in base64 and in Python's repr: no part of it is left."""
     text = Redactor([SECRET]).text(f"before {written} after")
     assert written.rstrip("=") not in text
     assert text.startswith(f"before {REDACTED}")
@@ -61,14 +61,14 @@ PAIR = base64.b64encode(b"ann:hunter-22").decode()
         ("https://h/a/b", r'{"at":"https:\/\/h\/a\/b"}', f'{{"at":"{REDACTED}"}}'),
     ],
 )
-def test_what_a_server_makes_of_a_secret_goes_too(known, said, left):
-    """Without its scheme or its blanks, line by line, as the pair of Basic, in HTML, in PHP."""
+def test_what_a_server_makes_of_a_secret_is_replaced_too(known, said, left):
+    """Without its scheme or its spaces, line by line, as the pair of Basic, in HTML, in PHP."""
     assert Redactor([known]).text(said) == left
 
 
 @pytest.mark.parametrize("before", ["", "a", "an", "ann", "ann:"])
-def test_a_secret_within_something_in_base64_goes(before):
-    """As `user:password` is, however long the name."""
+def test_a_secret_within_something_in_base64_is_replaced(before):
+    """For example as `user:password`, however long the name is."""
     packed = base64.b64encode(f"{before}hunter-22:and more".encode()).decode()
     text = Redactor(["hunter-22"]).text(packed)
     assert REDACTED in text
@@ -79,20 +79,20 @@ def test_a_secret_within_something_in_base64_goes(before):
     "name",
     ["exaApiKey", "EXA_API_KEY", "access_key", "access_token", "jwt", "pass", "auth", "sessionId"],
 )
-def test_the_query_of_an_address_goes_by_its_names(name):
-    """Whatever stands before the name of a secret; the rest of the address stays."""
+def test_secret_values_in_a_query_are_found_by_their_names(name):
+    """Whatever comes before the name of a secret; the rest of the address stays."""
     text = Redactor().text(f"GET http://h/mcp?a=1&{name}=0a1b, and no more")
     assert text == f"GET http://h/mcp?a=1&{name}={REDACTED}, and no more"
 
 
 def test_short_names_in_a_query_need_a_long_value():
-    """`?code=404` is a code, and `?code=0a1b2c3d4e` one of OAuth."""
+    """`?code=404` is a code, and `?code=0a1b2c3d4e` is one of OAuth."""
     said = "GET /?code=404&k=v, GET /?k=0a1b2c3d&code=0a1b2c3d4e"
     assert Redactor().text(said) == (f"GET /?code=404&k=v, GET /?k={REDACTED}&code={REDACTED}")
 
 
 def test_ids_of_sessions_are_found_until_many_others_came():
-    """There may be one for each call, so the oldest are forgotten; short ones are no secret."""
+    """Each call may have a new id, so the oldest are forgotten; short ones are not secret."""
     redactor = Redactor(["kept-for-good"])
     for secret in ("session-1", "session-1", "kept-for-good", "short"):
         redactor.add_passing(secret)
@@ -111,20 +111,20 @@ def test_a_secret_in_a_quoted_exception_is_found():
     assert "secret" not in Redactor([secret]).text(str(KeyError(secret)))
 
 
-def test_the_longest_secret_goes_first():
-    """A secret that begins with another one does not leave its end behind."""
+def test_the_longest_secret_is_replaced_first():
+    """A secret that begins with another secret does not leave its end behind."""
     assert Redactor(["hunter", "hunter2-long"]).text("hunter2-long hunter") == (
         f"{REDACTED} {REDACTED}"
     )
 
 
 def test_short_secrets_are_left_alone():
-    """Three letters are in every other word: replacing them would garble the report."""
+    """Three letters are in many ordinary words: replacing them would garble the report."""
     assert Redactor(["ok", "abc", ""]).text("look: abc") == "look: abc"
 
 
-def test_signs_with_a_meaning_in_patterns_are_only_signs():
-    """A secret is no pattern."""
+def test_special_characters_of_patterns_match_only_themselves():
+    """A secret is not a pattern."""
     assert Redactor(["a.*b"]).text("axxb a.*b") == f"axxb {REDACTED}"
 
 
@@ -144,7 +144,7 @@ def test_signs_with_a_meaning_in_patterns_are_only_signs():
         ("http://user:pass@host/path", "http://[redacted]@host/path"),
     ],
 )
-def test_what_looks_like_a_secret_goes_without_being_known(text, expected):
+def test_what_looks_like_a_secret_is_replaced_without_being_known(text, expected):
     """Authorization headers, API keys, secret query values and passwords in URLs."""
     assert Redactor().text(text) == expected
 
@@ -168,15 +168,15 @@ def test_what_only_resembles_a_secret_stays(text):
     assert Redactor([SECRET]).text(text) == text
 
 
-def test_a_text_without_secrets_is_the_very_same():
-    """The ordinary case copies nothing."""
+def test_a_text_without_secrets_is_the_same_object():
+    """Usually nothing is copied."""
     text = "tools/call echo"
     assert Redactor([SECRET]).text(text) is text
 
 
 @given(st.text(min_size=4), st.text(), st.text())
 def test_no_secret_survives_in_any_text(secret, before, after):
-    """Whatever stands around it, the secret is nowhere beside the replacements."""
+    """Whatever the text around it, the secret appears nowhere outside the replacements."""
     text = Redactor([secret]).text(before + secret + after)
     assert not any(secret in part for part in text.split(REDACTED))
 
@@ -197,7 +197,7 @@ def test_secrets_that_come_later_are_found_from_then_on():
 
 
 def test_a_thousand_secrets_that_begin_alike_are_all_found():
-    """Each as a whole, also where one begins with another."""
+    """Each is found as a whole, even if it begins with another one."""
     secrets = [f"token-{number}" for number in range(1000)]
     redactor = Redactor(secrets)
     assert redactor.text("/".join(secrets)) == "/".join([REDACTED] * 1000)
@@ -214,7 +214,7 @@ def test_a_thousand_secrets_that_begin_alike_are_all_found():
     ],
 )
 def test_the_beginning_of_a_secret_that_was_cut_off_is_found(text, left):
-    """A message that was too long ends in a mark; before it may stand the half of a secret."""
+    """A message that was too long ends in a mark, perhaps with half of a secret before it."""
     assert Redactor([SECRET]).text(text) == left
 
 
@@ -234,7 +234,7 @@ def test_the_beginning_of_a_secret_that_was_cut_off_is_found(text, left):
     ],
 )
 def test_a_hostile_text_takes_a_time_that_grows_with_its_length(piece):
-    """And not with the square of it: a server chooses what its errors say."""
+    """It does not grow with the square of it: a server chooses what its errors say."""
     redactor = Redactor([f"canary-{number}" for number in range(500)])
 
     def spent_s(times):
