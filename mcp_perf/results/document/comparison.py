@@ -8,13 +8,13 @@ from pydantic import Field
 from mcp_perf.results.document.part import DocumentPart, VerdictName
 
 CONTROL: Final = "control"
-"""The arm that stands for the work without what is tried, and for the machine."""
+"""The arm that does the work without what is tested; it also shows what the machine does."""
 
 
 def control_of(arm: str, arms: Iterable[str]) -> str:
     """Return the control of an arm; empty if there is none.
 
-    It is the control that has the arm's ending, such as `control-8ms` of `dual-8ms`, or `control`.
+    It is the control with the arm's ending, such as `control-8ms` for `dual-8ms`, or `control`.
     """
     known = set(arms)
     _, dash, ending = arm.partition("-")
@@ -30,11 +30,11 @@ class Comparison(DocumentPart):
     versus: str
     ratio: float | None
     ci95: tuple[float, float] | None
-    """Widened by as much as the p-value was multiplied: it leaves out 1 where p is below 0.05."""
+    """Widened by as much as the p-value was multiplied: it leaves out 1 if p is below 0.05."""
     p_value: float | None
     """After Holm's correction over all comparisons of the run."""
     effect_needed: float | None
-    """The smallest ratio above 1 that this run could have told from 1, as a question by itself."""
+    """The smallest ratio above 1 that this run could have told from 1 if it had asked only that."""
     warnings: list[str] = Field(default_factory=list)
 
 
@@ -47,24 +47,24 @@ class Regression(DocumentPart):
     """The arm that both were divided by, round by round, before they were compared; or empty."""
     unit: str
     base: float | None
-    """Over all rounds, as it was measured; the mean over the runs of a baseline."""
+    """The measured value over all rounds; for a baseline, the mean over its runs."""
     new: float | None
     ratio: float | None
-    """New by base, of the metric or of its ratio to `versus`."""
+    """New divided by base, for the metric or for its ratio to `versus`."""
     ci95: tuple[float, float] | None
     """Of the ratio; for `error_rate`, of the difference."""
     p_value: float | None
-    """Of this metric by itself: below 0.05 where the interval leaves out 1."""
+    """For this metric alone: below 0.05 if the interval leaves out 1."""
     effect_needed: float | None
-    """The smallest ratio above 1 that could have been told from 1."""
+    """The smallest ratio above 1 that could have been distinguished from 1."""
     verdict: VerdictName | None
-    """Null where the metric is shown, but not judged."""
+    """Null if the metric is shown, but not judged."""
     reason: str = ""
     warnings: list[str] = Field(default_factory=list)
 
 
 class Layer(DocumentPart):
-    """What one layer adds to the time of a journey: the next arm's, less that of the one below."""
+    """What one layer adds to the time of a journey: its arm's time less that of the arm below."""
 
     from_: str = Field(validation_alias="from", serialization_alias="from")
     """The arm below."""
@@ -73,14 +73,14 @@ class Layer(DocumentPart):
     """Median time of a journey through the arm below, mean over the rounds."""
     to_ms: float | None
     cost_ms: float | None
-    """The mean of the rounds' differences; negative where the layer is faster."""
+    """The mean of the rounds' differences; negative if the layer is faster."""
     ci95: tuple[float, float] | None
     warnings: list[str] = Field(default_factory=list)
 
 
 Steady = Literal["journey_p50", "throughput"]
 STEADY: Final[tuple[Steady, ...]] = get_args(Steady)
-"""What does not change by itself under a load that does not."""
+"""Metrics that stay the same while the load does."""
 
 
 class Drift(DocumentPart):
@@ -91,6 +91,6 @@ class Drift(DocumentPart):
     """A fraction: from the first round to the last, or after a step."""
     ci95: tuple[float, float]
     after_round: int | None = None
-    """The last round before a step; null for a line. A step is here only where it is shown."""
+    """The last round before a step; null for a line. A step is given only if it is shown."""
     rounds: int
-    """How many it was seen in."""
+    """In how many it was seen."""

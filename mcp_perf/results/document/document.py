@@ -54,14 +54,14 @@ class StepNumbers(DocumentPart):
     bytes_in: int = 0
     bytes_out: int = 0
     schema_checked: int = 0
-    """Results that were held against the tool's outputSchema."""
+    """Results that were checked against the tool's outputSchema."""
     schema_unchecked: int = 0
-    """Results that were ok and not held against it, as that would have cost too much."""
+    """Results that were ok and not checked, because that would have cost too much."""
     schema_violation_rate: float | None = None
-    """The share of the checked results that broke it; `error_rate` counts the others alike."""
+    """The share of the checked results that broke it; `error_rate` assumes it for the others."""
     compared: Comparison | None = None
-    """Its median time by that of the same name in the arm's control, or in the first arm; p-values
-    are corrected over the steps and journeys of the run."""
+    """Its median time divided by that of the same name in the arm's control, or in the first arm;
+    p-values are corrected over the steps and journeys of the run."""
 
 
 Phase = Literal["warmup", "round", "probe"]
@@ -117,13 +117,13 @@ class RateLevel(DocumentPart):
     """Journeys that were to begin per second."""
     repeats: int
     held: int
-    """In how many of them the target held the rate."""
+    """How many of them the target held."""
     by_generator: int
-    """In how many it broke while the load generator itself did not keep up."""
+    """How many broke while the load generator itself did not keep up."""
     own_limit: int = 0
-    """In how many only our own bound on the journeys in flight was reached."""
+    """How many only reached our own bound on the journeys in flight."""
     unsettled: int = 0
-    """In how many it broke that began while the target was slower than usual."""
+    """How many broke that began while the target was slower than usual."""
     broke_by: list[str]
     achieved_per_s: float
     """Journeys done per second, mean over the trials."""
@@ -137,12 +137,12 @@ class Capacity(DocumentPart):
     """The highest rate that an arm holds: what a breakpoint load has found."""
 
     outcome: SearchEnd
-    """`knee`: it was found; `held`: even the highest rate was; `lowest`: not even that one was;
+    """`knee`: it was found; `held`: even the highest rate held; `lowest`: not even the lowest did;
     `generator`: the load generator was the limit; `own_limit`: `max_in_flight` was; `unsteady`: the
-    same rates held and broke; `did_not_recover`: the target, from a rate that broke; `unfinished`:
-    the search was cut short."""
+    same rates held and broke; `did_not_recover`: the target did not, from a rate that broke;
+    `unfinished`: the search was cut short."""
     held: bool
-    """Whether every rate up to the highest asked for did."""
+    """Whether every rate held, up to the highest that was asked for."""
     rate_per_s: float | None
     """The highest rate that held, by the majority of its trials."""
     interval: tuple[float | None, float | None]
@@ -150,7 +150,7 @@ class Capacity(DocumentPart):
     broke_by: list[str]
     """The conditions that were not met just above it."""
     did_not_recover_from: float | None = None
-    """The last rate that was tried, if that was its end."""
+    """The last rate that was tried, if the target did not recover from it."""
     conditions: list[str]
     levels: list[RateLevel]
     """Ascending."""
@@ -177,7 +177,7 @@ class ArmNumbers(DocumentPart):
     throughput_per_s: float | None
     calls_per_s: float | None
     admitted_per_s: float | None = None
-    """Calls per second that were not refused so."""
+    """Calls per second that were not refused for this reason."""
     classes: dict[str, int]
     latency_ms: Latency
     """Of the calls that were ok."""
@@ -188,9 +188,9 @@ class ArmNumbers(DocumentPart):
     journey_ms: Latency
     """Of the journeys with every step ok."""
     ranked_ms: Latency | None = None
-    """Of all calls, as gates judge them: those that failed rank above all others, and a number that
-    falls on one is null; the mean takes them for as long as the longest. Null as a whole if each
-    call was ok: then it is `latency_ms`."""
+    """Of all calls, as gates judge them: failed calls rank above all others, and a number that
+    falls on one is null; the mean counts each as the longest. Null as a whole if every call was ok:
+    then it is `latency_ms`."""
     ranked_journey_ms: Latency | None = None
     """Of all journeys, likewise."""
     lag_ms: Latency = Latency()
@@ -203,10 +203,10 @@ class ArmNumbers(DocumentPart):
     """Requests outside of rounds: opening, closing and losing sessions, over the whole run."""
     context: ContextNumbers = ContextNumbers()
     first_event_ms: Latency = Latency()
-    """From the send of a call to its first notification; `calls_unheard` are longer than all."""
+    """From the send of a call to its first notification; `calls_unheard` rank above all."""
     longest_gap_ms: Latency = Latency()
     """The longest silence of a call after its first notification: until the next, or until the
-    answer; `calls_unheard` are longer than all."""
+    answer; `calls_unheard` rank above all."""
     calls_unheard: int = 0
     """Calls that were to report progress, and ended without a single notification."""
     strays: dict[str, int] = Field(default_factory=dict)
@@ -214,7 +214,7 @@ class ArmNumbers(DocumentPart):
     stray_rate: float | None = None
     """All of it over the calls that ended."""
     sessions_lost: int
-    """By the server, and found so by a call, which then opened another."""
+    """Lost by the server, and noticed by a call, which then opened another."""
     sessions_lost_by: dict[str, int] = Field(default_factory=dict)
     """The same by what became of them: `forgot`, `evicted`, `restarted` or `elsewhere`, and
     `refused`: sessions that the server never opened, because it had as many as it takes."""
@@ -224,12 +224,12 @@ class ArmNumbers(DocumentPart):
     """Calls that had something to mend, of all that ended: a lost session, a stream that ended
     without the answer, tools that had changed."""
     recovery_ms: Latency = Latency()
-    """Of calls that lost their session and were ok in another: with all of opening it."""
+    """Of calls that lost their session and were ok in another; opening it is included."""
     cancel_stop_ms: Latency = Latency()
-    """From the cancellation of a call to its end at the server; those of which it was not told are
-    longer than all."""
+    """From the cancellation of a call to its end at the server; `cancel_stops_unmeasured` rank
+    above all."""
     cancel_stops_unmeasured: int = 0
-    """Calls that were cancelled, and had no end within a second."""
+    """Calls that were cancelled, and were not seen to end within a second."""
     bytes_in: int
     bytes_out: int
     bytes_per_journey: float | None = None
@@ -237,7 +237,7 @@ class ArmNumbers(DocumentPart):
     resources: ResourceNumbers = ResourceNumbers()
     sessions: SessionNumbers = SessionNumbers()
     upstream: UpstreamNumbers | None = None
-    """Only where providers are simulated."""
+    """Only if providers are simulated."""
     journeys: dict[str, StepNumbers]
     steps: dict[str, StepNumbers]
     rounds: list[RoundNumbers]
@@ -246,7 +246,7 @@ class ArmNumbers(DocumentPart):
     drift: list[Drift] = Field(default_factory=list)
     """How time and rate changed over six rounds or more of one level."""
     capacity: Capacity | None = None
-    """Only where the load searched for it."""
+    """Only if the load searched for it."""
 
 
 class GateResult(DocumentPart):
@@ -271,15 +271,15 @@ class Generator(DocumentPart):
     lost_s: float | None = None
     """In stalls, of the process that lost most."""
     causes: list[str] = Field(default_factory=list)
-    """Why it was not fit to measure, by the codes of `docs/explanation/measurement.md`; empty if it
-    was."""
+    """Why it was not fit to measure, as codes of `docs/explanation/measurement.md`; empty if it was
+    fit."""
     processes: int
     sessions: SessionNumbers = SessionNumbers()
     workers_lost: list[str]
 
 
 class TimelinePoint(DocumentPart):
-    """About one second of one arm; in a turn, what is left of one is joined to the one before."""
+    """About one second of one arm; the rest at the end of a turn is joined to the second before."""
 
     at_s: float
     seconds: float
@@ -332,12 +332,12 @@ class StepReplies(DocumentPart):
     first: dict[str, str]
     """By class: the beginning of the first reply, without secrets."""
     looked: int = 0
-    """Replies that were ok and were looked at; what follows is of these."""
+    """Replies that were ok and were looked at; the numbers below are about these."""
     like_errors: int = 0
-    """Those that say isError: false, and look like errors."""
+    """Replies that say isError: false, and look like errors."""
     empty: int = 0
     alike: int = 0
-    """The same reply to different arguments: how often the commonest came."""
+    """How often the commonest reply to different arguments came."""
     remarks: list[str] = Field(default_factory=list)
     """What is odd, in sentences that are among the notes, too."""
 
@@ -360,9 +360,9 @@ class Report(DocumentPart):
     arms: dict[str, ArmNumbers]
     comparisons: list[Comparison]
     layers: list[Layer] = Field(default_factory=list)
-    """From the lowest upwards, where the scenario says that its arms are layers."""
+    """From the lowest upwards, if the scenario says that its arms are layers."""
     regressions: list[Regression] = Field(default_factory=list)
-    """Against the baseline, where the run was given one."""
+    """Against the baseline, if the run was given one."""
     gates: list[GateResult]
     generator: Generator
     environment: dict[str, Any]

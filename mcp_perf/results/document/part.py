@@ -18,7 +18,7 @@ class DocumentPart(BaseModel):
         return shown(values)
 
     def as_json(self) -> str:
-        """Write it as JSON, indented, with a last newline; NaN and infinity become null."""
+        """Return it as indented JSON with a final newline; NaN and infinity become null."""
         return self.model_dump_json(by_alias=True, indent=2) + "\n"
 
 
@@ -45,5 +45,5 @@ class Reason(DocumentPart):
 
     @property
     def line(self) -> str:
-        """The sentence, and behind it the code."""
+        """The sentence, followed by the code."""
         return f"{self.text} ({self.code})"

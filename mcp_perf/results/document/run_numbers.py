@@ -1,6 +1,6 @@
 """What a comparison of runs needs of each: its identity, and the values of its rounds.
 
-It stands in baselines and, for a run that was given one, in the journal.
+It is stored in baselines and, for a run that was given one, in the journal.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ class ArmRounds(msgspec.Struct, frozen=True, kw_only=True):
     """One arm of one run: what a comparison needs of it."""
 
     values: dict[str, float]
-    """Metric -> over all measured rounds; what could not be measured is not there."""
+    """Metric -> over all measured rounds; what could not be measured is absent."""
     rounds: dict[str, list[float | None]]
     """Metric -> round by round."""
     calls: int
@@ -35,7 +35,7 @@ class RunIdentity(msgspec.Struct, frozen=True, kw_only=True):
     load: dict[str, Any]
     machine: dict[str, Any]
     versions: dict[str, str]
-    """What is only warned of when it differs."""
+    """If these differ, there is only a warning."""
 
 
 class RunNumbers(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The document's parts on a target, beside the times of its calls: what it used, held and sent."""
+"""The document's parts on a target, besides the times of its calls: what it used, held and sent."""
 
 from mcp_perf.results.document.part import DocumentPart
 
@@ -12,14 +12,14 @@ class Memory(DocumentPart):
 
 
 class ResourceNumbers(DocumentPart):
-    """What the arm's target used in the measured rounds; null where it was not sampled."""
+    """What the arm's target used in the measured rounds; null if it was not sampled."""
 
     source: str = ""
     """Where it was read: the processes, the container, the metrics page."""
     why_not: str = ""
     """Why it was not sampled."""
     cpu: float | None = None
-    """Fraction of one core, above 1 where several are used."""
+    """Fraction of one core, above 1 if several are used."""
     cpu_per_journey_ms: float | None = None
     rss_bytes: Memory = Memory()
     growth_per_hour: float | None = None
@@ -35,9 +35,9 @@ class ResourceNumbers(DocumentPart):
 
 
 class SessionNumbers(DocumentPart):
-    """Open sessions, and the memory held for them; null where it was not read, or there are none.
+    """Open sessions, and the memory held for them; null if it was not read, or there are none.
 
-    Of an arm with the memory of its target; of the load generator for all arms with its own.
+    An arm's sessions have its target's memory; the generator's are all arms', with its own memory.
     """
 
     most: int | None = None
@@ -45,7 +45,7 @@ class SessionNumbers(DocumentPart):
     streams: int | None = None
     """Streams of sessions (GET) that were open at once, at most."""
     left: int | None = None
-    """Open when all users had closed theirs."""
+    """Still open when all users had closed theirs."""
     kib: float | None = None
     """Resident memory for each session, in KiB."""
     kib_ci95: tuple[float, float] | None = None

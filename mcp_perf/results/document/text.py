@@ -1,4 +1,4 @@
-"""What a stranger's text may do to a report: nothing but be read.
+"""Text of strangers, made harmless: all that it can do in a report is be read.
 
 Names, reasons and examples come from scenario files and from servers' replies. Here their invisible
 characters are made visible, before they are put into the document or on a terminal; each rendering
@@ -16,10 +16,10 @@ _BIDI: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _INVISIBLE: Final = re.compile(
     f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff{_BIDI}]"
 )
-"""Among them all that XML 1.0 forbids (production 2, Char), and that it discourages."""
+"""They include all that XML 1.0 forbids (production 2, Char) or discourages."""
 _COMMAND: Final = re.compile(r"(?:(?<!\S)|(?<=\S{40})):(?=:[A-Za-z])|#(?=#[A-Za-z]*\[)")
-"""What begins a workflow command: `::` on GitHub, at the start of a line, where a terminal may put
-any word and the rest of a long one; `##[` and `##vso[` on Azure, anywhere in it."""
+"""The start of a workflow command. On GitHub, `::` at the start of a line; a terminal may wrap
+before any word, or within a long one. On Azure, `##[` and `##vso[` anywhere in a line."""
 _BLANKS: Final = re.compile(r"[ \t\n]+")
 
 
@@ -29,7 +29,7 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """Replace control, direction-changing and unpaired characters by escapes, and so commands.
+    """Replace control, direction-changing and unpaired characters, and commands, by escapes.
 
     Tabs and line feeds stay. Right-to-left script stays too: only the characters which reorder
     their neighbours ("Trojan Source", CVE-2021-42574) are shown instead of obeyed.
@@ -43,7 +43,7 @@ def shown(value: Any) -> Any:
 
 
 def changed(value: Any, change: Callable[[str], str], name: Callable[[str], str] = str) -> Any:
-    """Change each text in a value of objects and lists, and by `name` the names of members."""
+    """Change each text in nested objects and lists; `name` changes the names of members."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
