@@ -89,7 +89,7 @@ def of_arm(arm: ArmNumbers) -> ArmRounds:
         rounds={metric: [read_metric(part, metric) for part in measured] for metric in COMPARED},
         calls=arm.calls,
         ended=ended,
-        # Not by the classes: what was not held against a schema counts as what was.
+        # Not from the classes: results that no schema checked count like those that one did.
         failed=round((arm.error_rate or 0.0) * ended),
         planned=arm.planned,
         dropped=arm.dropped,
@@ -99,7 +99,7 @@ def of_arm(arm: ArmNumbers) -> ArmRounds:
 
 
 def pooled(parts: Sequence[ArmRounds]) -> ArmRounds:
-    """Make one arm of those of several runs: counts are added, values are the means of all."""
+    """Pool one arm of several runs: counts are added, values are means over the runs."""
     counts = ("calls", "ended", "failed", "planned", "dropped", "journeys")
     return ArmRounds(
         values={

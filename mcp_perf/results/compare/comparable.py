@@ -1,7 +1,7 @@
 """Whether two runs can be compared at all, and what a reader of the comparison must know.
 
-What alone makes two numbers different (other work, another load, another machine) refuses the
-comparison; what might (another version of Python) is a warning.
+A difference that alone changes the numbers (other work, another load, another machine) refuses the
+comparison; one that might change them (another version of Python) is a warning.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ AGAIN = "run the base again with this version of mcp-perf"
 
 
 def differences(base: RunIdentity, new: RunIdentity) -> list[str]:
-    """Say what makes the runs incomparable, each with both values; nothing when they are not.
+    """Say what makes the runs incomparable, each with both values; empty if they can be compared.
 
-    An arm that only one of them has makes no difference here: it cannot pass, and is told of there.
+    An arm that only one of them has is not listed here: it cannot pass, and the comparison says so.
     """
     if finds_levels(base.load) or finds_levels(new.load):
         return [f"load: {_SEARCHED}"]
@@ -43,7 +43,7 @@ def differences(base: RunIdentity, new: RunIdentity) -> list[str]:
 
 
 def warnings(base: RunIdentity, new: RunIdentity) -> list[str]:
-    """Say what differs, and need not matter."""
+    """Say what differs, but need not matter."""
     return _of("versions", base.versions, new.versions)
 
 

@@ -8,9 +8,9 @@
 | head, with base in each of many runs | its ratio to base, run by run | how much these differ |
 
 FAIL only when the whole interval lies beyond the tolerance, PASS only when none of it does. A time
-or a rate that is within it as measured, but too noisy for that to be shown, is left unjudged where
-another time or rate of its arm is shown to be. What the base has and the new run lacks is never
-PASS.
+or a rate that is within it as measured, but too noisy for that to be shown, is left unjudged if
+another time or rate of its arm is shown to be within. What the base has and the new run lacks is
+never PASS.
 """
 
 import math
@@ -35,7 +35,7 @@ ERRORS: Final = "error_rate"
 _UNITS: Final[Mapping[str, str]] = {"time": "ms", "rate": "/s", "fraction": "fraction"}
 _NOISY: Final = "Not judged: it is within the tolerance, but too noisy to be sure."
 _ERROR_MARGIN: Final = 0.001
-"""An error rate that is higher by less than this passes, if that is shown."""
+"""An error rate passes if it is shown to be higher by less than this."""
 BASE: Final = "base"
 HEAD: Final = "head"
 """The arms of runs that hold both sides."""
@@ -43,7 +43,7 @@ HEAD: Final = "head"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a comparison came to."""
+    """The result of a comparison."""
 
     regressions: list[Regression]
     notes: list[str]
@@ -51,7 +51,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Judgement(rule.Judgement):
-    """The same for two runs, and what it rests on if they have a ratio."""
+    """A judgement of two runs, and the change that it rests on if they have a ratio."""
 
     change: stats.Change | None = None
 
@@ -66,7 +66,7 @@ class _Metric:
     new: Mapping[str, ArmRounds]
     tolerance: float
     pairs: Sequence[Mapping[str, ArmRounds]] = ()
-    """Runs that hold both sides, if that is so: then `base` and `new` are all of them pooled."""
+    """Runs that hold both sides, if there are any: `base` and `new` then pool all of them."""
 
     @property
     def unit(self) -> str:
@@ -96,7 +96,7 @@ class _Metric:
         return f"{self.arm}.{self.name}{by}"
 
     def logs(self, arms: Mapping[str, ArmRounds]) -> list[float] | None:
-        """Return the logarithms of one run's rounds; None where a round has no value, or zero."""
+        """Return the logarithms of one run's rounds; None if a round has no value, or zero."""
         rounds = arms[self.arm].rounds.get(self.name, [])
         versus = BASE if self.pairs else self.versus
         if not versus:
@@ -124,7 +124,7 @@ def compare_pairs(pairs: Sequence[Mapping[str, ArmRounds]], tolerance: float) ->
 
 
 def verdict_of(regressions: Sequence[Regression]) -> VerdictName:
-    """Return the worst of the verdicts; nothing compared is nothing shown."""
+    """Return the worst of the verdicts; without rows, nothing is shown."""
     return rule.gravest(row.verdict for row in regressions)
 
 
@@ -155,7 +155,7 @@ def _rows(
 
 
 def _settled(rows: Sequence[Regression], tolerance: float) -> list[Regression]:
-    """Leave unjudged what only noise keeps open, if the arm has shown the like of it to be good."""
+    """Leave unjudged what only noise keeps open, if another metric of that unit passed."""
     shown = {(row.arm, row.unit) for row in rows if row.verdict == "PASS"}
     return [
         row.model_copy(update={"verdict": None, "reason": _NOISY})
@@ -219,7 +219,7 @@ def _ratio_of(change: stats.Change) -> rule.Interval:
 def _is_measure(metric: _Metric, judgement: _Judgement) -> bool:
     """Tell whether a control is not judged, because others are measured by it.
 
-    It can only fail, and that only if the base has runs enough to tell its change from that of the
+    It can only fail, and only if the base has enough runs to tell its change from that of the
     machine.
     """
     others = (arm for arm in metric.new if control_of(arm, metric.new) == metric.arm)
@@ -266,7 +266,7 @@ def _of_pairs(metric: _Metric) -> _Judgement:
 def _unfit(metric: _Metric) -> _Judgement | None:
     now, few = metric.new[metric.arm], _few(metric)
     fell = metric.after is None and metric.unit == "ms" and now.failed > 0
-    # As with a gate, one failure alone says nothing of a percentile of too few.
+    # As with a gate, a single failure says nothing about a percentile of too few calls.
     if fell and (few is None or now.failed > 1):
         reached = f"{metric.subject} falls on a failed {whose(metric.name).removesuffix('s')}"
         counted = f"{out_of(now.failed, now.ended, 'call')} failed"
@@ -283,7 +283,7 @@ def _unfit(metric: _Metric) -> _Judgement | None:
 
 
 def _few(metric: _Metric) -> _Judgement | None:
-    """Say that a percentile has too few samples for one to lie beyond it, or nothing."""
+    """Say that a percentile has too few samples for one to lie beyond it; None if it has enough."""
     needed, what = rule.samples_needed(metric.name), whose(metric.name)
     for arms in (*metric.base, metric.new):
         n: int = getattr(arms[metric.arm], what)
@@ -297,11 +297,11 @@ def _open(reason: str) -> _Judgement:
 
 
 def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judgement:
-    """Hold the interval against the tolerance; `rounds` is None where runs were the unit."""
+    """Judge the interval by the tolerance; `rounds` is None if runs were the unit."""
     limit = math.log1p(metric.tolerance)
     worse = metric.sign * change.mean
     low, high = worse - change.half, worse + change.half
-    # What slows the machine slows the control, too: only alone, an arm has to be guarded.
+    # What slows the machine slows the control, too: only an arm without one has to be guarded.
     guarded = low if metric.versus or metric.pairs else worse - change.guard
     verdict = rule.decided((low, high), limit.__ge__)
     if verdict == "PASS":
@@ -327,7 +327,7 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judg
 
 
 def _beyond(metric: _Metric) -> str:
-    """Say why a time that seems as good may not be; empty when nothing speaks against it."""
+    """Say why a time that seems as good may not be; empty if nothing speaks against it."""
     now = metric.new[metric.arm]
     parts = [arms[metric.arm] for arms in metric.base]
     planned = sum(part.planned for part in parts)
@@ -350,13 +350,13 @@ def _advice(
 def _errors(metric: _Metric) -> _Judgement:
     """Judge failures by their counts, because two rates of zero have no ratio.
 
-    What the calls of a round have in common, such as a burst of failures, makes them say less.
+    If the calls of a round share a cause, such as a burst of failures, they prove less.
     """
     parts = [arms[metric.arm] for arms in metric.base]
     base = sum(part.failed for part in parts), sum(part.ended for part in parts)
     new = metric.new[metric.arm].failed, metric.new[metric.arm].ended
     shares = [certain(_by_round(side)) for side in (parts, [metric.new[metric.arm]])]
-    # A side without a burst may still have them, so that of both the fewer calls count.
+    # A side without a burst may still have bursts, so both sides take the smaller share.
     of_base, of_new = ((n * min(shares), of * min(shares)) for n, of in (base, new))
     low, high = stats.rate_difference(of_base, of_new)
     before = base[0] / base[1]
@@ -372,7 +372,7 @@ def _errors(metric: _Metric) -> _Judgement:
 
 
 def _by_round(parts: Sequence[ArmRounds]) -> list[tuple[float, float]]:
-    """Return how many calls failed in each round, of how many, as if rounds had equally many."""
+    """Return (failed, all) calls of each round, as if all rounds had the same number of calls."""
     found = []
     for part in parts:
         rates = [rate for rate in part.rounds.get(ERRORS, []) if rate is not None]

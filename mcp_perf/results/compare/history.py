@@ -1,7 +1,7 @@
 """The history of runs, in SQLite or PostgreSQL: a row per run, one per metric, and the report.
 
-What is stored can be compared again: values with their intervals, and the identity by which runs
-that did the same are told from others. `stored.py` lists runs and reads reports.
+What is stored can be compared again: values with their intervals, and the identity that runs share
+if they did the same. `stored.py` lists runs and reads reports.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _PATIENCE_S: Final = 30
 """How long a writer waits for another one; runs may end at the same moment."""
 _CONNECT_S: Final = 5
 _LOCK: Final = 0x6D637072
-"""The advisory lock under which PostgreSQL makes the tables: there, IF NOT EXISTS is no promise."""
+"""The advisory lock under which PostgreSQL makes the tables: there, IF NOT EXISTS can fail."""
 
 METADATA: Final = sa.MetaData()
 RUNS: Final = sa.Table(
@@ -104,7 +104,7 @@ def append(store: str, run: RunNumbers, report: KeptReport | None = None) -> Non
 def points(store: str, scenario: str = "", metrics: Sequence[tuple[str, str]] = ()) -> list[Point]:
     """Return what is known of a scenario (or of all), the oldest first.
 
-    `metrics` are (arm, metric), an arm "" is any; none means all. Raises HistoryError.
+    `metrics` are (arm, metric); an arm of "" is any, and no metrics are all. Raises HistoryError.
     """
     query = (
         sa.select(RUNS, METRICS)
@@ -136,7 +136,7 @@ def _point(row: Any) -> Point:
 
 
 def _metrics(run: RunNumbers, report: KeptReport | None) -> Iterator[dict[str, Any]]:
-    """Give the rows of a run; one that looked for a level has none, as its rounds differed."""
+    """Yield the rows of a run; a search for a level has none, because its rounds differed."""
     if finds_levels(run.identity.load):
         return
     groups = {name: _group(run.identity, name) for name in run.arms}
@@ -157,7 +157,7 @@ def _group(identity: RunIdentity, arm: str) -> str:
 
 @contextmanager
 def connected(store: str) -> Iterator[sa.Engine]:
-    """Give an engine for the store. Raises HistoryError, also of what is done with it."""
+    """Yield an engine for the store. Raises HistoryError, also for what is done with it."""
     try:
         url = sa.make_url(store)
         sqlite = url.get_backend_name() == "sqlite"

@@ -62,7 +62,7 @@ def compare_all(
 def compare_releases(
     pairs: Sequence[RunNumbers], lines: Sequence[str], tolerance: float, remarks: Sequence[str]
 ) -> CompareReport:
-    """Compare the arms `base` and `head` of several runs, whose targets are these two lines."""
+    """Compare the arms `base` and `head` of several runs; `lines` are the targets of the two."""
     arms = [run.arms for run in pairs]
     note = (
         f"{len(pairs)} pairs of fresh processes, in each of them "
@@ -79,7 +79,7 @@ def compare_releases(
 
 
 def unfit(run: RunNumbers) -> str:
-    """Say why a run is no evidence; empty when it is."""
+    """Say why a run is not evidence; empty if it is."""
     if run.verdict == "INVALID":
         return f"{run.run_id} is INVALID: its numbers do not describe the target."
     return "" if run.complete else f"{run.run_id} was cut off before it was complete."

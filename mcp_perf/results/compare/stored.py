@@ -43,7 +43,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which runs are wanted; what is empty lets all pass."""
+    """Which runs are wanted; an empty field lets all of them pass."""
 
     scenario: str = ""
     verdict: str = ""
@@ -102,14 +102,14 @@ def runs(store: str, wanted: RunFilter = _ALL, *, limit: int = 50, offset: int =
 
 
 def scenarios(store: str) -> list[str]:
-    """Name the scenarios of all runs, in order. Raises HistoryError."""
+    """List the scenarios of all runs, in order. Raises HistoryError."""
     named = sa.select(RUNS.c.scenario).distinct().order_by(RUNS.c.scenario)
     with _opened(store) as connection:
         return list(connection.execute(named).scalars())
 
 
 def metrics(store: str, scenario: str) -> list[tuple[str, str]]:
-    """Name what the youngest runs of a scenario measured, as (arm, metric). Raises HistoryError."""
+    """List what the youngest runs of a scenario measured, as (arm, metric). Raises HistoryError."""
     youngest = (
         sa.select(RUNS.c.id)
         .where(RUNS.c.scenario == scenario)
@@ -152,7 +152,7 @@ def prune(store: str, before: str) -> int:
     gone = sa.select(RUNS.c.id).where(RUNS.c.started < before)
     number = 0
     with _opened(store) as connection:
-        for column in (METRICS.c.run, REPORTS.c.run, RUNS.c.id):  # the runs at last
+        for column in (METRICS.c.run, REPORTS.c.run, RUNS.c.id):  # the runs last
             number = connection.execute(sa.delete(column.table).where(column.in_(gone))).rowcount
         connection.commit()
         if number and connection.dialect.name == "sqlite":
