@@ -58,8 +58,8 @@ def import_(folder: Path, store: str) -> None:
     """Import the records in DIR; they replace earlier imports from DIR.
 
     \b
-    Each task record and each row of a summary counts once. What cannot be read
-    is listed, and what had to be changed.
+    Each task record and each row of a summary counts once. Everything that
+    cannot be read, or has to be changed, is listed.
 
     \b
     Example:

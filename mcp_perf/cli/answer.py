@@ -34,24 +34,24 @@ def _ways() -> list[click.Parameter]:
 
 
 class Commands(click.Group):
-    """A group of commands that all can answer in each of the ways."""
+    """A group of commands that can all answer in each of the ways."""
 
     def add_command(self, command: click.Command, name: str | None = None) -> None:
-        """Give a command the options; a group that only holds commands says nothing itself."""
+        """Give a command the options; a group that only holds commands does not answer."""
         if not isinstance(command, click.Group) or command.invoke_without_command:
             command.params += _ways()
         super().add_command(command, name)
 
 
 class Program(Commands):
-    """The command itself: what goes wrong below it is said in a sentence, and never thrown."""
+    """The command itself: it says what went wrong below it in a sentence, without a traceback."""
 
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
         self.params += _ways()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Look for --json at once: a mistake in what stands before it is answered so, too."""
+        """Look for --json first, so that even a mistake before it is answered in JSON."""
         ours = args[: args.index("--")] if "--" in args else args
         ctx.meta[_JSON] = "--json" in ours
         return super().parse_args(ctx, args)
@@ -116,7 +116,7 @@ def in_words() -> bool:
 
 
 def is_quiet() -> bool:
-    """Return whether nothing but mistakes is to be said."""
+    """Return whether to print only errors."""
     return _asked(_QUIET)
 
 
@@ -146,7 +146,7 @@ def _plain(part: Any) -> Any:
 
 
 def console(**style: Any) -> "Console":
-    """Return a console, coloured as set; if nobody reads it any more, the rest is dropped."""
+    """Return a console with the set colours; if nobody reads it any more, the rest is dropped."""
     from rich.console import Console  # noqa: PLC0415
 
     from mcp_perf.settings import current  # noqa: PLC0415 -- it loads pydantic
@@ -159,9 +159,9 @@ def console(**style: Any) -> "Console":
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print what may hold words of others, unless it is not asked for: names, titles, answers.
+    """Print what may hold words of others (names, titles, answers), unless it is unwanted.
 
-    To stderr (`err`) go remarks, which come with a JSON document, too.
+    Remarks go to stderr (`err`), with a JSON document, too.
     """
     from mcp_perf.results.document.text import visible  # noqa: PLC0415 -- it is for reports, too
 
@@ -177,5 +177,5 @@ def _write(text: str, *, err: bool = False) -> None:
 
 
 def _unread(*, err: bool) -> None:
-    """Go on where nobody reads any more: a run has its reports to write, and its exit code."""
+    """Go on when nobody reads any more: a run still has to write its reports, and to end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.stderr if err else sys.stdout).fileno())

@@ -1,4 +1,4 @@
-"""`mcp-perf check`: what a server says of itself, and what matters of it under load."""
+"""`mcp-perf check`: what a server says about itself, and what matters under load."""
 
 import tempfile
 from collections.abc import Iterator

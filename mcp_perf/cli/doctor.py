@@ -28,15 +28,15 @@ _WAITS: Final = 200
 _LEVELS: Final = (1000, 300, 100, 30)
 """Users tried, the most first."""
 _LEVELS_S: Final = 60
-"""As long as that is announced to take at most."""
+"""The longest time that these runs are announced to take."""
 _LEVEL_S: Final = 15
-"""A level that has less time than that is not tried any more."""
+"""A level is not tried if less time than this is left."""
 _RUN_S: Final = 300
 Say = Callable[[str], None]
 
 
 class DoctorFailed(Exception):  # noqa: N818 -- the examination failed, not the program
-    """A calibration run did not come about: what it said."""
+    """A calibration run has no report: what it said."""
 
 
 @click.command()
@@ -69,7 +69,7 @@ def doctor() -> None:
 
 
 def examine(say: Say) -> "list[Finding]":
-    """Examine this machine; `say` is told what is being done. Raises DoctorFailed without a run."""
+    """Examine this machine; `say` gets each step. Raises DoctorFailed if a run has no report."""
     from mcp_perf.cli.output import findings  # noqa: PLC0415 -- loads rich
 
     say("clock and timers")
@@ -113,7 +113,7 @@ def _lateness_ns() -> list[int]:
 
 
 class _Runs:
-    """The runs of the examination, each against an echo system of its own."""
+    """The runs of the examination; each starts its own echo system."""
 
     def __init__(self, folder: Path, now_s: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
@@ -125,7 +125,7 @@ class _Runs:
             return self._run(name, *(target.format(url) for target in targets))
 
     def concurrency(self) -> tuple[int, dict[str, Any]]:
-        """Return the most users that were kept in sight, and the report of their run."""
+        """Return the most users that the generator kept up with, and the report of their run."""
         from mcp_perf.cli.output.findings import in_sight  # noqa: PLC0415
 
         until_s = self._now_s() + _LEVELS_S

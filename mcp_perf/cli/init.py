@@ -1,4 +1,4 @@
-"""`mcp-perf init`: a scenario is made from a server."""
+"""`mcp-perf init`: make a scenario from a server."""
 
 import json
 import os
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 _TIME: Final = "rounds: 6, round: 5s, warmup: 3s"
 _USERS: Final = 5
 _MARGIN: Final = 3
-"""Times what calls took with one user, for each of the users: a proposal has to hold."""
+"""A proposal is this many times what calls took with one user, for each user: it has to hold."""
 _LEAST_MS: Final = 50
 
 
 @contextmanager
 def made(name: str, options: dict[str, Any]) -> Iterator[str]:
-    """Give the file of a scenario: of one that is made if `name` is a target. Raises Refused."""
+    """Yield the file of a scenario; if `name` is a target, make one. Raises Refused."""
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
 
     given = given_of(name, options)
@@ -46,7 +46,7 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
         yield name
         return
     if given.line == name and not given.line.startswith(("stdio:", "python:")):
-        options["target"] += (f"mcp={name}",)  # what is typed needs no word of its owners
+        options["target"] += (f"mcp={name}",)  # a target that is typed needs no --allow
     found = surveyed(given, asked["tool"], asked["args"])
     given = found.given
     tell(*found.remarks())
@@ -147,7 +147,7 @@ def _is_recording(file: str) -> bool:
 
 
 def _recorded(given: "Given", file: Path, output: Path) -> tuple[str, list[str]]:
-    """Return a scenario of a recording, and what is to be said of it. Raises Refused."""
+    """Return a scenario of a recording, and what to say about it. Raises Refused."""
     from mcp_perf.agent.recording.journeys import made as of_recording  # noqa: PLC0415
     from mcp_perf.scenario.loader import ScenarioError, load_text  # noqa: PLC0415
     from mcp_perf.scenario.values.recordings import read_recording  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What the commands share: a refusal, formats of reports, how names are completed, a run again."""
+"""What the commands share: refusals, report formats, names completed, and running themselves."""
 
 import signal
 import subprocess
@@ -19,14 +19,14 @@ PAGES: Final = FORMATS[:3]
 
 
 def formats_option(formats: Sequence[str]) -> Callable[[Callback], Callback]:
-    """Return the option that chooses formats: these if it is not given, and PDF on demand."""
+    """Return the option that chooses formats: by default these; PDF only on demand."""
     default = ",".join(formats)
     said = "Reports to write; pdf, too, with mcp-perf[pdf]."
     return click.option("--format", "formats", default=default, show_default=True, help=said)
 
 
 def scenario_names(_context: object, _param: object, begun: str) -> list[CompletionItem]:
-    """Complete what is typed of a scenario: by names, and by files if no name begins so."""
+    """Complete the name of a scenario: by names, and by files if no name begins like it."""
     from mcp_perf.scenario.catalog import names  # noqa: PLC0415
 
     found = (name for name in names() if name.startswith(begun.replace("_", "-")))
@@ -50,13 +50,13 @@ class Refused(click.ClickException):
 
 
 class Unreached(Refused):
-    """Nobody answered where the target was to be."""
+    """Nothing answered at the address of the target."""
 
     exit_code = 108
 
 
 class Stopped(Refused):
-    """Ctrl-C, or the end of what is typed, came before the command's own end."""
+    """Ctrl-C, or the end of the input, came before the command had finished."""
 
     exit_code = interrupt.CODE
 
@@ -70,8 +70,8 @@ class Fault(Refused):
 def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
     """Run `mcp-perf` with these words in another process; return its exit code and output.
 
-    A signal is its affair, and it ends with a partial report: Ctrl-C reaches it directly, SIGTERM
-    is handed on.
+    The process handles signals, and ends with a partial report: Ctrl-C reaches it directly,
+    SIGTERM is passed on.
     """
     named = click.get_current_context().find_root().params.get("env_file")
     own = [] if named is None else ["--env-file", str(named)]

@@ -1,4 +1,4 @@
-"""`mcp-perf run`, `web`: a scenario is run and judged, at once or from Locust's page."""
+"""`mcp-perf run`, `web`: run and judge a scenario, at once or from Locust's page."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from mcp_perf.cli.target import TargetCommand, target_options, told, tool_option
 from mcp_perf.scenario.values.units import TOLERANCE
 
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
-"""What Locust takes, too."""
+"""The same as Locust's."""
 ABOVE_0: Final = click.FloatRange(min=0, min_open=True)
 _TARGET: Final = "Point an arm at another server. May be repeated."
 _SET: Final = "Change a value of the scenario. May be repeated."
@@ -90,7 +90,7 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
     \b
     With a URL or COMMAND, the tools of this server that are known to be harmless
     are called: 5 s by one user, then by 1, 2, 4 … users, at most 60 s in all. With
-    --users, --rate, --requests or --gate it is the same all the time.
+    --users, --rate, --requests or --gate the load stays the same.
 
     \b
     Examples:
@@ -183,7 +183,7 @@ def web(options: tuple[str, ...]) -> None:
 
 
 def _repeated(times: int, out: str | None) -> int:
-    """Run the same command several times, each in a process of its own; return the gravest code."""
+    """Run the same command several times, each in a new process; return the gravest code."""
     argv = sys.argv[1:]
     at = argv.index("--") if "--" in argv else len(argv)
     stdout = subprocess.PIPE if in_json() else None

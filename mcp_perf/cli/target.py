@@ -1,4 +1,4 @@
-"""How a command is pointed at a server: by a URL, a command, or a file of a client's."""
+"""How a command is pointed at a server: by a URL, a command, or a client's file."""
 
 import json
 import os
@@ -23,10 +23,10 @@ COMMAND: Final = "mcp_perf.command"
 
 
 class TargetCommand(click.Command):
-    """A command that takes another one behind `--`: how a stdio server is started."""
+    """A command that takes another one after `--`: the one that starts a stdio server."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put what stands behind `--` aside."""
+        """Set aside what comes after `--`."""
         if "--" in args:
             at = args.index("--")
             ctx.meta[COMMAND] = args[at + 1 :]
@@ -55,7 +55,7 @@ def tool_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def given_of(name: str, options: dict[str, Any]) -> "Given | None":
-    """Return what the command was pointed at; None if that is no target. Raises Refused."""
+    """Return what the command was pointed at; None if it is not a target. Raises Refused."""
     from mcp_perf.load.survey import given  # noqa: PLC0415
     from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
 
@@ -86,7 +86,7 @@ def given_of(name: str, options: dict[str, Any]) -> "Given | None":
 
 
 def target_of(name: str, options: dict[str, Any]) -> "Given":
-    """Return what the command was pointed at. Raises Refused if that is no target."""
+    """Return what the command was pointed at. Raises Refused if it is not a target."""
     found = given_of(name, options)
     if found is None:
         raise Refused(f"{name or 'nothing'}: write a URL, or -- COMMAND for a stdio server")
@@ -103,7 +103,7 @@ def _ask(what: str) -> str:
 
 
 def _confirm(names: Sequence[str]) -> bool:
-    """Ask a person whether tools may be called that are not known to be harmless."""
+    """Ask a person whether to call tools that are not known to be harmless."""
     if not sys.stdin.isatty():
         return False
     question = f"These tools are not known to be harmless: {', '.join(names)}. Call them?"
@@ -120,7 +120,7 @@ def tell(*lines: str) -> None:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show a refusal as ours, with its exit code."""
+    """Raise a refusal of the engine as one of the command, with its exit code."""
     from mcp_perf.load.targets.refusal import Refusal  # noqa: PLC0415
 
     try:

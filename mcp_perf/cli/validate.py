@@ -1,4 +1,4 @@
-"""`mcp-perf validate` and `schema`: scenarios are checked, and nothing is sent."""
+"""`mcp-perf validate` and `schema`: check scenarios without sending anything."""
 
 from collections.abc import Sequence
 
@@ -59,8 +59,8 @@ def validate(files: Sequence[str]) -> None:
 def schema(*, report: bool) -> None:
     """Print the JSON Schema of scenario files.
 
-    An editor completes and checks a file by it, if the first line of the file names it. What only
-    the parts of a file can tell together, `mcp-perf validate` checks.
+    An editor uses it to complete and check a file, if the first line of the file names it. Only
+    `mcp-perf validate` checks whether the parts of a file agree.
 
     \b
     Examples:

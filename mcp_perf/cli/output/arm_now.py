@@ -13,7 +13,7 @@ from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.turns import RecordedTurn
 
 _WINDOW: Final = 3
-"""Slices (seconds) of an arm and node from which the rate of a turn that goes on is taken."""
+"""The rate of a turn in progress comes from this many slices (seconds) of an arm and node."""
 _Recent = deque[tuple[float, int, Histogram]]
 
 
@@ -24,7 +24,7 @@ class ArmNow:
     calls: int = 0
     errors: int = 0
     unmade: int = 0
-    """Calls that could not be made as the scenario says: they count in nothing else."""
+    """Calls that could not be made as the scenario says; no other number counts them."""
     rounds_done: int = 0
     _turn: RecordedTurn | None = None
     _totals: Totals | None = None
@@ -55,13 +55,13 @@ class ArmNow:
             recent.append((piece.seconds, calls, latency))
 
     def end(self, record: journal.TurnEnded) -> None:
-        """Take a node's end of the turn."""
+        """Record that a node has ended the turn."""
         if self._turn is not None and self._turn.started.turn == record.turn:
             self._turn.end(record)
             self.rounds_done = self._turn.started.round
 
     def close(self) -> None:
-        """Let the turn be over: all nodes have handed in what they have of it."""
+        """Finish the turn: all nodes have handed in their records of it."""
         if self._turn is not None:
             self._totals = Totals([self._turn])
 

@@ -21,7 +21,7 @@ from mcp_perf.results.render.console import annotations, job_summary
 from mcp_perf.results.render.console.annotations import Annotation
 
 PLAIN: Final[Mapping[str, Any]] = {"force_terminal": False, "no_color": True}
-"""For rich's consoles: FORCE_COLOR and the like ask for a terminal where there is none."""
+"""For rich's consoles: FORCE_COLOR and the like ask for a terminal even if there is none."""
 
 
 class Job:
@@ -48,7 +48,7 @@ class Job:
                 click.echo(f"The job's summary {self._summary} cannot be written: {error.strerror}")
 
     def conclude(self, exit_code: int) -> None:
-        """Where there was no report, say why: by what was logged as an error."""
+        """If there was no report, say why, by the errors that were logged."""
         if self.is_here and not self.annotations:
             self.refuse(exit_code, self.errors.lines or ["The output of this step says why."])
 
@@ -57,7 +57,7 @@ class Job:
         self.tell([summary], [annotations.of_refusal(exit_code, lines)])
 
     def command(self, *lines: str) -> None:
-        """Tell the runner, where there is one that understands."""
+        """Send lines to the runner, if there is one that obeys them."""
         if self.on_github and self.is_here:
             click.echo("\n".join(lines))
 
@@ -84,7 +84,7 @@ class Errors(logging.Handler):
 
 @contextlib.contextmanager
 def job(environ: Mapping[str, str]) -> Iterator[Job]:
-    """Let everything be said on stdout, in its order, and nothing of it be a command."""
+    """Send all output to stdout, in its order, so that none of it is obeyed as a command."""
     found, word = Job(environ), secrets.token_hex(16)
     logging.getLogger().addHandler(found.errors)
     try:

@@ -58,7 +58,7 @@ def timer(late_ns: Sequence[int]) -> Finding:
 
 
 def known_delays(report: ReportJson) -> Finding:
-    """Judge how far percentiles of known delays come out wrong."""
+    """Judge how wrong the percentiles of known delays are."""
     latency = report["arms"]["rest"]["latency_ms"]
     errors = {name: latency[name] / truth - 1 for name, truth in _KNOWN_MS.items()}
     changes = {name: numbers.plain(numbers.change(error)) for name, error in errors.items()}
@@ -124,13 +124,13 @@ def in_sight(report: ReportJson) -> bool:
 
 
 def _held_up(report: ReportJson) -> str:
-    """Name what held the generator up, in the words of a run's report, if something did."""
+    """Name what held the generator up, if anything, in the words of a run's report."""
     causes = ", ".join(report.get("generator", {}).get("causes", ()))
     return f" ({causes})" if causes else ""
 
 
 def concurrency(users: int, report: ReportJson) -> Finding:
-    """Judge how many users at once one process kept in sight."""
+    """Judge how many users at once one process kept up with."""
     fine = in_sight(report)
     lag = numbers.said(report["generator"]["loop_lag_p99_ms"], "ms")
     return Finding(
@@ -142,7 +142,7 @@ def concurrency(users: int, report: ReportJson) -> Finding:
 
 
 def show(found: Sequence[Finding], console: Console) -> None:
-    """Print the findings, and what they come to. Fits 80 columns."""
+    """Print the findings, and the verdict on the machine. Fits 80 columns."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("", "", "found"):
         table.add_column(column, overflow="fold")

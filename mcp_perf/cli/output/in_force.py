@@ -10,7 +10,7 @@ from mcp_perf.load.hub.redaction import clean
 
 
 def show(found: settings.InForce, out: Console) -> None:
-    """Print the settings; no secret is shown, nor is a password in a URL."""
+    """Print the settings, without secrets and without passwords in URLs."""
     values = ((name, getattr(found.values, name)) for name in found.origins)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("setting", "value", "from"):

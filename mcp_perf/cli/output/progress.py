@@ -1,4 +1,4 @@
-"""What is happening right now, in the terminal: a table while it is one, plain lines otherwise."""
+"""What is happening right now, in the terminal: a table, or plain lines if it is not a terminal."""
 
 import time
 from typing import Final
@@ -105,7 +105,7 @@ class Progress:
         return f"starting: {begun}, {numbers.counted(sessions, 'session')} open"
 
     def _go_on(self, turn: journal.TurnStarted, now_s: float) -> None:
-        """Print how a long turn goes; its end has a line of its own."""
+        """Print how a long turn goes; its end gets another line."""
         due = now_s >= self._last_line_s + _LINE_S
         if due and now_s < turn.at_s + turn.planned_s:
             self._last_line_s = now_s

@@ -1,4 +1,4 @@
-"""`mcp-perf baseline`: what runs measured is kept."""
+"""`mcp-perf baseline`: keep what runs measured."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -20,7 +20,7 @@ store_option: Final = click.option("--store", default="", metavar="URL", help=_S
 
 @contextmanager
 def history(store: str) -> Iterator[str]:
-    """Give the address of the history. Raises Refused, also for what is done with it."""
+    """Yield the address of the history. Raises Refused, also for what is done with it."""
     from mcp_perf.load.prepare.history import chosen, problems  # noqa: PLC0415
     from mcp_perf.results.compare.history import HistoryError  # noqa: PLC0415
 
@@ -34,7 +34,7 @@ def history(store: str) -> Iterator[str]:
 
 @contextmanager
 def writing(path: object, what: str) -> Iterator[None]:
-    """Refuse what cannot be written; `what` is to be named instead."""
+    """Refuse what cannot be written; the user should name another `what`."""
     try:
         yield
     except OSError as error:

@@ -64,7 +64,7 @@ def trend(
 
 
 def _metrics(texts: Sequence[str]) -> list[tuple[str, str]]:
-    """Read `mcp.p95`; without any, throughput and p95 of every arm are shown."""
+    """Read `mcp.p95` and the like; the default is throughput and p95 of every arm."""
     from mcp_perf.results.tally.metrics import COMPARED  # noqa: PLC0415
 
     found = []
