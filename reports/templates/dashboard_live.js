@@ -1,4 +1,4 @@
-// Follows what goes on: each message is HTML, whose parts take the place of those on the page.
+// Follows what is in progress: each message is HTML; its parts replace those on the page.
 "use strict";
 (() => {
   const place = document.querySelector("[data-follow]"), status = document.getElementById("followed");

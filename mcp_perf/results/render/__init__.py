@@ -1,1 +1,1 @@
-"""The document is shown; no rendering computes a number of its own."""
+"""The document is shown; no rendering computes a number."""

@@ -21,7 +21,7 @@ class PartSoFar:
     p95_ms: float | None
     error_rate: float | None
     compared: Comparison | None = None
-    """Its median by that of the control, over the rounds that were judged."""
+    """Its median divided by the control's, over the rounds that were judged."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ArmSoFar:
 
     @classmethod
     def of(cls, arm: str, found: Sequence[Totals], judged: Report | None) -> "ArmSoFar":
-        """Add up what is in `found`: each of the arm's rounds is in one of them."""
+        """Add up `found`; each of the arm's rounds is in one of its totals."""
         numbers = judged.arms.get(arm) if judged is not None else None
         every = judged.comparisons if judged is not None else ()
         whole = next((one for one in every if (one.arm, one.metric) == (arm, "p50")), None)

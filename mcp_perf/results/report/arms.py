@@ -38,7 +38,7 @@ _OF_ARMS: Final = (
     ),
     *("strays", "stray_rate", "bytes_per_journey"),
 )
-"""What the document has by the name that it has in the totals; `_OF_ROUNDS` arms have as well."""
+"""Numbers that the document and the totals name alike; arms have those in `_OF_ROUNDS`, too."""
 
 
 def arm_numbers(
@@ -50,7 +50,7 @@ def arm_numbers(
     compared: Mapping[PartKey, Comparison],
     capacity: document.Capacity | None = None,
 ) -> document.ArmNumbers:
-    """Give the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
+    """Return the numbers of an arm: `totals` over its measured rounds, and turn by turn."""
     described = tally.run.arms.get(arm, {})
     calls, lost, turns = totals.call.all, losses(tally, arm), tally.turns_of(arm)
     warmup = sum(by_turn[one.started.turn].calls for one in turns if one.started.phase == "warmup")
@@ -145,7 +145,7 @@ def _classes(group: Group) -> dict[str, int]:
 
 
 def _ranked(totals: Totals, prefix: str) -> document.Latency:
-    """Give the numbers that gates are held against: null if they fall on what has no time."""
+    """Return the numbers that gates judge: null if one falls on a call that has no time."""
     times = {name: totals.value(prefix + name) for name in document.TIMES}
     return document.Latency(n=totals.ranked(prefix + "p50").n, **times)
 
@@ -168,7 +168,7 @@ def _unless_ok(totals: Totals, prefix: str) -> document.Latency | None:
 
 
 def _service(tally: Tally) -> document.Latency | None:
-    """Give the times from the actual send; nothing if they are the latencies."""
+    """Return the times from the actual send; None if they are the latencies."""
     service = tally.service
     if service is tally.latency:
         return None

@@ -50,9 +50,9 @@ from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 JOURNAL: Final = "journal.jsonl"
 BLEMISHES: Final = ("session_lost", "interrupted_calls", "system_died", "unchecked_schema")
-"""Notes of what a clean run does not have."""
+"""Codes of the notes that a clean run does not have."""
 COMPARED_WHERE_KNOWN: Final = ("cpu_per_journey", "rss", "bytes_per_journey")
-"""Only where both arms have a number: what was not sampled is not a failed comparison."""
+"""Compared only if both arms have a number: what was not sampled is not a failed comparison."""
 NO_RUN: Final = (LookupError, AttributeError, ArithmeticError, TypeError, ValueError)
 """What valid records raise if they do not add up to a run."""
 
@@ -92,7 +92,7 @@ def report_of(tally: RunTally) -> Report:
     for focus in {side for gate in asked for side in gate.sides if side.kind}:
         judged[str(focus)], levels[str(focus)] = within(tally, focus)
     gates = list(_judged(asked, judged, levels, capacities))
-    # Where the load changes, so does what is measured.
+    # If the load changes, what is measured changes with it.
     drift = {arm: drifts(what) if len(levels[arm]) == 1 else [] for arm, what in evidence.items()}
     parts = {} if capacities else compared_parts(evidence, _bases(evidence))
     arms = {
@@ -177,7 +177,7 @@ def _facts(
 def _against_baseline(
     tally: RunTally, arms: Mapping[str, ArmNumbers], environment: Mapping[str, Any]
 ) -> Outcome:
-    """Compare with the earlier runs that the journal holds; not what was cut off."""
+    """Compare with the earlier runs that the journal holds, unless this run was cut off."""
     run, baseline = tally.run, tally.baseline
     if baseline is None:
         return Outcome([], [])
@@ -201,7 +201,7 @@ def _by_deeds(
     levels: Mapping[str, Mapping[LevelKey, Evidence]],
     unfit: Collection[int],
 ) -> set[str]:
-    """Name the gates that fail by what the target itself did, at any level."""
+    """Return the gates that fail because of what the target itself did, at any level."""
     found = set()
     for gate in asked:
         name = str(gate.focus)
@@ -230,7 +230,7 @@ def _judged(
     levels: Mapping[str, Mapping[LevelKey, Evidence]],
     capacities: Mapping[str, Capacity],
 ) -> Iterator[GateResult]:
-    """Judge the gates; in a search only those on the capacity, for its trials make up the rest."""
+    """Judge the gates; in a search only those on the capacity, because trials judge the rest."""
     for gate in asked:
         if gate.metric == capacity.METRIC:
             yield capacity.judge(gate, capacities)
@@ -296,7 +296,7 @@ def _bases(arms: Collection[str]) -> dict[str, str]:
 
 
 def _compared(arm: Evidence, base: Evidence, *, shared: bool) -> list[str]:
-    """Name what two arms are compared in; memory that is one and the same is not."""
+    """Return the metrics in which two arms are compared; memory that they share is left out."""
     known = (
         metric
         for metric in COMPARED_WHERE_KNOWN
@@ -307,10 +307,10 @@ def _compared(arm: Evidence, base: Evidence, *, shared: bool) -> list[str]:
 
 
 def _of_one_start(comparison: Comparison) -> Comparison:
-    """Say that memory was that of one process for each arm: others are not in the interval."""
+    """Warn that each arm's processes were started once: the interval covers no other start."""
     if comparison.metric != "rss" or comparison.ci95 is None:
         return comparison
-    warning = "Both are one start of their processes: the interval does not cover another start."
+    warning = "Each arm has one start of its processes: the interval does not cover another start."
     return comparison.model_copy(update={"warnings": [*comparison.warnings, warning]})
 
 

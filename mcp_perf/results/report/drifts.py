@@ -1,4 +1,4 @@
-"""Notes on change within a run: what of an arm drifted, and warm-ups that were too short."""
+"""Notes on change within a run: metrics that drifted, and warm-ups that were too short."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -7,12 +7,12 @@ from mcp_perf.numbers import said
 from mcp_perf.results.document.comparison import Drift
 
 SMALLEST: Final = 0.05
-"""Less is no matter for a note, however sure it is."""
+"""A smaller change is not worth a note, even if it is certain."""
 COLD: Final = "The warm-up was too short: make it longer (load: warmup)."
 
 
 def drift_notes(arm: str, found: Sequence[Drift]) -> Iterator[str]:
-    """Say once of each metric how it changed, by a step where one is shown."""
+    """Say once for each metric how it changed, by a step if one is shown."""
     clear = (one for one in found if not one.ci95[0] <= 0 <= one.ci95[1])
     shown = {one.metric: one for one in clear if abs(one.change) >= SMALLEST}
     for one in shown.values():
@@ -29,6 +29,6 @@ def _told(arm: str, one: Drift) -> str:
 
 
 def _cold(one: Drift) -> bool:
-    """Tell whether an arm got better as one does that had not been warm."""
+    """Tell whether an arm got better early on, like one that had not been warm."""
     better = (one.change > 0) is (one.metric == "throughput")
     return better and (one.after_round or 0) <= one.rounds / 2

@@ -1,8 +1,8 @@
-"""What each layer costs by itself: by how much a journey takes longer than through the one below.
+"""What each layer costs: how much longer a journey takes than through the layer below.
 
-The arms are layers because the scenario says so. The cost of one is the difference between its
+The arms are layers because the scenario says so. The cost of a layer is the difference between its
 median journey time and that of the layer below, round by round; the differences have a mean and,
-by Student's t, its 95 % interval. Differences and not ratios: they add up from rung to rung.
+by Student's t, its 95 % interval. Differences, unlike ratios, add up from rung to rung.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ def layers(names: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Layer
     """Return the cost of each layer above the first, in the order of `names`.
 
     Only rounds count that every layer has finished, so that the costs add up to the whole. With
-    fewer than six of them there is no interval; where a layer has no journey that was
+    fewer than six of them there is no interval; if a layer has no journey that was
     ok in one of them, its cost is not known.
     """
     finished = [set(evidence[name].rounds) for name in names]

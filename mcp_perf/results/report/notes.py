@@ -1,4 +1,4 @@
-"""Notes on the numbers: what the run wrote down, and what only shows in the tallies."""
+"""Notes on the numbers: what the run wrote down, and what only the tallies show."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ from mcp_perf.results.tally.tally import RunTally
 SESSIONLESS: Final = "2026-07-28"
 """The version of MCP in which steps open the streams of their subscriptions."""
 STRAY: Final = "Stray: "
-"""How the notes on what came for no call begin."""
+"""How notes on messages that belong to no call begin."""
 
 
 def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
@@ -63,7 +63,7 @@ def _noted(written: Iterable[Note]) -> Iterator[str]:
     counts = Counter[tuple[bool, str]]()
     for note in written:
         lost = note.code == "session_lost" and bool(note.kind)
-        if note.code == "remark":  # each process with users tells it
+        if note.code == "remark":  # each process with users reports it
             counts[lost, note.text] = 1
         else:
             counts[lost, note.text] += note.count if lost or note.code == "setup_failed" else 1
@@ -108,7 +108,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     overflow = totals.call.all.latency.overflow
     if overflow:
         late = counted(overflow, "call")
-        yield f"{late} of {arm} took longer than an hour; percentiles call it an hour."
+        yield f"{late} of {arm} took longer than an hour; percentiles count it as an hour."
     checked = [group.all for group in totals.steps.values() if group.all.checked]
     if checked:
         held, broke = sum(of.checked for of in checked), sum(of.violations for of in checked)
@@ -120,7 +120,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     if totals.backed_off_s:
         yield (
             f"Users of {arm} left it alone for {said(totals.backed_off_s, 's')} in all, after "
-            "failed journeys (back-off, Retry-After): its rates are those of a load that waits."
+            "failed journeys (back-off, Retry-After), so its rates come from a load that waits."
         )
     warmup = Totals([turn for turn in tally.turns_of(arm) if turn.started.phase == "warmup"])
     if warmup.call.failed:

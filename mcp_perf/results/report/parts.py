@@ -10,7 +10,7 @@ from mcp_perf.results.tally.groups import Group
 from mcp_perf.results.tally.metrics import Evidence, Totals, shared_rounds
 
 METRICS: Final[Mapping[str, str]] = {"steps": "p50", "journeys": "journey_p50"}
-"""What parts are compared in; a failed call ranks above all that were ok."""
+"""The metric in which parts are compared; a failed call ranks above all that were ok."""
 PartKey = tuple[str, str, str]
 """Arm, `steps` or `journeys`, and name."""
 
@@ -18,7 +18,7 @@ PartKey = tuple[str, str, str]
 def compared_parts(
     evidence: Mapping[str, Evidence], bases: Mapping[str, str]
 ) -> dict[PartKey, Comparison]:
-    """Compare what an arm and its base both have; all of it together is one family of tests."""
+    """Compare what an arm and its base both have; all comparisons are one family of tests."""
     keys: list[PartKey] = []
     pairs: list[Paired] = []
     for arm, base in bases.items():

@@ -1,4 +1,4 @@
-"""The replies of each step for the document, with a remark on those that may be no good answers."""
+"""The replies of each step for the document, with a remark on any that may not be good answers."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,13 +10,13 @@ from mcp_perf.results.journal.records import LookedReplies
 from mcp_perf.results.tally.tally import RunTally
 
 _FEWEST_ALIKE: Final = 10
-"""Replies that are the same to different arguments; a few are so by chance."""
+"""Equal replies to different arguments; fewer may be equal by chance."""
 _EXAMPLE: Final = 200
 """Characters of a reply within a sentence."""
 
 
 def replies(tally: RunTally) -> list[StepReplies]:
-    """Return what was replied to each step, in the order in which the steps replied first."""
+    """Return the replies of each step, in the order of the steps' first replies."""
     steps = dict.fromkeys([key[:2] for key in tally.first_replies] + list(tally.looked))
     return [_step(tally, arm, step) for arm, step in steps]
 
@@ -38,7 +38,7 @@ def _step(tally: RunTally, arm: str, step: str) -> StepReplies:
 
 
 def _alike(seen: LookedReplies) -> int:
-    """Return how often the commonest reply came that came for different arguments."""
+    """Return how often the commonest of the replies to different arguments came."""
     return max((seen.alike.get(digest, 0) for digest in seen.varied), default=0)
 
 
@@ -55,7 +55,7 @@ def _remarks(seen: LookedReplies, first: str) -> Iterator[str]:
         alike_ = _share(seen, same, "are the same for different arguments")
         came_first = next(iter(seen.alike))
         known = came_first in seen.varied and seen.alike[came_first] == same
-        # Those that look like errors, or are empty, have no digest: one of them may be the first.
+        # Replies that look like errors or are empty have no digest: the first may be one of them.
         if known and not seen.like_errors and not seen.empty:
             alike_ = f"{alike_}, such as: {_clipped(first)}"
         yield alike_

@@ -1,7 +1,7 @@
 """A run that is not over: what its report would say of the rounds so far, and what happens now.
 
-To judge takes time that the users of the same process would miss. So the rounds are judged when a
-turn has ended, and what came since then is added to their counts.
+Judging takes time from the users of the same process. So the rounds are judged when a turn has
+ended, and what came since then is added to their counts.
 """
 
 from collections import deque
@@ -23,7 +23,7 @@ KEPT_S: Final = 120
 _LATE_S: Final = 3.0
 """How long a point may still change: other processes report the same second a little later."""
 _SHARE: Final = 20
-"""Judging may take one part of the time in so many."""
+"""Judging may take one part in 20 of the time."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class TurnSoFar:
 
 @dataclass(frozen=True)
 class Use:
-    """What an arm's target used in its last turn in which that was read."""
+    """What an arm's target used in the last turn in which it was read."""
 
     cpu: float | None = None
     rss_bytes: int | None = None
@@ -52,15 +52,15 @@ class SoFar:
     tally: RunTally
     clock: Callable[[], float]
     report: Report | None = None
-    """Of the rounds that had ended when it was judged last."""
+    """It covers the rounds that had ended when it was last made."""
     _past: dict[str, Totals] = field(default_factory=dict)
     _judged: set[int] = field(default_factory=set)
     """The turns that `_past` holds."""
     _arms: dict[str, ArmSoFar] = field(default_factory=dict)
-    """Arms that got no record since they were added up."""
+    """The arms without a record since they were added up."""
     _points: deque[TimelinePoint] = field(default_factory=deque)
     _free_at: float = 0.0
-    """Before that moment judging would take too much of the time."""
+    """Until this moment, judging would take too much of the time."""
 
     @classmethod
     def of(cls, started: journal.RunStarted, clock: Callable[[], float]) -> "SoFar":

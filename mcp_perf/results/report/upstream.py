@@ -5,7 +5,7 @@ from mcp_perf.results.tally.tally import RunTally
 
 
 def upstream_numbers(tally: RunTally, arm: str, journeys: int) -> UpstreamNumbers | None:
-    """Sum up the providers' own counts; None where a round lacks them."""
+    """Sum up the providers' own counts; None if a round lacks them."""
     turns = tally.measured(arm)
     known = [turn.upstream for turn in turns if turn.upstream is not None]
     if not known or len(known) < len(turns):

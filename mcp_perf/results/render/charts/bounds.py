@@ -21,7 +21,7 @@ class GateBound:
 
 @dataclass(frozen=True)
 class Limit:
-    """A line between two positions, and what stands above its end."""
+    """A line between two positions, and the text above its end."""
 
     text: str
     start: tuple[float, float]
@@ -29,7 +29,7 @@ class Limit:
 
 
 def of(report: Report) -> list[GateBound]:
-    """List the bounds on numbers of whole arms; one by another arm is its factor of that number."""
+    """List the bounds on numbers of whole arms; `3x control` is three times control's number."""
     found = []
     for judged in report.gates:
         try:
@@ -54,11 +54,11 @@ def _value(gate: Gate, arms: Mapping[str, ArmNumbers]) -> float | None:
 
 
 def on(bounds: Iterable[GateBound], *metrics: str) -> list[GateBound]:
-    """Choose those on some metrics."""
+    """Choose the bounds on some metrics."""
     return [bound for bound in bounds if bound.metric in metrics]
 
 
 def across(bounds: Iterable[GateBound], y: Scale, unit: float = 1.0) -> list[Limit]:
-    """Draw bounds over the whole width, the same one once; `unit` is that of the axis."""
+    """Draw bounds over the whole width, equal ones once; `unit` is that of the axis."""
     texts = dict.fromkeys((y.at(bound.value / unit), bound.text) for bound in bounds)
     return [Limit(text, (0.0, at), (1.0, at)) for at, text in texts]

@@ -14,7 +14,7 @@ from mcp_perf.results.render.words import wording
 Read = Callable[[RateLevel], float | None]
 _MOST_TICKS: Final = 10
 _NARROWEST: Final = 0.006
-"""Width of a band that can be seen, of the plot's."""
+"""The smallest width of a band that can be seen, as a fraction of the plot."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Found:
 
 
 def found(arms: Mapping[str, ArmNumbers]) -> list[Found]:
-    """List what was found of each arm; nothing where the load was no search."""
+    """List what was found for each arm; nothing if the load was not a search."""
     return [
         Found(name, numbers.rate(what.rate_per_s), _interval(what), beyond(what))
         for name, what in of_arms(arms).items()
@@ -36,7 +36,7 @@ def found(arms: Mapping[str, ArmNumbers]) -> list[Found]:
 
 
 def of_arms(arms: Mapping[str, ArmNumbers]) -> dict[str, Capacity]:
-    """Return the capacities of the arms that were searched for theirs."""
+    """Return the capacities of the arms whose capacity was searched for."""
     return {name: arm.capacity for name, arm in arms.items() if arm.capacity is not None}
 
 
@@ -143,7 +143,7 @@ def _of_trial(every: Mapping[str, Capacity], number: int) -> str:
 
 
 def _axis(every: Mapping[str, Capacity]) -> Scale | None:
-    """Logarithmic: rates were doubled, and the knee is enclosed by ratios."""
+    """Return a logarithmic axis: rates were doubled, and ratios enclose the knee."""
     rates = [level.rate_per_s for what in every.values() for level in what.levels]
     return logarithmic(min(rates) / 1.1, max(rates) * 1.1).in_unit("/s") if rates else None
 
@@ -168,7 +168,7 @@ def _over_rate(
     y: Scale | None = None,
     limits: Sequence[Limit] = (),
 ) -> str:
-    """Draw numbers of all levels; without a scale of its own, rates beside where they are equal."""
+    """Draw numbers of all levels; without `y`, draw rates next to a line where both are equal."""
     every = of_arms(arms)
     rates = sorted({level.rate_per_s for what in every.values() for level in what.levels})
     x = _axis(every)

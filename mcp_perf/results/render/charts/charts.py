@@ -2,7 +2,7 @@
 
 A plot stretches with the page while its text and strokes keep their size: positions are percentages
 and lines are drawn in a square that is stretched. Colours, fonts and dashes are in report.css.
-Nothing needs a script; what a pointer rests on is explained by a `<title>`.
+No chart needs a script: a `<title>` explains what a pointer rests on.
 """
 
 import math
@@ -53,7 +53,7 @@ class TurnSpan:
 
     @property
     def css(self) -> str:
-        """Its class: what is not measured looks alike."""
+        """Its class: all turns that are not measured look alike."""
         return "round" if self.phase == "round" else "warmup"
 
     @property
@@ -62,7 +62,7 @@ class TurnSpan:
 
 
 def turns(arms: Mapping[str, ArmNumbers]) -> list[TurnSpan]:
-    """List every turn in the recorded order; a turn ends at the latest where the next begins."""
+    """List every turn in the recorded order; a turn ends at the latest when the next begins."""
     every = sorted(
         (
             TurnSpan(name, turn.phase, turn.round, turn.order, turn.at_s, turn.at_s + turn.seconds)
@@ -77,7 +77,7 @@ def turns(arms: Mapping[str, ArmNumbers]) -> list[TurnSpan]:
 
 @dataclass(frozen=True)
 class Shade:
-    """A stretch of the plot's height between two positions; a pointer reads its title there."""
+    """A shaded band between two positions; a pointer on it shows its title."""
 
     left: float
     right: float
@@ -99,7 +99,7 @@ class Dot:
 Stroke = tuple[str, str]
 """Its look in report.css, and its path."""
 Explanation = tuple[float, str]
-"""A position, and what a pointer reads around it."""
+"""A position, and what a pointer near it shows."""
 Reads = Mapping[str, Callable[[P], float | None]]
 """The look of a line, and which number of a point it shows."""
 
@@ -147,7 +147,7 @@ def _bands(arms: Mapping[str, ArmNumbers], x: Scale) -> list[Shade]:
 
 
 def shaded(arms: Mapping[str, ArmNumbers]) -> bool:
-    """Tell whether the timeline shades its turns: of too many only stripes would remain."""
+    """Tell whether the timeline shades its turns: too many would only be stripes."""
     return len(turns(arms)) <= _MOST_BANDS
 
 
@@ -183,7 +183,7 @@ def curves(
     first: Iterable[Stroke] = (),
     limits: Sequence[Limit] = (),
 ) -> str:
-    """Draw numbers of points over the time of the run: by the look of the line, how to read one.
+    """Draw numbers of points over the time of the run; `reads` has a line for each number.
 
     A point is drawn as wide as the time it stands for. `first` is drawn below all lines.
     """
@@ -201,7 +201,7 @@ def curves(
 def rates(
     arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint], gates: Iterable[GateBound] = ()
 ) -> str:
-    """Draw calls per second over the run, and failures per second where there are any."""
+    """Draw calls per second over the run, and failures per second if there are any."""
     points, known = series.points, on(gates, "calls_per_s")
     asked = [bound.value for bound in known]
     most = [max(point.calls_per_s, point.errors_per_s) for point in points]
@@ -255,5 +255,5 @@ def interval(comparison: Comparison | Regression, x: Scale) -> str:
 
 
 def interval_axis(ticks: Sequence[tuple[float, str]]) -> str:
-    """Label the axis which all intervals of a table share."""
+    """Label the axis that all intervals of a table share."""
     return svg.draw("axis", ticks)

@@ -1,4 +1,4 @@
-"""Charts of a page as separate drawings: SVG of a fixed size, with all of their looks inside.
+"""Charts of a page as separate drawings: SVG of a fixed size, with the styles inside.
 
 In a page, positions are percentages, and lines stretch with the plot; see charts.svg.j2.
 """
@@ -14,7 +14,7 @@ from mcp_perf.results.render.words import templates
 
 
 class _Size(NamedTuple):
-    """Of what positions are percentages, and the room around it for labels; in pixels."""
+    """The area in which positions are percentages, and the room for labels around it; in pixels."""
 
     width: int
     height: int

@@ -12,15 +12,15 @@ from mcp_perf.results.render.charts.scales import Scale, linear
 
 MEANING: Final = (
     "What a layer adds to the median time of a journey: the mean difference to the layer below, "
-    "paired on rounds. It holds all in which the two differ, also where the code runs."
+    "paired on rounds. It includes all in which the two differ, such as where the code runs."
 )
 _NARROWEST: Final = 0.003
-"""Width of a step that can be seen, of the plot's."""
+"""The smallest width of a step that can be seen, as a fraction of the plot."""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One layer's line; of the lowest the whole time is its own."""
+    """One layer's line; the cost of the lowest is its whole time."""
 
     arm: str
     journey: str
@@ -33,7 +33,7 @@ class Rung:
 
 
 def rungs(layers: Sequence[Layer]) -> list[Rung]:
-    """List the layers from the lowest upwards; nothing where no arms are layers."""
+    """List the layers from the lowest upwards; nothing if no arms are layers."""
     lowest = [
         Rung(one.from_, numbers.ms(one.from_ms), numbers.ms(one.from_ms), "", "", None)
         for one in layers[:1]
@@ -55,14 +55,14 @@ def _remark(one: Layer) -> str:
     if one.ci95 is None:
         return " ".join(one.warnings)
     if one.ci95[0] <= 0 <= one.ci95[1]:
-        return f"no evidence of a difference to {one.from_}: the interval holds 0"
+        return f"no evidence of a difference to {one.from_}: the interval includes 0"
     return f"faster than {one.from_}" if one.ci95[1] < 0 else ""
 
 
 def waterfall(
     layers: Sequence[Layer], looks: Mapping[str, Look]
 ) -> tuple[list[tuple[Rung, str]], str]:
-    """Draw each layer's step and the axis that they share; nothing where there are no layers."""
+    """Draw each layer's step and the axis that they share; nothing without layers."""
     if not layers:
         return [], ""
     x = linear(max([*_ends(layers), 1e-6]))

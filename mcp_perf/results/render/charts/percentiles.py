@@ -12,11 +12,11 @@ from mcp_perf.results.render.charts.scales import Scale, of_fractions, of_values
 _READ_AT: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0)
 _FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999, "max": 1.0}
 _HALF: Final = 0.04
-"""Of the width of a bound's line, which lies around its percentile."""
+"""How far a bound's line reaches from its percentile, as a fraction of the plot."""
 
 
 def draw(arms: Mapping[str, ArmNumbers], gates: Iterable[GateBound] = ()) -> str:
-    """Draw each arm's latency by percentile; an empty string where no arm has a curve."""
+    """Draw each arm's latency by percentile; an empty string if no arm has a curve."""
     curves = {
         name: [(fraction, ms) for fraction, ms in arm.percentile_curve if fraction >= _READ_AT[0]]
         for name, arm in arms.items()

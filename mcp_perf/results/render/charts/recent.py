@@ -1,4 +1,4 @@
-"""The last minutes of a run that goes on, as charts that begin where their points do."""
+"""The last minutes of a run in progress, as charts that begin where their points do."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ def draw(arms: Iterable[str], points: Sequence[TimelinePoint]) -> Mapping[str, s
     ) -> str:
         about = f"{title}, lately, for {', '.join(names)}."
         strokes = list(_strokes(names, points, (x, y), read))
-        # One reading for all of it: it is drawn anew each second, which has to cost little.
+        # One reading for the whole chart: it is drawn again each second, which has to cost little.
         return chart(name, title, about, (x, y), strokes, [(0.5, _told(points[-1]))])
 
     return {

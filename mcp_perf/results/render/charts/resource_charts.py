@@ -15,9 +15,9 @@ _CHARTS: Final = {
     "CPU": ("cpu", "CPU, percent of one core", 0.01, "%"),
     "Resident memory": ("rss", "Resident memory, MB", 1e6, "MB"),
 }
-"""Title -> metric, what is drawn, what of the metric's unit makes one of the axis, and its name."""
+"""Title -> metric, what is drawn, the axis's unit in units of the metric, and its name."""
 _MOST_POINTS: Final = 600
-"""Of the sessions of one arm: more than a screen can show apart."""
+"""Points of one arm's sessions: more than a screen can show apart."""
 
 
 def draw(
@@ -26,7 +26,7 @@ def draw(
     last_s: float,
     gates: Sequence[GateBound] = (),
 ) -> dict[str, str]:
-    """Draw CPU use and resident memory by their titles; what nobody knows is left out."""
+    """Draw CPU use and resident memory by their titles; what is not known is left out."""
     drawn = {}
     for title, (name, shown, unit, label) in _CHARTS.items():
         read = _reader(name, unit)
@@ -55,7 +55,7 @@ def sessions(
     last_s: float,
     gates: Sequence[GateBound] = (),
 ) -> str:
-    """Draw the open sessions of each arm, as steps; nothing where there were none."""
+    """Draw the open sessions of each arm, as steps; nothing if there were none."""
     most = max((point.open for point in points), default=0)
     if not most:
         return ""

@@ -18,7 +18,7 @@ class Scale:
     logarithmic: bool = False
 
     def in_unit(self, unit: str) -> "Scale":
-        """Write a unit behind each label."""
+        """Write a unit after each label."""
         return replace(self, ticks=tuple((at, label + unit) for at, label in self.ticks))
 
 
@@ -36,7 +36,7 @@ def _position(fraction: float) -> float:
 
 
 def of_values(values: Iterable[float]) -> Scale:
-    """Fit an axis to values: linear from zero, or logarithmic where they are spread far."""
+    """Fit an axis to values: linear from zero, or logarithmic if they are spread far."""
     positive = [value for value in values if value > 0 and math.isfinite(value)]
     if not positive:
         return linear(1)

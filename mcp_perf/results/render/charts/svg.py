@@ -22,7 +22,7 @@ def path(positions: list[tuple[float, float]]) -> str:
 
 
 def draw(shape: str, *given: Any) -> str:
-    """Fill in a shape; its arguments are those of the macro in charts.svg.j2."""
+    """Fill in a shape; its macro in charts.svg.j2 has the same arguments."""
     return str(getattr(_ENVIRONMENT.get_template("charts.svg.j2").module, shape)(*given))
 
 

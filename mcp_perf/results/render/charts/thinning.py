@@ -15,7 +15,7 @@ Merge = Callable[[list[P]], P]
 
 
 _PAUSE: Final = 0.02
-"""Of a point's width: from there on, a line is cut where nothing of its arm ran."""
+"""An arm's line is cut at a pause that is longer than this fraction of a point's width."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def thin(points: Sequence[TimelinePoint], most: int) -> Series[TimelinePoint]:
 
 
 def thin_resources(points: Sequence[ResourcePoint], most: int) -> Series[ResourcePoint]:
-    """Merge points likewise: the mean CPU use of a stretch, and the most of all else."""
+    """Merge points likewise: the mean CPU use of a stretch, and the highest of all else."""
     return _thinned(points, most, _merge_resources)
 
 
@@ -87,6 +87,6 @@ def _mean(known: Iterable[tuple[float, float]]) -> float | None:
 
 
 def _most(points: list[P], names: Iterable[str], **means: float | None) -> P:
-    """Return the first point with the highest numbers of all, and some that are no maximum."""
+    """Return the first point with the highest numbers of all points, and with some means."""
     most = {name: highest(getattr(point, name) for point in points) for name in names}
     return points[0].model_copy(update={**most, **means})

@@ -1,7 +1,7 @@
 """Annotations of a GitHub job: `::error title=...::...`, one for each thing that did not hold.
 
-Names and reasons come from scenario files and from servers' replies. A command is one line and
-ends with it, so a text without line ends can neither begin a second command nor leave its own;
+Names and reasons come from scenario files and from servers' replies. A command is one line,
+so a text without line ends can neither begin a second command nor leave its own;
 what a runner reads back (per cent, line ends, and in titles colon and comma) is escaped.
 """
 
@@ -74,7 +74,7 @@ def _with_verdict(
     reasons: Mapping[str, str],
     found: Sequence[Annotation],
 ) -> list[Annotation]:
-    """Put the verdict first, with those reasons that no annotation of their own tells."""
+    """Put the verdict first, with the reasons that no other annotation gives."""
     told = tuple(one.message for one in found if one.message)
     rest = [line for text, line in reasons.items() if not text.endswith(told)]
     title = f"mcp-perf {report.scenario}: {report.verdict} (exit code {report.exit_code})"

@@ -40,7 +40,7 @@ def baseline_table(runs: Sequence[RunNumbers], console: Console) -> None:
 
 
 def trend_tables(lines: Sequence[Line], console: Console) -> None:
-    """Print each line of runs; those of one metric that cannot be compared follow one another."""
+    """Print each line of runs; lines of one metric that cannot be compared follow one another."""
     for (scenario, arm, metric), same in groupby(lines, lambda x: (x.scenario, x.arm, x.metric)):
         several = list(same)
         for number, line in enumerate(several, 1):

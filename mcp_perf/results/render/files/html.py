@@ -1,4 +1,4 @@
-"""`report.html`: one file that works offline, on any screen and on paper, without a script, too.
+"""`report.html`: one file that works offline, on any screen, on paper, and without a script.
 
 Every text goes through Jinja's autoescape, after `_written` has made its invisible characters
 visible; the page's own content policy forbids every request, and every script but ours.
@@ -101,7 +101,7 @@ def _drawings(report: Report) -> dict[str, Any]:
 
 
 def _key_chart(report: Report, drawn: Mapping[str, Any]) -> str:
-    """Choose what is drawn in the first screen; where levels change, one curve would mix them."""
+    """Choose what is drawn in the first screen; if levels change, one curve would mix them."""
     measured = (one for arm in report.arms.values() for one in arm.rounds if one.phase == "round")
     steady = len({(turn.users, turn.rate_per_s) for turn in measured}) < 2
     choices = {
@@ -137,7 +137,7 @@ def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
 
 
 def page(template: str, arms: Iterable[str], **context: Any) -> str:
-    """Fill a template in which the arms look as they do everywhere."""
+    """Fill in a template; arms look the same in all templates."""
     return _ENVIRONMENT.get_template(template).render(looks=charts.looks(arms), **context)
 
 

@@ -14,7 +14,7 @@ from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.render.words import gate_numbers, wording
 
 _PASSED: Final = "system-out"
-"""The element of a testcase that passed; another one says how it ended."""
+"""The element of a testcase that passed; any other says how it ended."""
 _OUTCOMES: Final = {
     "PASS": _PASSED,
     "FAIL": "failure",
@@ -66,7 +66,7 @@ def _cases(report: Report) -> Iterator[Case]:
             said = f"base {base}, now {new}" if row.verdict == "PASS" else row.reason
             name = f"{row.arm}.{row.metric}"
             yield f"{report.scenario}.baseline", name, _OUTCOMES[row.verdict], row.verdict, said
-    # It passes only if the run passed, ended by itself and says so with exit code 0.
+    # It passes only if the run passed, was not cut off, and has exit code 0.
     tag = "error" if report.verdict == "INVALID" or not report.complete else "failure"
     reasons = [reason.line for reason in report.reasons] or [wording.summary(report)]
     said = "\n".join([*reasons, *([] if report.complete else [wording.INCOMPLETE])])

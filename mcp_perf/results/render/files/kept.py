@@ -12,7 +12,7 @@ from mcp_perf.results.render.charts.thinning import thin, thin_resources
 
 MOST_BYTES: Final = 150_000
 _MOST_PARTS: Final = 60
-"""Tools and steps, which take a fifth of the room of a report."""
+"""Tools and steps: this many take a fifth of the space of a report."""
 _MOST_POINTS: Final = 1_200
 """Of all arms together, over time: what charts of two arms can show."""
 _DIGITS: Final = 5
@@ -34,7 +34,7 @@ def kept(report: Report) -> KeptReport:
 
 
 def _parts(report: Report) -> Iterator[tuple[str, str, float]]:
-    """Yield the numbers of tools and steps, of those that were called most."""
+    """Yield the numbers of the tools and steps that were called most."""
     every = [(arm, *pair) for arm, found in report.arms.items() for pair in found.steps.items()]
     every.sort(key=lambda one: -one[2].count)
     for arm, label, step in every[:_MOST_PARTS]:

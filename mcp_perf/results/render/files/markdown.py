@@ -66,7 +66,7 @@ def bullets(lines: Sequence[str]) -> str:
 
 
 def _written(value: Any) -> Markup:
-    """Finish what a template puts out: what is no Markdown of ours is free text."""
+    """Finish what a template puts out: all but our Markdown is free text."""
     return value if isinstance(value, Markup) else Markup(text(str(value)))  # noqa: S704 -- escaped
 
 

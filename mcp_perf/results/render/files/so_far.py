@@ -1,4 +1,4 @@
-"""What pages show of a run that is not over, and of what came of it: fills live_rest.html.j2."""
+"""What pages show of a run in progress, and of its result: it fills live_rest.html.j2."""
 
 from typing import Any, Final
 

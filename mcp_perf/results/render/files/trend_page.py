@@ -45,7 +45,7 @@ def slope(line: Line) -> str:
 
 
 def remark(mark: Mark) -> str:
-    """Say what a run is worth a look for, if it is."""
+    """Say why a run is worth a look, if it is."""
     if mark.level is not None:
         return f"new level: {_per_cent(mark.level)}"
     return "stands out" if mark.stands_out else ""

@@ -1,4 +1,4 @@
-"""Renderings of one finished document; no rendering computes a number of its own."""
+"""Renderings of one finished document; no rendering computes a number."""
 
 import os
 from collections.abc import Callable, Collection, Iterable
@@ -19,10 +19,10 @@ _RENDERINGS: Final[dict[str, tuple[str, Callable[[Report, Iterable[SampleRecord]
     "html": ("report.html", lambda report, _: [html_report.render(report)]),
     "pdf": ("report.pdf", lambda report, _: [pdf.render(html_report.render(report))]),
 }
-"""Format -> file name and renderer; the document itself comes first, it can make all the others."""
+"""Format -> file name and renderer; the document is first, because it can make all others."""
 
 FORMATS: Final = tuple(name for name in _RENDERINGS if name != "pdf")
-"""Those that need no extra."""
+"""The formats that need no extra."""
 
 
 def write_all(
@@ -33,8 +33,8 @@ def write_all(
 ) -> list[Path]:
     """Write the report in each format to the folder and return the files' paths.
 
-    A file appears whole or not at all. `samples` is read only for `csv`, once. Raises OSError when
-    the disk does not play along, PdfError if its extra is missing.
+    A file appears whole or not at all. `samples` is read only for `csv`, once. Raises OSError if
+    a file cannot be written, PdfError if its extra is missing.
     """
     written = []
     for name, (filename, render) in _RENDERINGS.items():
@@ -44,7 +44,7 @@ def write_all(
 
 
 def _write(path: Path, chunks: _Chunks) -> Path:
-    """Write a temporary file beside the path and rename it: readers never see half a report."""
+    """Write a temporary file next to the path and rename it: readers never see half a report."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

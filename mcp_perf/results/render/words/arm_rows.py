@@ -11,12 +11,12 @@ from mcp_perf.results.document.document import TIMES, ArmNumbers
 from mcp_perf.results.render.words import wording
 
 MANY_SESSIONS: Final = 100
-"""From so many on, the memory of a session is written without an interval as well."""
+"""From this number on, the memory of a session is written even without an interval."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the summary: `cells` stand in the order of the arms."""
+    """One line of the summary: `cells` are in the order of the arms."""
 
     label: str
     gloss: str
@@ -65,7 +65,7 @@ def _at(arm: ArmNumbers, path: str) -> Any:
 
 
 def _row(group: str, label: str, told: str, arms: Sequence[ArmNumbers]) -> Row:
-    """Read one line as `wording.toml` tells it: `WRITE PATH`, or `WRITE PATH if PATH`."""
+    """Read one line of `wording.toml`: `WRITE PATH`, or `WRITE PATH if PATH`."""
     (write, path), needed = told.split(" ")[:2], told.partition(" if ")[2]
     cells = (_WRITE[write](_at(arm, path) if _at(arm, needed) else None) for arm in arms)
     meaning = "" if group.startswith("Time") else wording.metric(label)
@@ -86,7 +86,7 @@ def _of_classes(arms: Sequence[ArmNumbers]) -> list[Row]:
 
 
 def groups(arms: Mapping[str, ArmNumbers]) -> dict[str, list[Row]]:
-    """Summarize the arms; a row in which no arm has a number is left out, then an empty group."""
+    """Summarize the arms; rows without any number are left out, and so are empty groups."""
     every = list(arms.values())
     summary = {}
     for group, told in wording.TEXTS["rows"].items():

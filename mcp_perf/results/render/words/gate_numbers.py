@@ -1,4 +1,4 @@
-"""How the numbers of a gate are written: never like a bound that they miss."""
+"""How the numbers of a gate are written: never as equal to a bound that they miss."""
 
 from mcp_perf import numbers
 from mcp_perf.results.document.document import GateResult
@@ -18,7 +18,7 @@ def gate_interval(result: GateResult) -> str:
 
 
 def _bound(text: str) -> float | None:
-    """Return what a gate asks for, unless an older or newer grammar was meant."""
+    """Return what a gate asks for; None if its grammar is older or newer than ours."""
     try:
         asked = parse(text)
     except GateError:

@@ -11,23 +11,23 @@ from mcp_perf.results.document.text import clip, one_line
 
 _MESSAGE_LIMIT: Final = 200
 _NUMBER: Final = re.compile(r"(?<![\w.])(?![45]\d\d\b)\d[\w.-]*")
-"""What differs from call to call in one message; a status of HTTP does not."""
+"""Numbers that differ from call to call in one message; a status of HTTP does not."""
 
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Failures of one class that say the same, of whatever step and arm."""
+    """Failures of one class that say the same, in any step and arm."""
 
     cls: str
     message: str
-    """That of the first."""
+    """The message of the first."""
     count: int
     where: list[tuple[str, str]]
     """Arm and step."""
 
 
 def failures(every: Iterable[Failure]) -> list[FailureGroup]:
-    """Group failures by class and by message, numbers in it aside; the most frequent first."""
+    """Group failures by class and message, ignoring its numbers; the most frequent first."""
     groups: dict[tuple[str, str], list[Failure]] = {}
     for one in every:
         groups.setdefault((one.cls, _NUMBER.sub("#", one.example)), []).append(one)

@@ -7,7 +7,7 @@ from mcp_perf import numbers
 
 
 def describe(load: Mapping[str, Any]) -> str:
-    """Say how much load there was, for how long; an empty string if the run does not tell."""
+    """Say how much load there was, for how long; an empty string if the run does not say."""
     if not {"model", "shape", "rounds", "round_s"} <= load.keys():
         return ""
     said = [_level(load), str(load["model"]), *_rounds(load)]

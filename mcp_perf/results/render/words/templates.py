@@ -1,4 +1,4 @@
-"""What fills in the templates of reports: strict, and escaping whatever they put out."""
+"""What fills in the templates of reports; it is strict, and escapes whatever they put out."""
 
 from collections.abc import Callable
 from typing import Any

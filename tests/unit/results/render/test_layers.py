@@ -62,7 +62,7 @@ def html_of(chart):
 
 
 def test_the_whisker_is_the_interval_laid_at_the_layer_below(report):
-    """Where it reaches below the start of the step, the interval holds 0."""
+    """If the whisker reaches below the start of the step, the interval includes 0."""
     chart = drawn(report)["memory"]
     [line, *_] = [one for one in chart.findall("line") if one.get("class") == "whisker"]
     low, high = (float(line.get(name).rstrip("%")) for name in ("x1", "x2"))
@@ -79,7 +79,7 @@ def test_a_step_that_proves_nothing_says_so(report):
         "function": "",
         "memory": "",
         "http": "faster than memory",
-        "proxy": "no evidence of a difference to http: the interval holds 0",
+        "proxy": "no evidence of a difference to http: the interval includes 0",
     }
 
 
@@ -116,7 +116,7 @@ def test_the_page_has_the_section_only_where_arms_are_layers(report, example):
     page = plain(html.render(report))
     assert page.count('class="rung"') == 4
     assert page.index("Cost of each layer") < page.index("</header>")
-    assert "It holds all in which the two differ" in page
+    assert "It includes all in which the two differ" in page
     assert "Cost of each layer" not in html.render(example.report())
 
 

@@ -125,7 +125,7 @@ def test_of_a_table_without_end_the_beginning_is_printed():
     said = text(read(page(f"<table><tbody>{rows}</tbody></table>")))
     assert "row 299" in said
     assert "row 300" not in said
-    assert "And 100 rows more" in said
+    assert "The HTML page has 100 more rows." in said
 
 
 def test_what_is_for_screens_alone_is_left_out():

@@ -131,7 +131,7 @@ def test_notes_tell_what_a_reader_must_know():
     assert report.notes == [
         "a session was lost (2 times)",
         "the system died",
-        "2 calls of mcp took longer than an hour; percentiles call it an hour.",
+        "2 calls of mcp took longer than an hour; percentiles count it as an hour.",
         "7 calls of mcp failed in the warm-up, which does not count.",
         "3 calls of mcp failed outside of rounds, such as opening a session.",
         "1 slices of the journal belong to no turn and were left out.",
