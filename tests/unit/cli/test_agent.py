@@ -1,4 +1,4 @@
-"""`mcp-perf agent`: records in, leaderboard out, and what is told on the way."""
+"""`mcp-perf agent`: records in, leaderboard out, and the messages in between."""
 
 import csv
 import json

@@ -112,7 +112,7 @@ WRONG |= {
 
 
 def named(group: click.Group, before: str = "") -> Iterator[str]:
-    """Yield all commands that do something by themselves."""
+    """Yield all commands that do something, not only hold others."""
     for name, command in group.commands.items():
         if not isinstance(command, click.Group) or command.invoke_without_command:
             yield before + name
@@ -137,7 +137,7 @@ def past(tmp_path_factory) -> tuple[Path, Report]:
 
 @pytest.fixture
 def ask(past, request, monkeypatch) -> Callable[..., Result]:
-    """Return what runs a command, without load: what makes it is played by fakes."""
+    """Return what runs a command without load: fakes stand in for the load generator."""
     folder, report = past
     monkeypatch.chdir(folder)
 
@@ -181,7 +181,7 @@ def ask(past, request, monkeypatch) -> Callable[..., Result]:
 
 @contextmanager
 def systems(*_where: Any) -> Iterator[Any]:
-    """Give systems at which Ctrl-C is pressed as soon as they run."""
+    """Return systems that get a Ctrl-C as soon as they run."""
 
     def dead() -> list[str]:
         raise KeyboardInterrupt
@@ -190,13 +190,13 @@ def systems(*_where: Any) -> Iterator[Any]:
 
 
 def test_every_command_is_tried():
-    """The tables above have them all, hidden ones, too."""
+    """The tables above have all of them, even the hidden ones."""
     assert set(named(main)) == set(FINE) == set(WRONG)
 
 
 @pytest.mark.parametrize("command", FINE)
 def test_with_json_stdout_is_one_document(ask, command):
-    """Nothing stands before it or behind it, and the exit code is that of the words."""
+    """Nothing comes before or after it, and the exit code is the same as in words."""
     words, says = FINE[command]
     asked = ask(*words, "--json")
     assert asked.exit_code == (90 if command in ("run", "compare") else 0), asked.output
@@ -226,7 +226,7 @@ def test_the_options_may_stand_before_the_command_too(ask):
 
 @pytest.mark.parametrize("command", WRONG)
 def test_a_mistake_is_a_document_too(ask, command):
-    """It has the exit code; stderr says the same in words, as it does without --json."""
+    """It has the exit code; stderr says the same in words, just like without --json."""
     asked = ask(*WRONG[command], "--json")
     found = json.loads(asked.stdout)
     assert found["exit_code"] == asked.exit_code > 100
@@ -236,7 +236,7 @@ def test_a_mistake_is_a_document_too(ask, command):
 
 
 def test_a_dry_run_is_a_list_of_calls(ask, monkeypatch):
-    """As a run's document, it is whole: also if a journey was not ok."""
+    """Like a run's document, it is whole, even if a journey was not ok."""
     call = {"arm": "mcp", "journey": "j", "step": "s", "class": "ok", "ms": 1.0, "answer": "\x9b"}
     fake = SimpleNamespace(dry_run=lambda _options, _user, show: show(call))
     monkeypatch.setitem(sys.modules, "mcp_perf.load.engine.dry_run", fake)
@@ -246,7 +246,7 @@ def test_a_dry_run_is_a_list_of_calls(ask, monkeypatch):
 
 
 def test_several_runs_are_a_list_of_documents(ask, monkeypatch):
-    """Each of the runs is a process of its own."""
+    """Each run is a new process."""
     monkeypatch.setattr("mcp_perf.cli.run.again", lambda *_words: (0, b'{"a": 1}'))
     assert json.loads(ask("run", "echo", "--repeat", "2", "--json").stdout) == [{"a": 1}] * 2
 
@@ -284,7 +284,7 @@ def test_what_is_thrown_is_said_in_a_sentence(ask, monkeypatch, error, code, say
 @pytest.mark.process
 @pytest.mark.parametrize("words", [["list"], ["schema"], FINE["trend"][0]])
 def test_a_reader_who_has_seen_enough_is_no_mistake(words, past):
-    """`| head -1` closes the pipe: nothing is said of it, and the exit code stays."""
+    """`| head -1` closes the pipe: there is no message, and the exit code stays."""
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "mcp_perf", *words]
@@ -296,6 +296,6 @@ def test_a_reader_who_has_seen_enough_is_no_mistake(words, past):
 
 
 def test_outside_of_a_command_all_is_said(capsys):
-    """As the tests of its parts do."""
+    """The tests of its parts rely on that."""
     answer.answer({}, "in words")
     assert capsys.readouterr().out == "in words\n"

@@ -20,8 +20,8 @@ FOUND = [Annotation("notice", "mcp-perf echo: PASS", "All held.")]
 def obeyed(text):
     """Return the lines that GitHub's runner takes for commands.
 
-    A command may stand behind blanks, or in the old form anywhere in its line; after
-    `stop-commands` nothing is one but the word that was agreed on.
+    A command may follow blanks or, in the old form, be anywhere in its line; after
+    `stop-commands` only the agreed word is a command.
     """
     found, word = [], None
     for line in re.split(r"\r\n|\r|\n", text):
@@ -48,7 +48,7 @@ def test_nothing_that_is_said_is_a_command_but_the_annotations(capsys):
 
 
 def test_the_word_that_stops_commands_is_another_each_time(capsys):
-    """Who has seen the log of an earlier run cannot turn commands on again."""
+    """Whoever has seen the log of an earlier run cannot turn commands on again."""
     for _ in range(2):
         with ci.job(GITHUB):
             pass
@@ -65,7 +65,7 @@ def test_commands_are_for_github_alone(capsys):
 
 
 def test_what_breaks_off_still_gives_commands_back(capsys):
-    """A fault of ours, too, ends with the word: later lines of the step are obeyed again."""
+    """Even a fault in mcp-perf ends with the word: later lines of the step are obeyed again."""
     with pytest.raises(ZeroDivisionError), ci.job(GITHUB):
         raise ZeroDivisionError
     assert obeyed(capsys.readouterr().out + "::notice::x") == ["::notice::x"]
@@ -73,7 +73,7 @@ def test_what_breaks_off_still_gives_commands_back(capsys):
 
 
 def test_the_summary_is_added_to_what_the_step_has_written(tmp_path):
-    """Two runs of one step stand one below the other."""
+    """Two runs of one step appear one below the other."""
     path = tmp_path / "summary.md"
     path.write_text("# before\n")
     with ci.job({"GITHUB_STEP_SUMMARY": str(path)}) as job:
@@ -83,7 +83,7 @@ def test_the_summary_is_added_to_what_the_step_has_written(tmp_path):
 
 
 def test_the_summary_keeps_within_what_github_takes(tmp_path, capsys):
-    """What earlier runs of the step took is counted; where no room is left, the log says so."""
+    """What earlier runs of the step took is counted; if no room is left, the log says so."""
     path = tmp_path / "summary.md"
     path.write_text("x" * (job_summary.LIMIT_BYTES - 300))
     with ci.job({"GITHUB_STEP_SUMMARY": str(path)}) as job:
@@ -96,7 +96,7 @@ def test_the_summary_keeps_within_what_github_takes(tmp_path, capsys):
 
 
 def test_a_summary_that_cannot_be_written_is_said_and_changes_nothing(tmp_path, capsys):
-    """The run's verdict does not hang on the page of the job."""
+    """The run's verdict does not depend on the page of the job."""
     with ci.job({**GITHUB, "GITHUB_STEP_SUMMARY": str(tmp_path)}) as job:
         job.tell(["# one"], FOUND)
     assert (
@@ -138,7 +138,7 @@ def test_a_forked_worker_leaves_the_page_to_its_master(capsys, monkeypatch, tmp_
 
 
 def test_a_comparison_that_is_refused_is_told_on_the_page(capsys, monkeypatch, tmp_path):
-    """Its reason stands in the summary and in an annotation, and is no command by itself."""
+    """Its reason is in the summary and in an annotation, and cannot act as a command."""
     path = tmp_path / "summary.md"
     for name, value in {**GITHUB, "GITHUB_STEP_SUMMARY": str(path)}.items():
         monkeypatch.setenv(name, value)
@@ -172,7 +172,7 @@ gates: [mcp.error_rate < 50%]
 def test_a_run_against_a_hostile_server_makes_no_command_but_its_own(
     run_cli, environment, tmp_path
 ):
-    """Names and replies that look like commands are in the log, and nothing of them is obeyed."""
+    """Names and replies that look like commands are in the log, and none of them is obeyed."""
     (tmp_path / "hostile.yaml").write_text(HOSTILE)
     summary = tmp_path / "summary.md"
     more = {**GITHUB, "GITHUB_STEP_SUMMARY": str(summary), "FORCE_COLOR": "1"}

@@ -103,7 +103,7 @@ def test_the_list_of_commands_is_complete():
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=str)
 def test_every_help_has_an_example_or_needs_none(ask, command):
-    """A command that takes something shows how; the examples are commands of ours."""
+    """A command that takes something shows how; the examples are commands of mcp-perf."""
     asked = ask(*command, "--help")
     assert asked.exit_code == 0
     examples = [line.strip() for line in asked.output.splitlines() if "  mcp-perf " in line]
@@ -113,7 +113,7 @@ def test_every_help_has_an_example_or_needs_none(ask, command):
         assert words[1] in COMMANDS
         flags = [word for word in words[2:] if word.startswith("-")]
         known = {name for option in main.commands[words[1]].params for name in option.opts}
-        assert set(flags) <= known or words[1] == "web"  # which takes those of Locust
+        assert set(flags) <= known or words[1] == "web"  # which takes the options of Locust
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_web_hands_all_options_to_locust(ask, monkeypatch, words, given):
 
 @pytest.mark.process
 def test_an_option_that_locust_does_not_know_ends_as_one_that_we_do_not():
-    """Not by the 2 of argparse, which no table of ours has."""
+    """Not with the 2 of argparse, which our tables of exit codes do not have."""
     command = [sys.executable, "-m", "mcp_perf", "web", "--nonsense"]
     asked = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
     assert (asked.returncode, asked.stdout) == (104, "")
@@ -144,7 +144,7 @@ def test_an_option_that_locust_does_not_know_ends_as_one_that_we_do_not():
 
 
 def test_help_says_the_exit_codes(ask):
-    """What a script branches on stands in the help of `run`."""
+    """The help of `run` has the codes that a script branches on."""
     text = " ".join(ask("run", "--help").output.split())
     for code in ("0 PASS", "90", "91", "92", "99 FAIL", "104", "105", "107", "108"):
         assert code in text
@@ -225,7 +225,7 @@ def test_list_names_what_can_be_run(ask, tmp_path, monkeypatch):
 
 
 def test_list_names_each_scenario_once(ask, monkeypatch):
-    """In the project's own folder the shipped ones are those of ./scenarios."""
+    """In the project's own folder the shipped ones are the files in ./scenarios."""
     monkeypatch.chdir(ROOT)
     names = [line.split()[0] for line in ask("list").output.splitlines()]
     assert len(names) == len(set(names))
@@ -254,14 +254,14 @@ def test_a_system_is_started_by_hand():
 
 @pytest.mark.parametrize("words", [("ech",), ("echo", "--set", "x=1"), ("echo", "--port", "-1")])
 def test_a_system_or_flag_that_there_is_not_is_refused(ask, words):
-    """With those that there are."""
+    """The message lists the ones that exist."""
     asked = ask("systems", "start", *words)
     assert asked.exit_code == 104
 
 
 @pytest.mark.process
 def test_a_flag_with_a_wrong_value_is_told_in_one_sentence(ask):
-    """That of the system itself, without its usage and without a log that is gone."""
+    """It is the sentence of the system, without its usage and without a log that is gone."""
     asked = ask("systems", "start", "echo", "--set", "delay=abc")
     assert (asked.exit_code, asked.stdout) == (104, "")
     assert asked.stderr.startswith(
@@ -339,7 +339,7 @@ def test_a_mistake_is_told_in_words_and_nothing_before_it(ask, tmp_path, monkeyp
 @pytest.mark.parametrize("command", [["run", "echo"], ["report", "."]])
 @pytest.mark.parametrize("formats", ["pdfx", "html,docx", ","])
 def test_an_unknown_format_is_refused(ask, command, formats):
-    """Before anything is sent or written, with the formats that there are."""
+    """Before anything is sent or written; the message lists the formats."""
     asked = ask(*command, "--format", formats)
     assert asked.exit_code == 104
     assert "choose from html, json, md, csv, junit" in asked.output
@@ -354,7 +354,7 @@ def test_report_of_a_folder_without_a_run_is_refused(ask, tmp_path):
 
 
 def test_report_of_a_damaged_journal_is_refused(ask, tmp_path):
-    """A journal that is none is named with its line, not thrown."""
+    """A file that is not a journal is reported with the line, without a traceback."""
     (tmp_path / "journal.jsonl").write_text("nonsense\n{}\n")
     asked = ask("report", str(tmp_path))
     assert asked.exit_code == 104
@@ -391,7 +391,7 @@ def test_a_run_shows_progress_and_says_where_the_report_is(finished):
 
 @pytest.mark.load
 def test_a_run_writes_the_formats_that_were_asked_for(finished):
-    """Journal and log are always there; of the reports, those of --format."""
+    """Journal and log are always there; of the reports, only the ones of --format."""
     _, folder = finished
     names = {path.name for path in folder.iterdir() if path.is_file()}
     assert names == {"journal.jsonl", "run.log", "report.json", "report.md"}
@@ -399,7 +399,7 @@ def test_a_run_writes_the_formats_that_were_asked_for(finished):
 
 @pytest.mark.load
 def test_report_writes_the_same_again(finished, ask, tmp_path):
-    """The journal is the one source: the document that comes of it is the run's own."""
+    """The journal is the one source: the document made from it is the same as the run's."""
     _, folder = finished
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -416,7 +416,7 @@ def test_report_writes_the_same_again(finished, ask, tmp_path):
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", ""])
 def test_a_baseline_of_somebody_elses_run_stays_in_its_folder(ask, tmp_path, monkeypatch, name):
-    """Its file has the scenario's name, which a journal can say as it likes."""
+    """Its file has the scenario's name, and a journal may contain any name."""
     stored = (ROOT / "tests" / "goldens" / "journals" / "one-arm.jsonl").read_text()
     first, _, rest = stored.partition("\n")
     folder = tmp_path / "run"

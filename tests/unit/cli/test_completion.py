@@ -1,4 +1,4 @@
-"""What a shell is told when Tab is pressed."""
+"""What a shell gets when Tab is pressed."""
 
 import re
 import subprocess
@@ -34,7 +34,7 @@ def completed(*words):
     ids=str,
 )
 def test_names_of_scenarios_and_systems_are_completed(words, found, tmp_path, monkeypatch):
-    """With dashes or underscores, those of ./scenarios too; files where a name may be a path."""
+    """With dashes or underscores, from ./scenarios too; files, if a name may be a path."""
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "scenarios" / "my_own.yaml").touch()
     monkeypatch.chdir(tmp_path)
@@ -49,7 +49,7 @@ LINES = {
 
 @pytest.mark.parametrize("shell", [BashComplete, ZshComplete, FishComplete])
 def test_the_readme_has_a_line_for_each_shell(shell):
-    """Its variable is the one that the shell's function asks by."""
+    """Its variable is the one that the shell's function sets."""
     assert len(LINES[shell.name]) == 1
     made = shell(main, {}, "mcp-perf", "_MCP_PERF_COMPLETE")
     assert f"_MCP_PERF_COMPLETE={shell.name}_complete" in made.source_template % made.source_vars()
@@ -57,7 +57,7 @@ def test_the_readme_has_a_line_for_each_shell(shell):
 
 @pytest.mark.process
 def test_bash_completes_by_the_line_of_the_readme(environment):
-    """Tab behind `mcp-perf run ec` writes echo."""
+    """Tab after `mcp-perf run ec` writes echo."""
     typed = "COMP_WORDS=(mcp-perf run ec) COMP_CWORD=2"
     tab = f"compopt() {{ :; }}; {typed}; _mcp_perf_completion mcp-perf"
     asked = subprocess.run(

@@ -45,7 +45,7 @@ def test_it_serves_the_store_behind_a_key(store, monkeypatch):
 
 
 def test_old_runs_are_pruned(store, example):
-    """Those that began more than so many days ago; nothing is served then."""
+    """Runs that began more than that many days ago are deleted; nothing is served."""
     today = datetime.now(UTC)
     for days in (100, 91, 89):
         started = (today - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")

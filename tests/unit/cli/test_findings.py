@@ -102,7 +102,7 @@ def test_promise_18_the_doctor_uses_the_words_of_a_report():
 
 
 def test_the_table_fits_a_terminal_and_ends_with_what_it_comes_to():
-    """80 columns, the poor ones named in the last line."""
+    """80 columns; the last line names the poor findings."""
     out = io.StringIO()
     found = [findings.clock(1), findings.known_delays(known(90, 200, 1000))]
     findings.show(found, Console(file=out, width=80))

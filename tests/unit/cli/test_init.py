@@ -69,7 +69,7 @@ def test_a_recording_is_told_from_a_configuration_by_its_content(tmp_path):
 
 
 def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
-    """With its headers, whose variables stay variables; what nobody can be asked for is named."""
+    """With its headers, whose variables stay variables; it names what it cannot ask for."""
     server, given = start([tool("echo")])
     monkeypatch.setenv("TOKEN", "t-1")
     headers = {"Authorization": "Bearer ${TOKEN}"}
@@ -97,7 +97,7 @@ def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
 
 
 def test_what_was_asked_for_is_not_written_into_a_command(tmp_path, monkeypatch):
-    """Everybody can read a file; a run may have it, and hides it."""
+    """Anybody can read a file; a run may use the secret, and hides it."""
     monkeypatch.setattr("mcp_perf.cli.target._ask", lambda _what: "s3cret-4711")
     server = {"command": "x", "args": ["--key", "${input:key}"]}
     (tmp_path / "mcp.json").write_text(json.dumps({"servers": {"a": server}}))

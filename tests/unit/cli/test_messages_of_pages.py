@@ -34,6 +34,6 @@ def test_there_are_messages():
 
 @pytest.mark.parametrize("message", MESSAGES)
 def test_a_message_of_the_page_is_one_of_the_code(message, texts):
-    """Every part of it that does not differ from run to run is written there."""
+    """The code has every part of it that does not differ from run to run."""
     missing = [part for part in re.split(r"\s*…[:.]?\s*", message) if part not in texts]
     assert missing == []

@@ -94,7 +94,7 @@ def opened(node, users, sessions):
 
 
 def test_the_start_of_many_users_is_told():
-    """How many there are and how many sessions, over all processes, until the first turn."""
+    """Users and sessions are counted over all processes, until the first turn."""
     show = Show(users=1000)
     show.see(opened("a", 100, 90))
     show.see(opened("b", 200, 150))
@@ -157,7 +157,7 @@ def test_the_beginning_names_what_runs_against_what():
 
 
 def test_on_a_pipe_each_turn_is_one_line():
-    """A log of CI gets plain lines: place, arm, rate, percentile, errors."""
+    """The log of a CI job gets plain lines: place, arm, rate, percentile, errors."""
     show = Show()
     show.progress.start()
     show.play(0, piece("rest", {OK: 100}, turn=0), busy_s=1.0)
@@ -178,7 +178,7 @@ def test_the_line_that_closes_a_round_shows_all_of_that_round():
 
 
 def test_a_round_of_seldom_calls_has_its_rate():
-    """Hundreds of calls, and none in the last seconds: the round's rate is theirs."""
+    """Hundreds of calls, but none in the last seconds: the rate counts the whole round."""
     show = Show()
     show.play(2, piece("rest", {OK: 300}), *[piece("rest", {}) for _ in range(4)])
     assert "rest: 60 calls/s, p95 2.00 ms, 0 errors in 300 calls" in show.end()
@@ -195,7 +195,7 @@ def test_two_nodes_of_a_round_are_added_up():
 
 
 def test_calls_that_could_not_be_made_are_in_no_rate():
-    """They cost no time, so that they would look like a very fast server; they are told apart."""
+    """They take no time, and would look like a very fast server, so they are counted apart."""
     show = Show()
     show.play(2, piece("rest", {OK: 10, HARNESS_ERROR: 5000}), busy_s=1.0)
     assert "2 000" not in show.picture()
@@ -265,7 +265,7 @@ def test_journeys_and_the_opening_of_sessions_are_no_calls():
 
 
 def test_the_rate_of_a_turn_that_goes_on_is_that_of_the_last_seconds():
-    """Old seconds fall out, a turn starts afresh, and a sliver of a second does not blow it up."""
+    """Old seconds drop out, a turn starts anew, and a sliver of a second does not inflate it."""
     show = Show()
     show.see(started(show.turns[2]))
     show.see(piece("rest", {OK: 9000}), *[piece("rest", {OK: 100}) for _ in range(3)])
@@ -286,7 +286,7 @@ def test_nodes_work_side_by_side():
 
 
 def test_the_table_shows_both_arms_and_where_the_run_is(monkeypatch):
-    """Who runs is marked; the bar's foot says which round, and how much time is left."""
+    """The running arm is marked; below the bar are the round and the time that is left."""
     now = [100.0]
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     show = Show()
@@ -319,7 +319,7 @@ def test_a_turn_that_runs_over_does_not_count_twice(monkeypatch):
 
 
 def test_a_search_shows_the_rate_on_trial_and_the_most_that_is_left():
-    """How many trials there will be is not known: the bound on their time is told as one."""
+    """The number of trials is not known, so their time is shown as a bound."""
     show = Show(searching=True)
     show.play(0)
     show.play(1)

@@ -15,14 +15,14 @@ from tests.support.waiting import until
 
 
 def command(name: str) -> str | None:
-    """Find a command of PostgreSQL, which Debian keeps off the path."""
+    """Find a command of PostgreSQL; Debian keeps them off the path."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return shutil.which(name) or (str(found[-1]) if found else None)
 
 
 @pytest.fixture(scope="session")
 def postgres():
-    """Start a PostgreSQL of the test's own, at a Unix socket, as a user without privileges."""
+    """Start a PostgreSQL for the test, at a Unix socket, as a user without privileges."""
     initdb, server = command("initdb"), command("postgres")
     if initdb is None or server is None:
         assert "CI" not in os.environ, "install postgresql: CI has to test the history on it"
@@ -67,7 +67,7 @@ def answers(url: str) -> bool:
 
 
 def clear(url: str) -> None:
-    """Take the tables of another test away."""
+    """Drop the tables of another test."""
     import psycopg
 
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Baselines: what is kept of a run, and what a file that is none is told."""
+"""Baselines: what is kept of a run, and how a file that is not one is refused."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_the_number_of_rounds_and_their_order_are_no_part_of_the_load():
 
 @pytest.mark.parametrize("shape", ["ramp", "step", "spike", "stages"])
 def test_the_number_of_rounds_is_part_of_a_load_that_changes(shape):
-    """There it says which levels there are."""
+    """It determines the levels of such a load."""
     load = IDENTITY["load"] | {"shape": shape}
     assert numbers(load=load).identity.load["rounds"] == 6
 
@@ -87,7 +87,7 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path):
     ],
 )
 def test_what_is_no_baseline_is_refused_in_words(content, said, tmp_path):
-    """The file is named, and what to do."""
+    """The message names the file, and what to do."""
     path = tmp_path / "b.json"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -111,7 +111,7 @@ def against(base, tolerance=0.1):
 
 
 def test_a_report_is_judged_by_the_baseline_in_its_journal():
-    """The regressions stand in the document, and decide verdict and exit code."""
+    """The document has the regressions, and they decide verdict and exit code."""
     same = finished(seed=2, extra=[against([numbers()])])
     assert (same.verdict, same.exit_code) == ("PASS", 0), same.reasons
     assert texts(same.reasons) == ["No regression against the baseline."]
@@ -123,7 +123,7 @@ def test_a_report_is_judged_by_the_baseline_in_its_journal():
 
 
 def test_a_gate_that_held_does_not_hide_a_regression():
-    """Both are said; without a regression, that the gate held and nothing regressed."""
+    """The reasons name both; without a regression, they say that the gate held."""
     gates = {"gates": ["mcp.p95 < 1s"]}
     assert finished(ms=13.0, extra=[against([numbers()])], **gates).verdict == "FAIL"
     [reason] = texts(finished(seed=2, extra=[against([numbers()])], **gates).reasons)

@@ -1,4 +1,4 @@
-"""Runs that did other things are not compared, and it is said what differs."""
+"""Runs that did other things are not compared; a message says what differs."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.earlier_runs import identity
 
 
 def test_equal_runs_can_be_compared():
-    """Nothing differs, nothing is warned of."""
+    """Nothing differs, so there is no warning."""
     assert differences(identity(), identity()) == warnings(identity(), identity()) == []
 
 
@@ -38,7 +38,7 @@ def test_what_differs_is_named_with_both_values(changes, said):
 @pytest.mark.parametrize("shape", ["breakpoint", "doubling"])
 @pytest.mark.parametrize("which", [0, 1])
 def test_loads_that_look_for_a_level_are_not_compared_round_by_round(which, shape):
-    """Their rounds have different levels; what to write instead is said."""
+    """Their rounds have different levels; the message says what to write instead."""
     runs = [identity(), identity(load={"shape": shape})]
     [line] = differences(runs[which], runs[1 - which])
     assert line.startswith("load: the rounds of a search")
@@ -54,7 +54,7 @@ def test_all_that_differs_is_said_at_once():
 
 
 def test_an_arm_that_only_one_has_makes_no_difference_here():
-    """It is told of by the comparison, which never passes it."""
+    """The comparison reports it, and never passes it."""
     assert differences(identity(), identity(workload={"mcp": "a0"})) == []
     assert differences(identity(workload={"mcp": "a0"}), identity()) == []
 

@@ -1,4 +1,4 @@
-"""A run against earlier ones: FAIL is shown, PASS is shown, and the rest is said to be open."""
+"""A run against earlier ones: FAIL is shown, PASS is shown, and the rest is left open."""
 
 import random
 
@@ -56,7 +56,7 @@ def test_what_lies_within_the_tolerance_passes_and_what_straddles_it_is_open():
 
 
 def test_an_open_metric_says_how_many_rounds_would_tell():
-    """The interval and the tolerance are named, and what to do."""
+    """The reason has the interval, the tolerance, and what to do."""
     base, new = {"mcp": noisy(random.Random(1), 1, 0.1)}, {"mcp": noisy(random.Random(2), 1, 0.1)}
     reason = row("p50", base, new).reason
     assert "is neither proven nor ruled out. About " in reason
@@ -64,7 +64,7 @@ def test_an_open_metric_says_how_many_rounds_would_tell():
 
 
 def test_beside_a_control_the_machine_cancels():
-    """A machine that is twice as slow slows both arms, and mcp by control is what it was."""
+    """A machine that is twice as slow slows both arms; the ratio of mcp to control stays."""
     before = {
         "control": rounds([1, 1.02, 0.98, 1.01, 0.99, 1]),
         "mcp": rounds([2, 2.03, 1.98, 2.01, 1.98, 2.01]),
@@ -80,7 +80,7 @@ def test_beside_a_control_the_machine_cancels():
 
 
 def test_beside_a_control_no_guard_is_needed():
-    """However uneven the machine, what both arms share is no noise of their ratio."""
+    """However uneven the machine, what slows both arms adds no noise to their ratio."""
     shape = [1, 1.5, 0.8, 1.3, 0.7, 1.1]
     even = [1, 1.01, 0.99, 1.02, 0.98, 1]
     before = {
@@ -104,7 +104,7 @@ def test_the_control_is_shown_not_judged_and_its_change_is_told():
 
 
 def test_a_control_that_fell_out_of_many_base_runs_fails():
-    """With three base runs its change can be told from the noise between them."""
+    """With three base runs its change can be distinguished from the noise between them."""
     rng = random.Random(1)
     base = [{"control": noisy(rng), "mcp": noisy(rng, 2)} for _ in range(3)]
     new = {"control": noisy(rng, 1.5), "mcp": noisy(rng, 3)}
@@ -168,7 +168,7 @@ def test_failures_are_compared_by_their_counts(base, new, verdict):
 
 
 def failing(rng: random.Random, bursts: float, n: int = 10) -> ArmRounds:
-    """Give rounds of a hundred calls, of which one in ten fails while a burst lasts."""
+    """Return rounds of a hundred calls; one call in ten fails while a burst lasts."""
     rates = [(rng.random() < bursts) * 0.1 for _ in range(n)]
     failed = [sum(rng.random() < rate for _ in range(100)) for rate in rates]
     return rounds(
@@ -182,7 +182,7 @@ def failing(rng: random.Random, bursts: float, n: int = 10) -> ArmRounds:
 
 @pytest.mark.parametrize("bursts", [0.1, 0.2, 0.5])
 def test_bursts_of_failures_are_no_regression(bursts):
-    """Of runs that are alike at most 2.5 % fail; by their calls alone, up to 30 % would."""
+    """At most 2.5 % of equal runs fail; by their calls alone, up to 30 % would."""
     rng = random.Random(1)
     pairs = [({"mcp": failing(rng, bursts)}, {"mcp": failing(rng, bursts)}) for _ in range(300)]
     failed = sum(row("error_rate", *pair).verdict == "FAIL" for pair in pairs)
@@ -227,7 +227,7 @@ def test_what_is_missing_never_passes(new, said):
     [(99, 1, "INCONCLUSIVE"), (99, 2, "FAIL"), (100, 1, "FAIL"), (99, 0, "INCONCLUSIVE")],
 )
 def test_a_percentile_of_too_few_calls_is_not_failed_by_one(calls, failed, verdict):
-    """As with a gate: one failure of 99 calls says nothing of the 99th percentile."""
+    """As with a gate: one failure of 99 calls says nothing about the 99th percentile."""
     gone = {name: value for name, value in rounds(SHAPE).values.items() if name != "p99"}
     new = rounds(SHAPE, values=gone, calls=calls, ended=calls, failed=failed)
     assert row("p99", {"mcp": rounds(SHAPE)}, {"mcp": new}).verdict == verdict
@@ -315,7 +315,7 @@ def test_a_base_without_numbers_passes_nothing():
 
 
 def test_nothing_compared_is_nothing_shown():
-    """No row is no PASS."""
+    """Without rows there is no PASS."""
     assert verdict_of([]) == "INCONCLUSIVE"
 
 
@@ -335,7 +335,7 @@ def test_a_new_arm_is_told_of():
 
 
 def test_the_notes_say_what_an_interval_holds_and_which_versions_differ():
-    """The caveat of one base run goes with the third, and another Python is told of."""
+    """The caveat of one base run is gone with the third, and another Python is reported."""
     caveat = "but not between runs"
     one = compare_runs([run(alone())], run(alone()), 0.05).notes
     three = compare_runs([run(alone())] * 3, run(alone()), 0.05).notes
@@ -348,7 +348,7 @@ def test_the_notes_say_what_an_interval_holds_and_which_versions_differ():
 
 
 def test_a_p_value_agrees_with_its_interval():
-    """It is that of the metric by itself: below 0.05 where the interval leaves out 1."""
+    """It is for the metric alone: below 0.05 if the interval leaves out 1."""
     for slower in (1.0, 1.01, 1.02):
         for one in compare_runs([run(alone())], run(alone(slower, seed=2)), 0.05).regressions:
             if one.ratio is not None:
@@ -367,7 +367,7 @@ UNEVEN = [1, 1.3, 0.8, 1.2, 0.9, 1.1]
     ],
 )
 def test_noise_in_one_time_leaves_a_run_open_only_if_it_seems_worse(p99, verdict):
-    """Where another time of the arm is shown to be as good; what seems worse stays open."""
+    """If another time of the arm is shown to be as good; what seems worse stays open."""
     calm, base, new = rounds(SHAPE), rounds(SHAPE), rounds(SHAPE)
     base.rounds["p99"], new.rounds["p99"] = UNEVEN, p99
     found = row("p99", {"mcp": base}, {"mcp": new})
@@ -379,7 +379,7 @@ def test_noise_in_one_time_leaves_a_run_open_only_if_it_seems_worse(p99, verdict
 
 
 def test_noise_in_everything_shows_nothing():
-    """A run of which no time and no rate is shown to be as good does not pass."""
+    """A run without a time or rate that is shown to be as good does not pass."""
     uneven = {"mcp": rounds(UNEVEN)}
     found = compare_runs([run(uneven)], run(uneven), TOLERANCE).regressions
     assert verdict_of(found) == "INCONCLUSIVE"
@@ -403,7 +403,7 @@ def of_pairs(metric, runs, tolerance=0.1):
 
 
 def test_in_pairs_the_machine_cancels():
-    """Though it is up to three times as slow from pair to pair, a third more is seen as that."""
+    """The machine is up to three times as slow from pair to pair, yet a third more is found."""
     slower = pairs([1.33, 1.3, 1.35, 1.34, 1.32])
     for metric in ("p95", "throughput"):
         found = of_pairs(metric, slower)
@@ -416,14 +416,14 @@ def test_in_pairs_the_machine_cancels():
 
 
 def test_in_pairs_the_pair_is_the_unit():
-    """What only starts of processes differ by shows nothing, however calm each pair is."""
+    """A difference between starts of processes shows nothing, however calm each pair is."""
     found = of_pairs("p95", pairs([1.6, 0.8, 1.5, 0.9, 1.4], noise=0.0001))
     assert found.verdict == "INCONCLUSIVE"
     assert " pairs would decide it" in found.reason
 
 
 def test_pairs_that_tell_nothing_are_open():
-    """Without noise, or where a round of a pair has no value."""
+    """Without noise, or if a round of a pair has no value."""
     same = pairs([1.2] * 3, noise=0)
     assert of_pairs("p95", same).verdict == "INCONCLUSIVE"
     assert "head.p95 by base is the same in every pair" in of_pairs("p95", same).reason

@@ -43,7 +43,7 @@ def a_run(run_id="r", **changes):
 
 
 def test_a_store_that_was_never_written_knows_nothing(store):
-    """Reading it is no error."""
+    """Reading it is not an error."""
     assert points(store) == []
 
 
@@ -60,7 +60,7 @@ def test_what_was_appended_is_read(store):
 
 
 def test_only_what_was_asked_for_is_read(store):
-    """By scenario, arm and metric; any arm, where none is named."""
+    """By scenario, arm and metric; any arm, if none is named."""
     append(store, run({"mcp": rounds(SHAPE), "control": rounds(SHAPE)}))
     append(store, a_run("other", identity=identity(scenario="other")))
     assert {point.scenario for point in points(store, "echo")} == {"echo"}
@@ -120,7 +120,7 @@ def test_writers_at_the_same_time_lose_nothing(store, tmp_path):
 
 
 def test_a_run_that_cannot_be_stored_whole_is_not_stored(tmp_path):
-    """Its row goes back with that of a metric that the store refuses."""
+    """If the store refuses the row of a metric, the run's row is rolled back, too."""
     path = tmp_path / "h.sqlite"
     append(f"sqlite:///{path}", a_run())
     connection = sqlite3.connect(path)
@@ -149,7 +149,7 @@ def test_a_run_that_cannot_be_stored_whole_is_not_stored(tmp_path):
     ],
 )
 def test_a_store_that_cannot_be_used_is_named_without_its_password(store, said):
-    """The message says which and why, on one line, and gives no secret away."""
+    """The message says which store and why, on one line, and reveals no secret."""
     with pytest.raises(HistoryError) as refused:
         append(store, a_run())
     assert said in str(refused.value)

@@ -113,7 +113,7 @@ def test_old_runs_are_deleted_with_all_that_belongs_to_them(filled, before, left
 
 
 def test_a_file_shrinks_when_runs_go(tmp_path):
-    """SQLite gives their room back to the disk."""
+    """SQLite returns their space to the disk."""
     path = tmp_path / "h.sqlite"
     report = example.report()
     for _ in range(20):

@@ -46,13 +46,13 @@ def test_one_line():
 
 
 def test_clip_says_what_it_left_out():
-    """Cut text tells how much is missing; text that fits is whole."""
+    """Cut text says how much is missing; text that fits is whole."""
     assert clip("abcdef", 4) == "abcd… (2 more characters)"
     assert clip("abcd", 4) == "abcd"
 
 
 def test_every_text_of_a_value_is_shown_and_bounded():
-    """Names of members, too; what is no text stays as it is."""
+    """Names of members, too; what is not text stays as it is."""
     value = {"a\x1b": ["b\x07", 1, None], "c": ("d\x00",), "e": {"f": "x" * (LONGEST + 5)}}
     assert shown(value) == {
         "a\\x1b": ["b\\x07", 1, None],

@@ -72,13 +72,11 @@ def test_what_did_not_pass_is_annotated_and_what_passed_is_not(example):
         ("error", "FAIL: mcp.p95", "mcp.p95 is 12 % worse"),
         ("warning", "INCONCLUSIVE: b", "it is 300 ms"),
     ]
-    assert found[0][2].splitlines()[1:] == [
-        "Also. (gate_failed)"
-    ]  # the others are told by their own
+    assert found[0][2].splitlines()[1:] == ["Also. (gate_failed)"]  # the others have an annotation
 
 
 def test_a_run_that_was_cut_off_says_so(example):
-    """Numbers of a part of a run are not passed off as those of the whole."""
+    """Numbers of a part of a run do not pass for numbers of the whole."""
     assert "cut off" in of_report(example.empty())[0].message
 
 

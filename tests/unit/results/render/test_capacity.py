@@ -133,7 +133,7 @@ def test_a_search_says_what_contradicts_itself(report):
 
 
 def test_the_capacity_that_a_gate_asks_for_is_drawn(report):
-    """As an upright at that rate."""
+    """As a vertical line at that rate."""
     asked = [GateBound("mcp", "capacity", "capacity >= 10/s", 10.0)]
     chart = ET.fromstring(capacity.latency(report.arms, asked))
     [upright] = [line for line in chart.iter("line") if line.get("class") == "limit"]
@@ -184,7 +184,7 @@ def test_the_document_comes_back_as_it_went(report):
 
 
 def test_the_head_of_a_search_is_what_it_found(report):
-    """Rates and times of all trials together are those of no load: they do not come first."""
+    """Rates and times of all trials together describe no load: they do not come first."""
     console = Console(file=io.StringIO(), width=80)
     terminal.summary(report, Path("out"), console)
     text = console.file.getvalue()

@@ -172,7 +172,7 @@ def test_a_line_breaks_where_the_arm_paused():
 
 
 def test_a_line_breaks_at_a_turn_of_another_arm_however_short():
-    """Turns of a single point each stay apart: their regular distance is no continuity."""
+    """Turns of a single point each stay apart: regular distances do not make a line."""
     points = [point(float(s), arm="mcp" if s % 2 else "control") for s in range(6)]
     assert [len(part) for part in thin(points, 100).stretches("mcp")] == [1, 1, 1]
 
@@ -186,14 +186,14 @@ def test_a_point_is_as_wide_as_its_time(example):
 
 
 def test_a_line_breaks_where_the_only_arm_paused():
-    """Between rounds of one arm, sessions are closed and opened: a line across would be a lie."""
+    """Between rounds of one arm, sessions are closed and opened: a line across would be false."""
     points = [point(at_s) for at_s in (0.0, 1.001, 2.05, 3.05)]
     cut = [[p.at_s for p in part] for part in thin(points, 100).stretches("mcp")]
     assert cut == [[0.0, 1.001], [2.05, 3.05]]
 
 
 def test_a_merged_line_goes_on_through_short_turns():
-    """Where each point stands for turns of both arms, each arm's line goes on."""
+    """If each point stands for turns of both arms, each arm's line goes on."""
     points = [point(float(s), arm="mcp" if s % 2 else "control") for s in range(1_000)]
     assert [len(part) for part in thin(points, 50).stretches("mcp")] == [50]
 
@@ -204,7 +204,7 @@ def shapes(svg, css):
 
 
 def test_the_percentile_chart(example):
-    """Each arm has one line of its own look; pointing at 99 % tells every arm's value."""
+    """Each arm has one line with its look; pointing at 99 % shows every arm's value."""
     report = example.report()
     svg = percentiles.draw(report.arms)
     assert [e.get("class") for e in shapes(svg, "line")] == [
@@ -217,7 +217,7 @@ def test_the_percentile_chart(example):
 
 
 def test_the_bounds_of_gates_are_drawn_where_they_hold(example):
-    """A bound on a percentile at that percentile, one by another arm at its factor of it."""
+    """A bound on a percentile at that percentile; `3x` of another arm at three times its value."""
     report = example.report()
     asked = bounds.of(report)
     assert [(one.arm, one.metric) for one in asked] == [
@@ -280,7 +280,7 @@ def test_turns_do_not_overlap(example):
 
 
 def test_failures_are_drawn_tall_enough_to_be_seen():
-    """One failure beside a thousand calls has a bar; a second without failures has none."""
+    """One failure among a thousand calls has a bar; a second without failures has none."""
     points = [point(0.0, calls=1_000.0), point(1.0, calls=1_000.0, errors=1.0)]
     bars = shapes(charts.rates({}, thin(points, 10)), "failed")
     assert len(bars) == 1
@@ -289,7 +289,7 @@ def test_failures_are_drawn_tall_enough_to_be_seen():
 
 
 def test_a_second_without_a_latency_has_no_point(example):
-    """Where no call ended there is nothing to draw, and no zero stands for it."""
+    """If no call ended there is nothing to draw, not even a zero."""
     gap = point(1.0).model_copy(update={"p50_ms": None, "p95_ms": None})
     series = thin([point(0.0), gap, point(2.0)], 10)
     strong, thin_line = shapes(charts.latencies(example.report().arms, series), "line")
@@ -320,7 +320,7 @@ def test_an_interval_shows_what_could_not_have_been_seen():
 
 
 def test_every_chart_has_a_name_and_a_description(example):
-    """A screen reader is told what a chart shows."""
+    """A screen reader can say what a chart shows."""
     report = example.report()
     series = thin(report.timeline, 600)
     for svg in (

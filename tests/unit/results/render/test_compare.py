@@ -75,7 +75,7 @@ def printed(show, *args, width=80) -> str:
     ],
 )
 def test_the_verdict_of_a_comparison_has_the_code_of_a_run(changes, verdict, code, said):
-    """Broken runs are no evidence, for good or bad."""
+    """Broken runs are not evidence, for good or bad."""
     report = compared(**changes)
     assert (report.verdict, report.exit_code) == (verdict, code)
     assert any(said in reason for reason in report.runs[0].reasons)
@@ -114,7 +114,7 @@ LONG = "an-arm-that-is-called-by-what-it-does-in-many-words-and-a-number-"
 
 
 def test_long_names_are_shortened_in_the_middle_within_80_columns():
-    """So that two that begin alike are still told apart."""
+    """So two names that begin alike still differ."""
     cells = [(f"{LONG}{n}", f"{LONG}{n}", "12.5\u00d7 to 14.3\u00d7 less") for n in range(2)]
     shown = terminal.table(("step", "arm", "95 % interval"), cells)
     lines = printed(lambda console: console.print(shown)).splitlines()

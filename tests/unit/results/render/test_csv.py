@@ -58,7 +58,7 @@ def test_without_samples_the_header_stands_alone():
     ],
 )
 def test_promise_24_no_cell_of_another_country_is_a_formula(text, written):
-    """Where cells end by a semicolon or a tab, more of them begin; and none is endless."""
+    """If a semicolon or a tab ends a cell, more of them begin; and none is endless."""
     assert csv_samples.cell(text) == written
 
 

@@ -35,7 +35,7 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag):
-        """Check that what closes is what was opened last."""
+        """Check that the element that closes was the last to open."""
         assert self.open.pop() == tag
 
     def handle_data(self, data):
@@ -298,7 +298,7 @@ def test_sizes(example):
 
 
 def test_a_thinned_timeline_says_so(example):
-    """The page tells what a point stands for once points were merged, and only then."""
+    """The page says what a point stands for once points were merged, and only then."""
     assert "each point stands for 12.0" in html.render(example.long_run())
     assert "each point stands for" not in html.render(example.report())
 

@@ -5,7 +5,7 @@ from mcp_perf.results.render.files import markdown
 
 
 def test_a_report_that_fits_is_shown_whole(example):
-    """There is nothing but the report, and a blank line that parts it from what follows."""
+    """There is only the report, and a blank line before what follows."""
     report = example.report()
     text = job_summary.fit(markdown.sections(report), job_summary.LIMIT_BYTES)
     assert text == markdown.render(report) + "\n"

@@ -31,7 +31,7 @@ def test_the_committed_schema_is_current():
 
 @pytest.mark.parametrize("build", ["report", "hostile", "empty"])
 def test_a_rendered_report_validates(example, build):
-    """Every report fits the published schema, whatever is in it."""
+    """Every report conforms to the published schema, whatever is in it."""
     written = json.loads(getattr(example, build)().as_json())
     validator().validate(written)
 
@@ -68,7 +68,7 @@ def test_a_report_survives_the_way_to_json_and_back(example):
 
 
 def test_the_json_is_strict_and_pretty(example):
-    """The key is `schema`, lines are indented, and NaN is null as JSON knows no NaN."""
+    """The key is `schema`, lines are indented, and NaN is null because JSON does not have it."""
     report = example.report(environment={"load": math.nan})
     text = report.as_json()
     assert text.startswith('{\n  "schema": "mcp-perf/report/1",\n')

@@ -61,7 +61,7 @@ def test_the_verdict_is_a_testcase_that_passes_only_a_pass(example, changes, end
 
 
 def test_totals_add_up(example):
-    """The suite's counts are those of its testcases."""
+    """The suite's counts are the counts of its testcases."""
     gates = [gate(verdict) for verdict in ("PASS", "FAIL", "FAIL", "INVALID", "INCONCLUSIVE")]
     found = suite(example.report(gates=gates))
     totals = {name: found.get(name) for name in ("tests", "failures", "errors", "skipped")}
@@ -70,7 +70,7 @@ def test_totals_add_up(example):
 
 
 def test_a_failure_says_why_and_what_was_measured(example):
-    """The message holds the reason and the measured number, as CI shows only that."""
+    """The message has the reason and the measured number, because CI shows only that."""
     failure = suite(example.report(gates=[gate("FAIL")])).find("testcase/failure")
     assert failure.get("message") == "so (measured 1.000 ms)"
     assert failure.get("type") == "FAIL"

@@ -22,7 +22,7 @@ TIMES = {"function": 1.0, "memory": 4.0, "http": 3.0, "proxy": 3.0}
 
 @pytest.fixture(scope="module")
 def report():
-    """Four layers: one costs 3 ms, one saves 1 ms, and one is not to be told from the one below."""
+    """Four layers: one costs 3 ms, one saves 1 ms, and one does not differ from the one below."""
     arms = {name: virtual.noisy(ms, 8, seed=i) for i, (name, ms) in enumerate(TIMES.items())}
     return build(virtual.journal(arms, layers=list(TIMES)))
 
@@ -73,7 +73,7 @@ def test_the_whisker_is_the_interval_laid_at_the_layer_below(report):
 
 
 def test_a_step_that_proves_nothing_says_so(report):
-    """And one that is faster says than what; a plain cost needs no words."""
+    """A faster one says than which it is faster; a plain cost needs no words."""
     remarks = {rung.arm: rung.remark for rung in layers.rungs(report.layers)}
     assert remarks == {
         "function": "",
@@ -84,14 +84,14 @@ def test_a_step_that_proves_nothing_says_so(report):
 
 
 def test_costs_carry_their_sign(report):
-    """The lowest layer's time is all its own; the others add or save."""
+    """The lowest layer costs its whole time; the others add or save."""
     costs = [plain(rung.cost) for rung in layers.rungs(report.layers)]
     assert re.fullmatch(r"0\.9\d+ ms|1\.0\d ms", costs[0])
     assert [cost[0] for cost in costs[1:3]] == ["+", "-"]
 
 
 def test_an_unknown_cost_is_a_dash_and_draws_no_bar(report):
-    """What could not be measured is not nothing; the reason stands beside it."""
+    """What could not be measured is not zero; the reason is next to it."""
     unknown = Layer(
         from_="function", to="memory", from_ms=1.0, to_ms=None, cost_ms=None, ci95=None,
         warnings=["No journey of memory was ok in 1 of 8 rounds."],
@@ -140,7 +140,7 @@ def test_markdown_and_terminal_have_a_table(report, example):
 
 
 def test_the_document_has_the_steps_by_the_names_from_and_to(report):
-    """As other programmes read it, and as it is read back."""
+    """As other programs read it, and as it is read back."""
     written = json.loads(report.as_json())["layers"]
     assert [(one["from"], one["to"]) for one in written] == [
         ("function", "memory"), ("memory", "http"), ("http", "proxy")

@@ -36,7 +36,7 @@ def spaced(text):
     ],
 )
 def test_three_significant_digits(value, written):
-    """A number has three significant digits, and all its whole ones."""
+    """A number has three significant digits, and all digits before the point."""
     assert spaced(numbers.significant(value)) == written
 
 
@@ -156,7 +156,7 @@ def test_the_units_of_gates_are_all_known():
     ],
 )
 def test_intervals(bounds, written):
-    """An interval names both ends, or nothing where one is missing."""
+    """An interval has both ends, or is a dash if one is missing."""
     assert numbers.interval(bounds, "x") == written
 
 
@@ -198,7 +198,7 @@ def test_what_is_written_is_within_half_a_digit_of_what_was_measured(unit, value
 
 @given(value=st.floats(min_value=1e-9, max_value=1e9))
 def test_a_ratio_says_on_which_side_of_one_it_lies(value):
-    """Less than half of the other says `less`, and by which factor; nothing else does."""
+    """A ratio below a half says `less`, and by which factor; no other does."""
     text = numbers.ratio(value)
     assert text.endswith("less") is (value < 0.5)
     factor = read(text.removesuffix(" less"))
@@ -238,5 +238,5 @@ def test_what_a_gate_measured_stands_next_to_its_bound(measured, unit, gate, wri
     ("fraction", "written"), [(0.025, "+2.5 %"), (-0.003, "-0.3 %"), (0, "0 %"), (None, NONE)]
 )
 def test_changes_have_a_sign(fraction, written):
-    """So that nobody takes a change for a level."""
+    """Nobody should take a change for a level."""
     assert spaced(numbers.change(fraction)) == written

@@ -120,7 +120,7 @@ def test_nothing_leaves_the_paper(example):
 
 
 def test_of_a_table_without_end_the_beginning_is_printed():
-    """And it says how much is left out."""
+    """It also says how much is left out."""
     rows = "".join(f"<tr><th>row {i}</th><td>{i}</td></tr>" for i in range(400))
     said = text(read(page(f"<table><tbody>{rows}</tbody></table>")))
     assert "row 299" in said

@@ -1,4 +1,4 @@
-"""The charts of the live page: the last minutes of a run that goes on."""
+"""The charts of the live page: the last minutes of a run in progress."""
 
 import re
 
@@ -46,7 +46,7 @@ def test_the_axis_begins_with_the_first_point():
 
 
 def test_seconds_without_an_answer_have_no_p95():
-    """The line goes on behind them."""
+    """The line goes on after them."""
     points = [point(0.0, "a"), point(1.0, "a", p95_ms=None), point(2.0, "a")]
     assert lines(draw("a", points)["p95"]) == [("line arm-0", 2)]
 

@@ -1,4 +1,4 @@
-"""What the targets used, as it is shown: on the axis of the other charts, and why not."""
+"""How it is shown what the targets used: on the axis of the other charts, or why not."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -70,7 +70,7 @@ def test_what_nobody_knows_is_not_drawn(example, field, left):
 
 
 def test_nothing_sampled_draws_nothing(example):
-    """A report without points has no such chart, and no empty figure."""
+    """A report without points does not have the chart, nor an empty figure."""
     page = html.render(example.report(resources=[]))
     assert "CPU of the target" not in page
     assert "CPU of the target" in html.render(example.report())
@@ -118,7 +118,7 @@ def test_a_slope_without_an_interval_is_not_shown(example):
 
 
 def test_without_any_word_on_resources_there_is_no_table(example):
-    """A report of an older run has nothing to say here."""
+    """The report of an older run does not have the table."""
     report = example.report()
     arms = {
         name: arm.model_copy(update={"resources": ResourceNumbers()})

@@ -65,7 +65,7 @@ def test_promise_29_what_came_for_no_call_is_shown_among_the_blemishes(example):
 
 
 def test_a_failed_check_is_shown_with_the_reply(example):
-    """Who wrote the expectation sees at once what there was instead."""
+    """The author of the expectation sees at once what there was instead."""
     failure = Failure(arm="mcp", step="s", cls="check_failed", count=3, example="expect x: found")
     replied = StepReplies(arm="mcp", step="s", first={"check_failed": '{"y": 1}\x1b[2J'})
     text = shown(example, failures=[failure], replies=[replied])
@@ -109,7 +109,7 @@ def test_the_slowest_steps_stand_first_and_those_of_one_name_together(example):
 
 
 def test_the_report_that_is_named_is_one_that_was_written(example, tmp_path):
-    """The page, or else what was asked for in its place."""
+    """The page, or the report that was asked for instead."""
     (tmp_path / "report.json").touch()
     (tmp_path / "report.pdf").touch()
     console = Console(file=io.StringIO(), width=80)

@@ -35,7 +35,7 @@ def test_values_of_the_environment(value, written):
     ],
 )
 def test_metrics_are_explained(name, explained):
-    """A metric is explained in a few words; a name that is none is left alone."""
+    """A metric is explained in a few words; any other name is left alone."""
     assert wording.metric(name) == explained
 
 

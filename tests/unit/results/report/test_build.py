@@ -78,7 +78,7 @@ def test_a_small_run_gives_the_numbers_that_arithmetic_gives():
 
 
 def test_the_report_can_be_written_and_read_again():
-    """The document is plain JSON, and nothing of it is lost on the way."""
+    """The document is plain JSON, and none of it is lost on the way."""
     report = built({"control": noisy(10, 6, 1), "mcp": noisy(20, 6, 2)}, gates=["mcp.p50 < 1s"])
     assert Report.model_validate_json(report.model_dump_json(by_alias=True)) == report
 
@@ -119,7 +119,7 @@ def test_service_times_are_shown_beside_latencies():
 
 
 def test_what_was_not_measured_is_null():
-    """An arm that never ran has no rates and no times, and the run is no PASS."""
+    """An arm that never ran has no rates and no times, and the run does not pass."""
     report = built({"control": [Round()], "mcp": []})
     arm = report.arms["mcp"]
     assert (arm.calls, arm.error_rate, arm.success_rate) == (0, None, None)
@@ -184,7 +184,7 @@ def test_an_arm_is_compared_with_the_control_that_has_its_ending():
 
 
 def test_p_values_are_corrected_for_all_comparisons_of_the_run():
-    """And their intervals with them: one leaves out 1 where p is below 0.05, and nowhere else."""
+    """And their intervals with them: one leaves out 1 if p is below 0.05, and only then."""
     for ms in (10, 10.1, 10.2, 10.3, 20):
         comparisons = built({"mcp": noisy(ms, 10, 1), "control": noisy(10, 10, 2)}).comparisons
         known = [one for one in comparisons if one.p_value is not None]
@@ -213,7 +213,7 @@ def test_a_gate_of_another_version_is_named():
 
 
 def test_failures_are_counted_and_shown_with_an_example():
-    """By arm, step and class, the most frequent first; cut-off calls are no failures."""
+    """By arm, step and class, the most frequent first; cut-off calls are not failures."""
     what = Round(ok=10, failed=2, other={"timeout": 5, "interrupted": 9, "harness_error": 1})
     extra = [sample("tool_error", "boom"), sample("timeout", "10 s"), sample("timeout", "11 s")]
     failures = built({"mcp": [what, what]}, extra=extra).failures
@@ -255,7 +255,7 @@ def test_a_run_stopped_by_a_signal_keeps_its_own_exit_code():
 
 
 def test_a_run_folder_is_read_with_its_samples(tmp_path):
-    """The report is that of the journal's records; the calls kept whole come beside it."""
+    """The report is made from the journal's records; the calls kept whole come with it."""
     samples = [sample("timeout", "10 s"), sample("ok", "")]
     records = virtual.journal({"mcp": [Round()]}, extra=samples)
     writer = JournalWriter(tmp_path / "journal.jsonl")

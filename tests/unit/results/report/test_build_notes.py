@@ -1,4 +1,4 @@
-"""The report beside its numbers: the generator, lost and idle workers, the timeline, the notes."""
+"""The report next to its numbers: the generator, lost and idle workers, the timeline, the notes."""
 
 import pytest
 from msgspec.structs import replace
@@ -29,7 +29,7 @@ def test_the_generator_is_described_by_its_measured_rounds():
 
 
 def test_results_that_were_checked_are_counted_among_those_that_could_be():
-    """A call that timed out has no result to hold against a schema."""
+    """A call that timed out has no result to check against a schema."""
     timed_out = Round(ok=100, failed=50, cls="timeout", sampled=(20, 2, 80))
     said = (
         "20 of 100 results of mcp were checked against the outputSchema of their tools; 2 broke it."
@@ -108,7 +108,7 @@ def test_the_timeline_has_a_point_for_every_second():
 
 
 def test_notes_tell_what_a_reader_must_know():
-    """What the run wrote down, once, and what only shows in the tallies."""
+    """What the run wrote down, once, and what only the tallies show."""
     setup = Slice(
         node="w1",
         turn=SETUP,
@@ -178,7 +178,7 @@ def strays(turn, **kinds):
 
 
 def test_promise_29_strays_are_a_rate_over_the_rounds_and_told_over_the_run():
-    """They are no calls, in set-up neither; the first of each kind is shown."""
+    """They are not calls, not even in set-up; the first of each kind is shown."""
     said = Note(at_s=1, code="no_message", text='{"level":30}', arm="mcp")
     more = [strays(SETUP, no_message=2), strays(0, no_message=120, late_reply=30), said]
     report = built({"mcp": [Round(ok=100)]}, extra=more, gates=["mcp.stray_rate <= 0%"])
@@ -240,7 +240,7 @@ def test_promise_29_one_answer_to_another_user_fails_the_run(gates, turn):
 
 
 def test_refusals_for_the_rate_are_shown_with_the_rate_that_was_admitted():
-    """In the rounds, and outside of them: a limit that is met is told."""
+    """In the rounds, and outside of them: the report names a limit that is met."""
     setup = Slice(
         node="w1",
         turn=SETUP,

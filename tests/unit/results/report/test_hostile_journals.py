@@ -47,7 +47,7 @@ def twist(records: list[Any], rng: random.Random) -> None:
 @given(st.integers())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_promise_24_no_journal_breaks_its_reader(tmp_path: Path, seed: int):
-    """Nor takes it long: each is read, or refused with its path."""
+    """It does not take long: each is read, or refused with its path."""
     rng = random.Random(seed)
     lines = rng.choice(JOURNALS).read_text("utf-8").splitlines()
     records = [json.loads(line) for line in lines if line.endswith("}")]
@@ -64,7 +64,7 @@ def test_promise_24_no_journal_breaks_its_reader(tmp_path: Path, seed: int):
 
 @pytest.mark.parametrize("record", [{"type": ["x"]}, {"type": {}}, {"type": 1}, {}, []])
 def test_a_record_of_no_type_is_told_by_its_line(tmp_path: Path, record):
-    """As one of a newer version is."""
+    """Like a record of a newer version."""
     (tmp_path / JOURNAL).write_text(f"{json.dumps(record)}\n")
     with pytest.raises(JournalError, match="line 1"):
         load_report(tmp_path)

@@ -70,14 +70,14 @@ def test_only_rounds_that_all_layers_finished_count():
 
 
 def test_layers_that_never_ran_are_said_so():
-    """No round at all is no cost of nothing."""
+    """Without any round the cost is not zero."""
     one, _ = layers(end=None, low=rounds(1), middle=rounds(1), high=[])
     assert (one.from_ms, one.cost_ms) == (None, None)
     assert one.warnings == ["There is no round that every layer has finished."]
 
 
 def test_a_run_without_layers_has_none():
-    """Also where its journal is of an older version, which did not know the word."""
+    """Also if its journal is of an older version, which did not know the word."""
     assert build(journal({"a": rounds(1), "b": rounds(2)})).layers == []
 
 
@@ -94,7 +94,7 @@ def test_dropped_arrivals_are_told_beside_a_cost():
 
 
 def test_differences_without_any_noise_have_no_interval():
-    """Six times the very same number is no measurement of how much it varies."""
+    """Six times the very same number does not measure how much it varies."""
     steady = {name: [Round(ms=ms)] * 6 for ms, name in enumerate(ORDER, 1)}
     [one, _] = layers(**steady)
     assert (one.ci95, one.cost_ms) == (None, pytest.approx(1, rel=0.01))

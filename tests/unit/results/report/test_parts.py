@@ -10,7 +10,7 @@ from tests.support.virtual_run import Round, noisy
 
 
 def test_steps_and_journeys_of_one_name_are_compared_in_their_medians():
-    """The first arm is what the others are compared with; it has no comparison itself."""
+    """The others are compared with the first arm; it has no comparison."""
     arms = {"direct": noisy(20, 8, seed=1), "gateway": noisy(25, 8, seed=2)}
     found = build(virtual.journal(arms)).arms
     for parts, metric in (("steps", "p50"), ("journeys", "journey_p50")):
@@ -23,7 +23,7 @@ def test_steps_and_journeys_of_one_name_are_compared_in_their_medians():
 
 
 def test_what_only_one_arm_has_is_not_compared():
-    """A request and a tool have names of their own."""
+    """A request and a tool have different names."""
     records = virtual.journal({"control": noisy(20, 8), "mcp": noisy(25, 8, seed=2)})
     renamed = [
         virtual.replace(

@@ -29,7 +29,7 @@ def reported(*records):
 
 
 def test_the_first_reply_of_each_class_is_in_the_report():
-    """Of several nodes, that of whoever told it first; classes stand in their usual order."""
+    """Of several nodes, the first that reported one counts; classes are in their usual order."""
     records = [said("timeout", ""), said("tool_error", "no"), said("ok", "yes"), said("ok", "YES")]
     [step] = reported(*records).replies
     assert (step.arm, step.step) == ("mcp", STEP)
@@ -37,7 +37,7 @@ def test_the_first_reply_of_each_class_is_in_the_report():
 
 
 def test_a_run_without_replies_has_none():
-    """As the journals of older versions."""
+    """Such as the journals of older versions."""
     report = reported()
     assert report.replies == []
     assert report.notes == []

@@ -51,7 +51,7 @@ def test_at_the_end_it_says_what_the_report_says(tick_s):
 
 
 def test_a_ratio_has_its_interval_while_the_run_goes_on():
-    """It is that of the rounds that have ended; the gates are judged by the same rounds."""
+    """It comes from the rounds that have ended; the gates are judged by the same rounds."""
     records = virtual.journal(ARMS, gates=["mcp.p95 < 50ms"])
     so_far = followed(records[:-6])
     _, mcp = so_far.journeys()["say"]
@@ -112,7 +112,7 @@ def fields(record):
 
 
 def test_what_the_target_uses_is_that_of_its_last_turn():
-    """CPU over the turn, and the last reading of the memory; of another arm nothing is known."""
+    """CPU over the turn, and the last reading of the memory; nothing is known of the other arm."""
     first, start, *others = virtual.journal({"control": [], "mcp": [Round()]})
     unread = dict.fromkeys(("threads", "fds", "processes"))
     used = [

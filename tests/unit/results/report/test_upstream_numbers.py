@@ -1,4 +1,4 @@
-"""What the simulated upstreams counted: summed up over the measured rounds, and told."""
+"""What the simulated upstreams counted: summed up over the measured rounds, and reported."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def use(turn, arm, requests, connections, at_once):
 
 
 def report_with(*records):
-    """Report a run of two rounds of 100 journeys per arm; turns 1 and 2 are those of mcp."""
+    """Report a run of two rounds of 100 journeys per arm; turns 1 and 2 are mcp's."""
     arms = {"control": [Round(), Round()], "mcp": [Round(), Round()]}
     return build(journal(arms, extra=records))
 
