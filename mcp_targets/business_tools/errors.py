@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an error of the program
-    """The tool says no. `status` is what REST answers."""
+    """The tool refuses or fails. `status` is the HTTP status that REST answers."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an erro
         self.details = details
 
     def body(self, request_id: str, clock: Callable[[], float] = time.time) -> dict[str, Any]:
-        """Return the standard body; the time in it is UTC."""
+        """Return the standard body. Its time is in UTC."""
         details = {
             "provider": None,
             **self.details,
@@ -48,11 +48,11 @@ class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an erro
 
 
 class Refused(ToolFailure):
-    """The caller must change something: what was asked can never work."""
+    """The caller must change something: this request can never work."""
 
 
 class Limited(ToolFailure):
-    """Too much was asked in too short a time; it works after `retry_after_s`."""
+    """There were too many requests in too short a time; try again after `retry_after_s`."""
 
     def __init__(self, code: str, message: str, retry_after_s: float, **details: Any) -> None:
         hint = f"Ask again in {retry_after_s:.1f} s."
@@ -60,7 +60,7 @@ class Limited(ToolFailure):
 
 
 class Unavailable(ToolFailure):
-    """The provider failed. `sent` tells whether it may have done the work all the same."""
+    """The provider failed. `sent` is whether it may have done the work all the same."""
 
     def __init__(self, code: str, message: str, hint: str = "", *, sent: bool, **more: Any) -> None:
         super().__init__(code, message, hint, **{"status": 502, **more})

@@ -15,7 +15,7 @@ from mcp_targets.serving.processes import addresses
 
 
 class InProcess(BusinessTools):
-    """A system that begins to run with its first call, and ends with its loop."""
+    """A system that starts with its first call and ends with its loop."""
 
     _running: asyncio.Task[None] | None = None
 

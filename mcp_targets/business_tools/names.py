@@ -28,7 +28,7 @@ PROVIDERS: Final = (
     "xero",
     "virustotal",
 )
-"""All are simulated; from `openai` on each is a provider file only, without code."""
+"""All are simulated. Those from `openai` on consist of a provider file only, without code."""
 
 TOOLS: Final = (
     "twilio_communication",
@@ -46,16 +46,16 @@ TOOLS: Final = (
 SWITCHES: Final = {
     "pool": "connections to providers and database are kept",
     "retry": "requests that are safe to repeat are tried again after a failure",
-    "breaker": "a provider that fails is left alone for a while",
-    "cache": "answers are cached, and equal requests at one time become one",
-    "limits": "providers get no more requests than they allow",
+    "breaker": "a provider that fails gets no requests for a while",
+    "cache": "answers are cached, and equal requests at the same time become one",
+    "limits": "requests stay within the rate limits of the providers",
     "client_limits": "a client that exceeds its rate is refused",
-    "timeouts": "calls that take too long, and bodies that are too large, are ended",
+    "timeouts": "calls that take too long are ended; bodies that are too large are refused",
     "auth": "callers need a key or a token",
-    "audit": "operations, changes and failed logins are written down",
-    "frozen_heap": "the garbage collector passes over what has been there since the start",
+    "audit": "operations, changes and failed logins are logged",
+    "frozen_heap": "the garbage collector skips everything that was loaded at the start",
 }
-"""What each switch is for. All are on but `auth`, so that the system can be tried at once."""
+"""What each switch is for. All but `auth` are on: the system can be tried without a key."""
 ON_OFF: Final = ("on", "off")
 
 KEYS: Final = {
@@ -84,4 +84,4 @@ KEYS: Final = {
     "xero": "simulated-key",
     "virustotal": "0123456789abcdef",
 }
-"""What the simulator takes for a key; used with the simulator only."""
+"""Keys that the simulator accepts; used with the simulator only."""

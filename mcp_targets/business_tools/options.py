@@ -1,4 +1,4 @@
-"""The options of both processes, and what they are started with."""
+"""The options of both processes, and the sources that these describe."""
 
 import argparse
 import contextlib
@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--delay",
         type=service_time.argument,
-        help="a time added to each call, such as 40ms, to see whether gates notice",
+        help="a time to add to each call, such as 40ms, to see whether gates notice",
     )
     parser.add_argument(
         "--errors",
@@ -48,7 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 @contextlib.contextmanager
 def sources(options: argparse.Namespace) -> Iterator[Sources]:
-    """Give what the options say; simulator and database are started along if need be."""
+    """Give the sources that the options describe; start simulator and database if needed."""
     given: dict[str, Any] = {
         name: value for name in SWITCHES if (value := getattr(options, name)) is not None
     }
@@ -81,7 +81,7 @@ def sources(options: argparse.Namespace) -> Iterator[Sources]:
 
 
 def alone(options: argparse.Namespace) -> str:
-    """Say what several servers with these options would have to share; empty if all is there."""
+    """Return the options that several servers still need to share; empty if none is missing."""
     without = {
         "--upstream-ready": not options.live and options.upstream_ready is None,
         "--database-ready": not options.mongodb and options.database_ready is None,

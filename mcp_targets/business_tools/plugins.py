@@ -12,10 +12,10 @@ GROUP: Final = "mcp_perf.business_tools"
 
 
 def load(folder: Path | None) -> dict[str, Tool]:
-    """Return the plugins' tools by name. Raises ValueError that names the plugin.
+    """Return the plugins' tools by name. Raises a ValueError that names the plugin.
 
-    A plugin is a module with `VERSION` and `TOOLS`, a list of `Tool`. Each call reads the folder's
-    modules anew.
+    A plugin is a module with `VERSION` and `TOOLS`, a list of `Tool`. Each call reads the modules
+    in the folder again.
     """
     paths = sorted(folder.glob("*.py")) if folder is not None else []
     modules = [_read(path) for path in paths]
@@ -35,7 +35,7 @@ def _read(path: Path) -> ModuleType:
         raise ValueError(f"plugin {path.name}: not a Python module")
     module = importlib.util.module_from_spec(spec)
     try:
-        # Compiled from its text: a cached one could be older, if the size is the same.
+        # Compiled from its source: a cached file of the same size could be outdated.
         code = compile(path.read_text("utf-8"), str(path), "exec")
         exec(code, module.__dict__)  # noqa: S102 -- a plugin is code
     except Exception as error:

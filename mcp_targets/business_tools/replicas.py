@@ -1,6 +1,6 @@
-"""Several replicas of the server behind a balancer, of which one after the other is restarted.
+"""Several replicas of the server behind a balancer, restarted one after the other.
 
-A replica that is to be restarted gets no new request, ends those that it has, and stops.
+A replica that is about to restart gets no new requests, finishes the ones it has, and stops.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from mcp_targets.serving.processes import Child, SystemFailed
 
 LOOK_EVERY_S: Final = 0.2
 MOST_REQUEST_S: Final = 60.0
-"""The longest that a request, and a replica that is to stop, is waited for."""
+"""The longest wait for a request, and for a replica that has to stop."""
 _POLL_S: Final = 0.01
 _LIMITS: Final = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
-"""What is idle is closed long before a replica closes it: a request that is sent at that moment is
-lost."""
+"""Idle connections are closed long before a replica would close them: a request that is sent at
+that moment is lost."""
 _SESSION: Final = b"mcp-session-id"
 _OF_ONE_HOP: Final = frozenset(
     (b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"host", b"content-length")
@@ -38,12 +38,12 @@ _MADE_ANEW: Final = _OF_ONE_HOP | {b"content-type", b"content-encoding", b"date"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--replicas", type=int, default=0, help="so many servers and a balancer")
+    parser.add_argument("--replicas", type=int, default=0, help="how many servers to balance")
     parser.add_argument(
         "--restart.every",
         dest="restart_every",
         type=service_time.argument,
-        help='restart one replica after the other, each time after such as "20s"',
+        help='restart the next replica after each such time, for example "20s"',
     )
 
 
@@ -58,14 +58,14 @@ class Replica:
 
 @dataclass
 class Balancer:
-    """Give each request to the replica with the fewest; a session stays with its own."""
+    """Give each request to the least busy replica; a session stays on its replica."""
 
     replicas: list[Replica]
     client: httpx2.AsyncClient
     _sessions: dict[bytes, Replica] = field(default_factory=dict)
 
     async def answer(self, request: Request) -> Reply | Stream:
-        """Forward a request. One that was never sent goes to another replica."""
+        """Forward a request. If it was never sent, try another replica."""
         tried: set[Replica] = set()
         while (replica := self._choose(request, tried)) is not None:
             tried.add(replica)
@@ -100,7 +100,7 @@ class Balancer:
 
 
 class Keeper:
-    """Start replicas, and restart them: one that died, and one after the other if it is asked."""
+    """Start replicas; restart any that died and, on request, one after the other."""
 
     def __init__(self, number: int, arguments: list[str], folder: Path) -> None:
         self.replicas = [Replica() for _ in range(number)]
@@ -109,14 +109,14 @@ class Keeper:
         self._started = itertools.count()
 
     async def start(self, replica: Replica) -> None:
-        """Start one. Raises SystemFailed."""
+        """Start a replica. Raises SystemFailed."""
         name = f"replica-{next(self._started)}"
         ready_file = self._folder / f"{name}.json"
         replica.child = Child(name, "business_tools", self._arguments, ready_file, None)
         replica.url = f"http://{entry.HOST}:{await asyncio.to_thread(replica.child.port)}"
 
     async def restart(self, replica: Replica) -> None:
-        """Let it end what it has, stop it, and start another."""
+        """Let a replica finish its requests, stop it, and start another."""
         replica.url = ""
         for _ in range(int(MOST_REQUEST_S / _POLL_S)):
             if not replica.in_flight:
@@ -127,7 +127,7 @@ class Keeper:
         await self.start(replica)
 
     async def keep(self, every_s: float | None) -> None:
-        """Go on for ever."""
+        """Restart replicas for ever."""
         loop, turns = asyncio.get_running_loop(), itertools.cycle(self.replicas)
         restarted_s = loop.time()
         while True:

@@ -1,4 +1,4 @@
-"""The settings: from the environment, from files, and from switches; secrets are never shown."""
+"""The settings, from the environment, files and switches. Secrets are never shown."""
 
 import re
 from pathlib import Path
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     audit: OnOff = "on"
     frozen_heap: OnOff = "on"
     delay: float = Field(default=0.0, ge=0)
-    """Seconds more for each call; with `errors`, to see whether gates notice."""
+    """Seconds added to each call. Like `errors`, for trying whether gates notice."""
     errors: float = Field(default=0.0, ge=0, le=1)
     """The share of calls that fail."""
     redis_url: SecretStr = SecretStr("")
@@ -58,25 +58,25 @@ class Settings(BaseSettings):
     """What incoming webhooks are signed with, by provider."""
 
     def on(self, switch: str) -> bool:
-        """Tell whether a mechanism is on."""
+        """Return whether a mechanism is on."""
         return bool(getattr(self, switch) == "on")
 
     def variables(self) -> dict[str, str]:
-        """Return what tools may know."""
+        """Return the settings that tools may see."""
         names = ("twilio_account", "twilio_number", "email_from")
         return {name: getattr(self, name) for name in names}
 
 
 class SecretBox:
-    """Encrypt and decrypt secrets. The first key encrypts; the others are still understood."""
+    """Encrypt and decrypt secrets. The first key encrypts; the others only decrypt."""
 
     def __init__(self, keys: str) -> None:
-        """`keys` are Fernet keys, separated by commas; empty for none."""
+        """`keys` are Fernet keys separated by commas, or empty."""
         found = [Fernet(part) for part in keys.split(",") if part]
         self._box = MultiFernet(found) if found else None
 
     def close(self, secret: str) -> str:
-        """Return what may stand in a file. Raises ValueError without a key."""
+        """Return a secret in its encrypted form, for a file. Raises ValueError without a key."""
         if self._box is None:
             raise ValueError("set BUSINESS_TOOLS_KEY to encrypt secrets")
         return _ENCRYPTED + self._box.encrypt(secret.encode()).decode()
@@ -94,10 +94,10 @@ class SecretBox:
 
 
 def load(file: Path | None, keys: str = "", **given: Any) -> Settings:
-    """Return the settings: what is given, then the environment, then the file.
+    """Return the settings: first what is given, then the environment, then the file.
 
-    The file is `.env…`, with names as in the environment, or YAML. Raises ValueError that names
-    the setting and no value.
+    The file is `.env…`, with names as in the environment, or YAML. Raises a ValueError that
+    names the setting but not its value.
     """
     box = SecretBox(keys)
     try:
@@ -130,6 +130,6 @@ def _opened(settings: Settings, box: SecretBox) -> Settings:
 
 
 def check_key(provider: str, pattern: str, secret: str) -> None:
-    """Raise ValueError for a key that cannot be one of this provider's; it is not repeated."""
+    """Raise ValueError, without the key, if a key cannot belong to this provider."""
     if not re.fullmatch(pattern, secret):
         raise ValueError(f"the key of {provider} does not look like one: it must match {pattern}")

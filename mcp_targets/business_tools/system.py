@@ -1,4 +1,4 @@
-"""The whole server put together: what calls go through, and how it is replaced while they do."""
+"""The whole server: what a call goes through, and how that is replaced while calls run."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ _log = structlog.get_logger()
 
 
 class Sources:
-    """Where settings, providers and plugins come from; what is given beats the file."""
+    """Where settings, providers and plugins come from; `given` takes precedence over the file."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Sources:
         self.addresses = dict(addresses or {})
 
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
-        """Return what changes when one of the files does."""
+        """Return a value that changes if one of the files does."""
         folders = [(self.providers, "*.yaml"), (self.plugins, "*.py")]
         files = [path for folder, kind in folders if folder for path in sorted(folder.glob(kind))]
         files += [self.file] if self.file is not None and self.file.exists() else []
@@ -73,12 +73,12 @@ class Sources:
 
 
 class Machinery:
-    """One set of mechanisms and tools, by one reading of the sources."""
+    """The mechanisms and tools made from one reading of the sources."""
 
     def __init__(self, sources: Sources, before: "Machinery | None" = None) -> None:
-        """Read everything. Raises ValueError for what cannot be used.
+        """Read everything. Raises ValueError if a source cannot be used.
 
-        What stays as it is goes on with what it knows: connections, answers, counts, tokens.
+        Parts whose settings are unchanged keep their state: connections, answers, counts, tokens.
         """
         self.settings = now = sources.settings()
         self._before = before
@@ -118,13 +118,13 @@ class Machinery:
         self.calls = 0
 
     async def close(self, but: "Machinery | None" = None) -> None:
-        """Close all parts but those of another one."""
+        """Close all parts except the ones that `but` also has."""
         for what, part in self.parts.items():
             if but is None or but.parts.get(what) is not part:
                 await part.close()
 
     def _part(self, kind: Callable[..., T], *given: Any, **more: Any) -> T:
-        """Return a part: the one from before, if that was made of the same."""
+        """Return the earlier part if it was made from the same arguments, otherwise a new one."""
         what = (kind, given, *more.items())
         known = self._before.parts.get(what) if self._before is not None else None
         self.parts[what] = known if known is not None else kind(*given, **more)
@@ -137,10 +137,10 @@ class Machinery:
 
 
 class BusinessTools:
-    """The server's one object, on which all faces call."""
+    """The one object of the server, which all faces call."""
 
     def __init__(self, sources: Sources, audit: Path | None = None) -> None:
-        """Read everything. Raises ValueError for what cannot be used."""
+        """Read everything. Raises ValueError if a source cannot be used."""
         self._sources = sources
         self._stamp = sources.stamp()
         self._machinery = Machinery(sources)
@@ -226,14 +226,14 @@ class BusinessTools:
         if now.delay:
             await asyncio.sleep(now.delay)
         self._calls += 1
-        # Evenly: of a hundred calls exactly one, if the share is 1 %.
+        # Evenly: with a share of 1 %, exactly one call in a hundred.
         if int(self._calls * now.errors) > int((self._calls - 1) * now.errors):
             raise ToolFailure("DISTURBED", "fails because --errors says so", status=500)
 
     async def reload(self) -> bool:
-        """Read the sources anew; calls under way end with what they began with.
+        """Read the sources again; calls in progress finish with the old ones.
 
-        If they cannot be used, the log says so, the old ones stay, and False is returned.
+        If they cannot be used, log that, keep the old ones, and return False.
         """
         try:
             fresh = Machinery(self._sources, self._machinery)
@@ -254,14 +254,14 @@ class BusinessTools:
         return True
 
     async def _close_idle(self) -> None:
-        # The oldest first: those after it may have the same parts.
+        # The oldest first: the ones after it may share its parts.
         while self._retired and not self._retired[0].calls:
             old = self._retired.pop(0)
             await old.close(but=self._retired[0] if self._retired else self._machinery)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve: look for changes, and close everything at the end."""
+        """Serve: watch for changes, and close everything at the end."""
         tasks = [asyncio.create_task(one()) for one in (self._look, self._check)]
         try:
             yield
@@ -289,13 +289,13 @@ class BusinessTools:
             await self._machinery.upstreams.pools.check()
 
     def pools(self) -> dict[str, PoolStatistics]:
-        """Return what all connections do: of providers, of the database and of Redis."""
+        """Return the counts of all connections: to providers, the database and Redis."""
         now = self._machinery
         found = {**now.upstreams.pools.statistics, "mongodb": now.database.pool}
         return found | ({"redis": now.clients.pool} if self.settings.redis_url else {})
 
     def observe(self) -> None:
-        """Bring the metrics that are read, not counted, up to date."""
+        """Update the metrics that are read from other counts."""
         upstreams = self._machinery.upstreams
         for name, pool in self.pools().items():
             self.metrics.connections.labels(name).set(pool.in_use)

@@ -1,4 +1,4 @@
-"""Metrics by the names that the alerts know, and structured logs without secrets."""
+"""Metrics, under the names that the alerts use, and structured logs without secrets."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 
 
 
 class Metrics:
-    """What Prometheus reads."""
+    """The metrics that Prometheus reads."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -49,7 +49,7 @@ class Metrics:
 
 
 def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blot out what has the name of a secret: a processor of structlog."""
+    """Mask values whose names look like a secret's: a processor of structlog."""
     for name in event:
         if _SECRET.search(name):
             event[name] = "***"
@@ -57,7 +57,7 @@ def redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
 
 
 def configure_logs() -> None:
-    """Write logs as JSON lines to standard error: calls that failed, and what is worse."""
+    """Write logs as JSON lines to standard error: failed calls, and anything worse."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -70,7 +70,7 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # /health reports a cache that is gone; it would log each question.
+    # /health reports a cache that is gone; cashews would log every lookup.
     logging.getLogger("cashews").setLevel(logging.CRITICAL)
-    # It logs addresses, and an address may hold a key.
+    # httpx2 logs addresses, and an address may contain a key.
     logging.getLogger("httpx2").setLevel(logging.ERROR)

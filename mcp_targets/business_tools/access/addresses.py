@@ -1,4 +1,4 @@
-"""Addresses: whose calls are taken, and where the server may be sent to (SSRF)."""
+"""Addresses: who may call the server, and where callers may send it to (SSRF)."""
 
 import asyncio
 import ipaddress
@@ -12,7 +12,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 def allowed(address: str, networks: Sequence[str]) -> bool:
-    """Tell whether an address is in one of the networks; none means every address."""
+    """Return whether an address is in one of the networks. No networks means every address."""
     if not networks:
         return True
     try:
@@ -33,8 +33,8 @@ async def resolved(host: str, port: int) -> list[str]:
 async def check_target(url: str, hosts: Sequence[str], resolve: Resolve = resolved) -> str:
     """Return the host to connect to for a URL that a caller gave. Raises Refused.
 
-    All its addresses must be public, and one of them is returned: asked again, a name might have
-    another. Except for the `hosts` that the settings name, as HOST or HOST:PORT.
+    All its addresses must be public. One of them is returned, because a second lookup of the name
+    might give another. The `hosts` in the settings, HOST or HOST:PORT, are exempt.
     """
     try:
         parts = urlsplit(url)

@@ -10,10 +10,10 @@ Event = Literal["operation", "configuration_change", "login_failed", "webhook"]
 
 
 class Audit:
-    """Append events to a file. Arguments are named, their values are not kept."""
+    """Append events to a file. Arguments appear by name only, without their values."""
 
     def __init__(self, path: Path | None, on: Callable[[], bool] = lambda: True) -> None:
-        """`path` None writes nothing, but counts; `on` tells whether to do either."""
+        """With `path` None, events are only counted; `on` returns whether to do either."""
         self._on = on
         self._file = path.open("a", encoding="utf-8", buffering=1) if path is not None else None
         self.counts: dict[str, int] = {}

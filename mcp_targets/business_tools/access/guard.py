@@ -1,4 +1,4 @@
-"""What every request passes before anything else: address, login, rate, size and time."""
+"""The checks that every request passes first: address, login, rate, size and time."""
 
 import json
 import uuid
@@ -18,11 +18,11 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 OPEN: Final = ("/health", "/health/ready", "/metrics", "/webhooks/incoming/", "/oauth/callback")
-"""Paths that need no login; an incoming webhook shows its signature."""
+"""Paths without a login; an incoming webhook has its signature instead."""
 
 WHO: Final = "business_tools.client"
 WHICH: Final = "business_tools.request_id"
-"""Under these names a request's scope says who asks, and which request it is."""
+"""The keys under which a request's scope holds the caller and the request's id."""
 
 
 class Guard:
@@ -35,7 +35,7 @@ class Guard:
         audit: Audit,
         limiter: Callable[[], RateLimiter],
     ) -> None:
-        """Take functions for what can change."""
+        """Take `settings` and `limiter` as functions: a reload replaces what they return."""
         self._app = app
         self._settings = settings
         self._audit = audit
@@ -61,7 +61,7 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _client(self, scope: Message, headers: dict[str, bytes], settings: Settings) -> str:
-        """Return who asks. Raises ToolFailure."""
+        """Return the caller. Raises ToolFailure."""
         address = (scope.get("client") or ("", 0))[0]
         if not allowed(address, settings.allowed_addresses):
             self._audit.write("login_failed", address, scope[WHICH], why="address")
@@ -82,13 +82,13 @@ class Guard:
 
 
 async def _bounded(headers: dict[str, bytes], receive: Receive, most: int) -> Receive:
-    """Return how to receive a body that was read, and found small enough. Raises Refused."""
+    """Return a `receive` for a body that is small enough. Raises Refused."""
     said = headers.get("content-length", b"")
     if said.isdigit() and int(said) > most:
         raise _too_large(most)
     if said or "transfer-encoding" not in headers:
         return receive
-    # Its length is not known: read it first.
+    # The length is unknown, so the body has to be read first.
     body = b""
     more = True
     while more:

@@ -1,4 +1,4 @@
-"""API keys: only their hashes are kept; a client may have several, so that they can be rotated."""
+"""API keys. Only hashes are kept; a client may have several keys, which allows rotation."""
 
 import hashlib
 import hmac
@@ -21,14 +21,14 @@ def digest(key: str) -> str:
 
 
 def client_of(key: str, hashes: Mapping[str, str]) -> str | None:
-    """Return whose key it is, or None. `hashes` are by client and a number: `shop/1`, `shop/2`.
+    """Return the owner of a key, or None. `hashes` has names such as `shop/1` and `shop/2`.
 
     To rotate: add `shop/2`, give the client its new key, remove `shop/1`. Both work meanwhile.
     """
     given = digest(key)
     found = None
     for name, known in hashes.items():
-        # All are compared, so that the time tells nothing.
+        # All are compared: the time taken must not reveal which one matched.
         if hmac.compare_digest(given, known):
             found = name.partition("/")[0]
     return found

@@ -20,7 +20,7 @@ def issue(secret: str, client: str, lifetime_s: float) -> str:
 
 
 def client_of(token: str, secret: str) -> str | None:
-    """Return whose token it is, or None if it is none, not ours, or no longer good."""
+    """Return the owner of a token. None if it is malformed, somebody else's, or expired."""
     if not secret:
         return None
     wanted = jwt.JWTClaimsRegistry(

@@ -1,1 +1,1 @@
-"""Any MongoDB, asked through one tool; by default one that is embedded."""
+"""Any MongoDB, queried through one tool; by default an embedded one."""

@@ -12,7 +12,7 @@ from mcp_targets.serving import entry
 
 
 class _Handler(NeoSQLiteHandler):  # type: ignore[misc]
-    """Keeps decimals, of which SQLite has none, as Extended JSON writes them."""
+    """Keeps decimals in the form of Extended JSON, because SQLite does not have them."""
 
     def _convert_objectids(self, doc: Any) -> Any:
         return _written(super()._convert_objectids(doc))
@@ -33,7 +33,7 @@ def main() -> None:
     """Serve MongoDB's wire protocol from memory until the process is stopped."""
     parser = entry.arguments("business_tools.database", "MongoDB's wire protocol over SQLite.")
     options = parser.parse_args()
-    # It logs each command, documents included.
+    # The server logs each command with its documents.
     logging.basicConfig(level=logging.CRITICAL)
     entry.watch_parent(options.ready_file)
     entry.run(_serve(options))

@@ -1,4 +1,4 @@
-"""A MongoDB by its URI: one pool of connections, or with the pool off a client for each query."""
+"""A MongoDB by its URI: one pool of connections or, with the pool off, a client per query."""
 
 import json
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ _HINT: Final = "See MongoDB's manual for the operator."
 
 
 class Database:
-    """Answer queries. The URI may hold a password: it is in no message."""
+    """Answer queries. No message contains the URI, which may hold a password."""
 
     def __init__(self, uri: str, *, kept: bool = True, read_only: bool = False) -> None:
         self._uri = uri
@@ -38,12 +38,12 @@ class Database:
                     result = await run(client[query.database][query.collection], query)
         except ConnectionFailure as error:
             raise Unavailable(
-                "DATABASE_UNAVAILABLE", "the database gives no answer", sent=True
+                "DATABASE_UNAVAILABLE", "the database does not answer", sent=True
             ) from error
         except (BSONError, OverflowError) as error:
-            # Its message repeats the document.
+            # The error's message repeats the document.
             message = f"a value or a name cannot be stored: {type(error).__name__}"
-            hint = "Integers have at most 8 bytes, and names no NUL."
+            hint = "Integers must fit in 8 bytes, and names must not contain NUL."
             raise Refused("DATABASE_BAD_VALUE", message, hint) from error
         except PyMongoError as error:
             said = _said(error)
@@ -52,12 +52,12 @@ class Database:
                 raise Refused("DATABASE_DUPLICATE", message, status=409) from error
             raise Refused("DATABASE_REFUSED", said, _HINT) from error
         if len(json.dumps(result)) > MOST_BYTES:
-            hint = "Ask for less by options.limit or options.projection."
+            hint = "Use options.limit or options.projection to ask for less."
             raise Refused("DATABASE_ANSWER_TOO_LARGE", "the answer is over 1 MB", hint, status=413)
         return result
 
     async def ping(self) -> bool:
-        """Tell whether the database answers."""
+        """Return whether the database answers."""
         try:
             async with self._connected() as client:
                 await client.admin.command("ping")

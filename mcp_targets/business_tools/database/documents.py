@@ -28,5 +28,5 @@ def to_bson(value: Any) -> Any:
 
 
 def to_json(value: Any) -> Any:
-    """Return documents as JSON, nothing lost."""
+    """Return documents as JSON, without any loss."""
     return json.loads(json_util.dumps(value, json_options=_OPTIONS))

@@ -1,4 +1,4 @@
-"""Which operators a query may have: those that MongoDB knows, without those that run code."""
+"""The operators that a query may have: MongoDB's, without those that run code."""
 
 import difflib
 from collections.abc import Iterator
@@ -111,12 +111,12 @@ _JSON: Final = frozenset(
 
 
 def check_filter(value: Any) -> None:
-    """Raise Refused for a filter with an operator that is none."""
+    """Raise Refused for a filter with an unknown operator."""
     _check(value, _FILTER)
 
 
 def check_update(value: Any) -> None:
-    """Raise Refused for an update with an operator that is none, or with none at all."""
+    """Raise Refused for an update without operators, or with an unknown one."""
     if not isinstance(value, dict) or not value or not all(key[:1] == "$" for key in value):
         raise Refused(
             "DATABASE_BAD_OPERATOR",
@@ -127,13 +127,13 @@ def check_update(value: Any) -> None:
 
 
 def check_pipeline(pipeline: list[dict[str, Any]]) -> None:
-    """Raise Refused for a pipeline with a stage that is none, that writes, or that runs code."""
+    """Raise Refused for a pipeline with a stage that is unknown, writes, or runs code."""
     for stage in pipeline:
         if len(stage) != 1:
             hint = 'Write one stage each, such as {"$match": {}}.'
             raise Refused("DATABASE_BAD_OPERATOR", "a stage has one operator", hint)
         _check_name(next(iter(stage)), _STAGES)
-        # Expressions have some two hundred operators: the server knows them.
+        # Expressions have some two hundred operators; checking them is left to the server.
         for name in _operators(stage, 0):
             _check_name(name, None)
 

@@ -1,4 +1,4 @@
-"""The operations of `database_query`, checked and then asked of MongoDB by pymongo."""
+"""The operations of `database_query`: checked, then run on MongoDB by pymongo."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -25,7 +25,7 @@ WRITES: Final = frozenset({"insert", "update", "delete"})
 
 
 class Options(BaseModel):
-    """What of the found documents is answered, and in which order."""
+    """Which part of the found documents is returned, and in which order."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,9 +54,9 @@ class DatabaseQuery(BaseModel):
     options: Options = Options()
 
     def check(self, *, read_only: bool) -> None:
-        """Raise Refused for what can never be asked."""
+        """Raise Refused for a query that can never be run."""
         if self.database in SYSTEM:
-            hint = "Use a database of your own."
+            hint = "Use another database."
             message = f"{self.database} is the database's own"
             raise Refused("DATABASE_SYSTEM", message, hint, status=403)
         if read_only and self.operation in WRITES:
@@ -114,7 +114,7 @@ async def run(collection: Collection, query: DatabaseQuery) -> Document:
 
 
 async def _find(collection: Collection, wanted: Document, options: Options) -> Document:
-    # One more than is answered, to know whether there are more.
+    # One more than is returned, to know whether there are more.
     cursor = collection.find(
         wanted,
         options.projection or None,

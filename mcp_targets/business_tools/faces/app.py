@@ -24,7 +24,7 @@ def build(system: BusinessTools) -> App:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with system.running(), sessions.run():
             if system.settings.on("frozen_heap"):
-                # A full collection looks at all that has been imported, while every call waits.
+                # A full collection scans everything that was imported while every call waits.
                 gc.collect()
                 gc.freeze()
             yield
@@ -46,7 +46,7 @@ def bare(offered: mcp_face.Tools) -> App:
 
 
 def _sessions(server: Any) -> StreamableHTTPSessionManager:
-    # Makes the session manager. By which names this machine may be called, `asgi` looks at.
+    # Makes the session manager. The host names that callers may use are checked by `asgi`.
     server.streamable_http_app(host="0.0.0.0")  # noqa: S104 -- binds nothing
     manager: StreamableHTTPSessionManager = server.session_manager
     return manager

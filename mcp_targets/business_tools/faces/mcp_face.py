@@ -1,4 +1,4 @@
-"""The face `mcp`: tools that may change while it runs, by the official SDK's low-level server."""
+"""The face `mcp`: the official SDK's low-level server, whose tools may change while it runs."""
 
 import json
 import uuid
@@ -68,6 +68,6 @@ def build(offered: Tools, name: str = "mcp-perf-business-tools") -> Server[Any]:
     server: Server[Any] = Server(
         name, version="1.0.0", on_list_tools=list_tools, on_call_tool=call_tool
     )
-    # In place of the SDK's spans: nobody has set up a tracer.
+    # Replaces the SDK's spans, because no tracer is set up.
     server.middleware[:] = [strict]
     return server

@@ -1,4 +1,4 @@
-"""The same tools in the common bad way: it exists so that load shows what each mechanism buys.
+"""The same tools in the common bad way: under load they show what each mechanism buys.
 
 A new HTTP client for each request, calls that block the event loop, a new database connection for
 each query, a new token for each use, no cache, no limits, no retry.
@@ -69,7 +69,7 @@ class NaiveUpstreams:
 
 
 class NaiveDatabase(Database):
-    """Block until a query is answered, on a connection of its own."""
+    """Block until a query is answered, over a new connection."""
 
     async def query(self, query: DatabaseQuery) -> dict[str, Any]:
         """Return a query's result. Raises ToolFailure."""

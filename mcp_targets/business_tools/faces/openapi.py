@@ -43,7 +43,7 @@ def _operation(tool: Tool, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moved(value: Any) -> Any:
-    """Return a schema that refers to where OpenAPI keeps schemas."""
+    """Return a schema with its references moved to where OpenAPI keeps schemas."""
     if isinstance(value, dict):
         return {
             name: inside.replace("#/$defs/", "#/components/schemas/")

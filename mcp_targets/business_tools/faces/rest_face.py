@@ -68,7 +68,7 @@ def _add_tools(app: FastAPI, system: BusinessTools) -> None:
     generate = app.openapi
 
     def described() -> dict[str, Any]:
-        """Add the tools of now."""
+        """Add the current tools."""
         document = dict(generate())
         paths, schemas = openapi.paths(system.tools().values())
         document["paths"] = {**document.get("paths", {}), **paths}
@@ -82,7 +82,7 @@ def _add_tools(app: FastAPI, system: BusinessTools) -> None:
 def _add_health(app: FastAPI, system: BusinessTools) -> None:
     @app.get("/health")
     async def health() -> dict[str, Any]:
-        """Tell how the parts are. A provider that fails makes the server degraded, not ill."""
+        """Report how the parts are. A failing provider makes the server degraded, not unhealthy."""
         checks = await _checks(system)
         bad = [name for name, status in checks.items() if status != "ok"]
         status = "unhealthy" if "database" in bad else "degraded" if bad else "healthy"
@@ -91,20 +91,20 @@ def _add_health(app: FastAPI, system: BusinessTools) -> None:
 
     @app.get("/health/ready")
     async def ready(response: Response) -> dict[str, Any]:
-        """Tell whether calls should come here."""
+        """Report whether calls should be sent here."""
         good = await system.machinery.database.ping()
         response.status_code = 200 if good else 503
         return {"ready": good}
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        """Show what Prometheus reads."""
+        """Show the metrics for Prometheus."""
         system.observe()
         return Response(system.metrics.text(), media_type="text/plain; version=0.0.4")
 
     @app.get("/statistics")
     async def statistics() -> dict[str, Any]:
-        """Show what the mechanisms have done."""
+        """Show how often each mechanism took effect."""
         upstreams = system.machinery.upstreams
         pools = {
             name: one.model_dump(exclude={"used_at_s"}) for name, one in system.pools().items()
@@ -154,12 +154,12 @@ def _add_webhooks(app: FastAPI, system: BusinessTools) -> None:
 
     @app.delete("/webhooks/{identifier}", status_code=204)
     async def remove(identifier: str, request: Request) -> None:
-        """Take a webhook back."""
+        """Remove a webhook."""
         system.subscriptions.remove(_who(request), identifier)
 
     @app.post("/webhooks/incoming/{provider}")
     async def take(provider: str, request: Request) -> dict[str, Any]:
-        """Take a provider's webhook, such as a status callback of Twilio."""
+        """Receive a provider's webhook, such as a status callback of Twilio."""
         kept = system.settings.webhook_secrets.get(provider)
         said, new = incoming.process_webhook(
             provider,
@@ -176,12 +176,12 @@ def _add_webhooks(app: FastAPI, system: BusinessTools) -> None:
 def _add_oauth(app: FastAPI, system: BusinessTools) -> None:
     @app.get("/oauth/{provider}/authorise")
     async def authorise(provider: str, request: Request) -> dict[str, str]:
-        """Say where the caller agrees that the server works for it."""
+        """Return the address at which the caller authorises the server."""
         return {"url": _tenants(system, provider).authorise(_who(request))}
 
     @app.get("/oauth/callback/{provider}")
     async def callback(provider: str, state: str, code: str) -> dict[str, str]:
-        """Take the way back from the provider."""
+        """Receive the redirect from the provider."""
         return {"tenant": await _tenants(system, provider).callback(state, code)}
 
 

@@ -1,1 +1,1 @@
-"""What keeps a server well when its providers are not: each mechanism separately."""
+"""The mechanisms that keep a server healthy when its providers are not, one per module."""

@@ -18,7 +18,7 @@ State = Literal["closed", "open", "half-open"]
 
 
 class Breaker:
-    """One provider's. `clock` is monotonic, in seconds."""
+    """The breaker of one provider. `clock` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class Breaker:
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[None]:
-        """Let a call through, and count how it ends. Raises ToolFailure when the breaker is open.
+        """Let a call through and count how it ends. Raises ToolFailure if the breaker is open.
 
-        Only `Unavailable` is a failure: what a provider refuses, it answered. A call that is
-        cancelled says nothing about the provider.
+        Only `Unavailable` is a failure: a provider that refuses has answered. A cancelled call
+        says nothing about the provider.
         """
         probe = self._admit()
         try:
@@ -78,7 +78,7 @@ class Breaker:
         left_s = max(0.0, self._opened_at + self._open_s - self._clock())
         raise ToolFailure(
             "CIRCUIT_OPEN",
-            f"{self._provider} failed {self._most} times in a row and is left alone for a while",
+            f"{self._provider} failed {self._most} times in a row and gets no calls for a while",
             f"Ask again in {left_s:.0f} s.",
             status=503,
             retry_after_s=left_s,
@@ -87,7 +87,7 @@ class Breaker:
 
     def _failure(self, *, probe: bool) -> None:
         self._failed += 1
-        # Calls that began before it opened do not open it anew.
+        # Calls that began before it opened do not open it again.
         if probe or (self._opened_at is None and self._failed >= self._most):
             self._opened_at = self._clock()
             self.opened += 1
@@ -100,11 +100,11 @@ class Breaker:
 
 
 class Breakers(dict[str, Breaker]):
-    """Those of all providers, by name; one is made when it is first asked for."""
+    """The breakers by provider; each is made when it is first looked up."""
 
     def __missing__(self, provider: str) -> Breaker:
         self[provider] = Breaker(provider, time.monotonic)
         return self[provider]
 
     async def close(self) -> None:
-        """Let go of nothing: there are no connections."""
+        """Do nothing: there are no connections to close."""

@@ -1,4 +1,4 @@
-"""Answers kept for a while, with cashews, in memory or in Redis; and one flight for many misses."""
+"""Answers cached by cashews, in memory or in Redis; concurrent misses share one call."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ MEMORY: Final = "mem://?size=10000&check_interval=60"
 
 
 class SingleFlight(Generic[T]):
-    """Those who want the same at the same time get the answer of one call."""
+    """Callers who want the same thing at the same time share one call."""
 
     def __init__(self) -> None:
         self._flights: dict[str, asyncio.Task[T]] = {}
@@ -25,9 +25,9 @@ class SingleFlight(Generic[T]):
         """How many waited for somebody else's call."""
 
     async def run(self, key: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what the call returns, and raise what it raises, to all who wait for it.
+        """Return what the call returns, or raise what it raises, for everyone who waits for it.
 
-        One who is cancelled leaves; the call goes on for the others.
+        If a waiter is cancelled, the call goes on for the others.
         """
         flight = self._flights.get(key)
         if flight is None:
@@ -44,14 +44,14 @@ class SingleFlight(Generic[T]):
     def _land(self, key: str, flight: asyncio.Task[T]) -> None:
         del self._flights[key]
         if not flight.cancelled():
-            flight.exception()  # retrieved, also when all who waited have left
+            flight.exception()  # retrieved even if everyone who waited has left
 
 
 class Answers:
-    """Answers by what was asked; values are JSON objects, kept as text: nothing is unpickled."""
+    """Answers by question. Values are JSON objects, kept as text: nothing is unpickled."""
 
     def __init__(self, url: str = "") -> None:
-        """`url` is `redis://…`; empty is this process's memory."""
+        """`url` is `redis://…`, or empty for this process's memory."""
         self._cache = Cache()
         watched: dict[str, Any] = {"health_check_interval": CHECK_S} if url else {}
         self._cache.setup(url or MEMORY, **watched)
@@ -61,13 +61,13 @@ class Answers:
 
     @property
     def shared(self) -> int:
-        """How many misses waited for another miss of the same kind."""
+        """How many misses waited for another miss of the same key."""
         return self._flights.shared
 
     async def get(
         self, key: str, ttl_s: float, call: Callable[[], Awaitable[dict[str, Any]]]
     ) -> tuple[dict[str, Any], bool]:
-        """Return the answer, and whether it was kept. Failures are not kept."""
+        """Return the answer, and whether it came from the cache. Failures are not cached."""
         kept = await self._cache.get(key)
         if kept is not None:
             self.hits += 1
@@ -86,20 +86,20 @@ class Answers:
         await self._cache.clear()
 
     async def ping(self) -> bool:
-        """Tell whether the cache answers."""
+        """Return whether the cache answers."""
         try:
             return bool(await self._cache.ping())
-        except Exception:  # noqa: BLE001 -- whatever is wrong, it is not well
+        except Exception:  # noqa: BLE001 -- any error means that it does not answer
             return False
 
     async def close(self) -> None:
         with warnings.catch_warnings():
-            # cashews closes its Redis by an old name.
+            # cashews closes its Redis by a deprecated name.
             warnings.simplefilter("ignore", DeprecationWarning)
             await self._cache.close()
 
 
 def key(provider: str, operation: str, arguments: dict[str, Any], tenant: str = "") -> str:
-    """Return what the same question of the same tenant always has, and no other."""
+    """Return the key of a question: the same for the same tenant, different for any other."""
     text = json.dumps([tenant, provider, operation, arguments], sort_keys=True, default=str)
     return "answer:" + hashlib.sha256(text.encode()).hexdigest()

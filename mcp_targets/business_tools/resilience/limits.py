@@ -1,4 +1,4 @@
-"""Rate limits, with limits: exactly so many in any window, per provider and per client."""
+"""Rate limits by the package `limits`: an exact number in any window, per provider and client."""
 
 import time
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class RateLimit(BaseModel, frozen=True, extra="forbid"):
 
 
 class RateLimiter:
-    """Admit or refuse, by name. `url` is where counts are kept; empty is this process's memory.
+    """Admit or refuse, by name. `url` is where counts are kept; empty means in this process.
 
     Servers that share a Redis share their counts.
     """
@@ -35,12 +35,12 @@ class RateLimiter:
         self.pool = PoolStatistics()
         self.refused = 0
         self.unknown = 0
-        """How often the storage gave no answer."""
+        """How often the storage did not answer."""
 
     async def admit(self, name: str, limits: Iterable[RateLimit]) -> None:
-        """Count one under a name. Raises Limited, which says when there is room again.
+        """Count a request under a name. Raises Limited, which says when there is room again.
 
-        Where counts cannot be had, all are admitted: a Redis that is down stops no business.
+        If the counts are unavailable, every request is admitted: calls go on without Redis.
         """
         try:
             with self.pool.used(StorageError):

@@ -1,4 +1,4 @@
-"""Connections to providers, kept and watched; or, with the pool off, one for each request."""
+"""Connections to providers: kept and checked or, with the pool off, one for each request."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,16 +11,16 @@ from pydantic import BaseModel
 MOST: Final = 100
 KEPT_S: Final = 60.0
 CHECK_S: Final = 30
-"""How often connections that nobody uses are looked at."""
+"""How often idle connections are checked."""
 TIMEOUT_S: Final = 10.0
 
 
 class PoolStatistics(BaseModel):
-    """What a pool has done; of providers, of the database and of Redis."""
+    """The counts of a pool: of a provider, the database or Redis."""
 
     requests: int = 0
     failed: int = 0
-    """Requests that no reply came to."""
+    """Requests without a reply."""
     in_use: int = 0
     most_in_use: int = 0
     closed: int = 0
@@ -31,7 +31,7 @@ class PoolStatistics(BaseModel):
 
     @contextmanager
     def used(self, failures: type[Exception]) -> Iterator[None]:
-        """Count a request; `failures` are raised where no reply came."""
+        """Count a request; `failures` are the errors that mean that no reply came."""
         self.requests += 1
         self.in_use += 1
         self.most_in_use = max(self.most_in_use, self.in_use)
@@ -66,9 +66,9 @@ class Pools:
                 return await client.request(method, url, **parts)
 
     async def check(self) -> None:
-        """Close connections that nobody has used for a minute, or that failed last.
+        """Close connections that were idle for a minute, or whose last request failed.
 
-        A provider may have closed them at its end; a new one is opened for the next request.
+        The provider may have closed them already; the next request opens a new one.
         """
         now = time.monotonic()
         for provider, seen in self.statistics.items():

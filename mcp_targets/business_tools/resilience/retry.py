@@ -1,4 +1,4 @@
-"""Retry with tenacity what is safe to do twice, with exponential pauses and jitter."""
+"""Retry what is safe to do twice, by tenacity, with exponential backoff and jitter."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class RetryPolicy(BaseModel, frozen=True, extra="forbid"):
-    """How often, and with which pauses."""
+    """The number of attempts and the pauses between them."""
 
     attempts: int = Field(default=3, ge=1, le=10)
     first_wait_s: float = Field(default=0.1, ge=0)
@@ -30,10 +30,10 @@ async def retried(
     idempotent: bool,
     on_retry: Callable[[], None] = lambda: None,
 ) -> T:
-    """Return what the call returns, at the latest after `policy.attempts`; else the last failure.
+    """Return what the call returns. Raises the failure of the last of `policy.attempts`.
 
-    A failure is retried if the request cannot have been acted on, or may be acted on twice
-    (`idempotent`). A provider's 429 is waited for, if it is short.
+    A failure is retried if the request cannot have taken effect, or may take effect twice
+    (`idempotent`). After a provider's 429 it is retried if the wait is short.
     """
 
     def worth_it(error: BaseException) -> bool:

@@ -1,6 +1,6 @@
-"""The ten tools: a model of the arguments each, and what it asks of whom.
+"""The ten tools: for each, a model of its arguments, and what it asks which provider.
 
-In process each is a function by its name, such as `web_search`.
+In process, each is a function with the tool's name, such as `web_search`.
 """
 
 from collections.abc import Awaitable, Callable

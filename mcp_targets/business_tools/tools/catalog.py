@@ -1,4 +1,4 @@
-"""All tools by their names: the ten in code, and one for each operation of provider files."""
+"""All tools by name: the ten in code, and one for each operation in provider files."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -37,7 +37,7 @@ TEN: Final = {
 
 
 def declared(providers: Mapping[str, Provider]) -> dict[str, Tool]:
-    """Return the tools that provider files make."""
+    """Return the tools that provider files define."""
     return {
         name: _declared(provider, name, operation)
         for provider in providers.values()

@@ -70,7 +70,7 @@ class SocialMediaPost(Arguments):
 
 
 async def post(given: SocialMediaPost, context: Context) -> dict[str, Any]:
-    """Publish it where it is short enough."""
+    """Publish it, if it is short enough for the platform."""
     if given.platform == "x":
         needed(**{"text of at most 280 characters": given.text[280:] == "" or None})
         return await context.ask("x_social", "post", text=given.text)

@@ -1,4 +1,4 @@
-"""`web_search` and `enrich_data`: what is known, and changes slowly."""
+"""`web_search` and `enrich_data`: facts that change slowly."""
 
 from typing import Any, Literal
 

@@ -19,16 +19,16 @@ class Arguments(BaseModel):
 
 @dataclass(frozen=True)
 class Context:
-    """What tools work with, and for whom."""
+    """What a tool works with, and the tenant that it works for."""
 
     upstreams: Asking
     database: Database
     tenant: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Settings that are no secrets, such as the account to work in."""
+    """Settings that are not secret, such as the account to work in."""
 
     async def ask(self, provider: str, operation: str, **arguments: Any) -> dict[str, Any]:
-        """Return a tool's answer from one request to a provider. Raises ToolFailure."""
+        """Make one request to a provider; return it as a tool's answer. Raises ToolFailure."""
         found = await self.upstreams.ask(provider, operation, arguments, tenant=self.tenant)
         cached = found.pop("cached")
         return {"provider": provider, "operation": operation, "cached": cached, "result": found}
@@ -84,7 +84,7 @@ class Tool:
 
 
 def invalid(error: ValidationError) -> Refused:
-    """Say which argument is wrong, without its value: it may be a secret."""
+    """Say which argument is wrong. The value is left out because it may be a secret."""
     first = error.errors(include_url=False, include_input=False)[0]
     at = ".".join(str(part) for part in first["loc"]) or "the arguments"
     return Refused("INVALID_ARGUMENTS", f"{at}: {first['msg']}", "See the tool's schema.")

@@ -1,1 +1,1 @@
-"""Providers: what they offer, and how one is asked through all the mechanisms."""
+"""Providers: what they offer, and how a request reaches one through all the mechanisms."""

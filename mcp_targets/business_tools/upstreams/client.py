@@ -1,4 +1,4 @@
-"""Ask a provider: through cache, rate limit, breaker and retry, each of which may be off."""
+"""Ask a provider, through cache, rate limit, breaker and retry. Each of these may be off."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from mcp_targets.business_tools.upstreams.spec import Operation, Provider
 
 
 class Asking(Protocol):
-    """What tools need of their providers."""
+    """What tools need from their providers."""
 
     async def ask(
         self, provider: str, operation: str, arguments: Arguments, *, tenant: str = ""
@@ -48,7 +48,7 @@ class Upstreams:
         retry: bool = True,
         oauth: Mapping[str, OAuthTenants] | None = None,
     ) -> None:
-        """`addresses` are used instead of the files' own; `secret` returns a provider's key."""
+        """`addresses` replace those in the files; `secret` returns a provider's key."""
         self.providers = providers
         self.pools = pools
         self.answers = answers

@@ -18,10 +18,9 @@ _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTim
 def request(
     about: Provider, one: Operation, arguments: Arguments, secret: str, address: str | None = None
 ) -> tuple[str, str, dict[str, Any]]:
-    """Return method, address, and the parts of a request for httpx2.
+    """Return the method, the address and the other parts of a request for httpx2.
 
-    Values in the path are quoted, whatever they contain: they can leave neither the path nor the
-    provider.
+    Values in the path are always quoted: none of them can change the rest of the path or the host.
     """
     quoted = {name: _segment(str(arguments.get(name, ""))) for name in one.in_path}
     url = (address or about.base_url) + one.path.format_map(quoted)
@@ -50,7 +49,7 @@ def request(
 
 
 def _segment(value: str) -> str:
-    # A segment of dots would be taken out, with the one before it.
+    # A segment of dots would be removed, and the one before it too.
     quoted = quote(value, safe="")
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
 
@@ -60,10 +59,10 @@ def _plain(value: Any) -> Any:
 
 
 def unreachable(provider: str, error: Exception) -> Unavailable:
-    """Say that no reply came; what a URL may contain is not repeated."""
+    """Say that no reply came, without the URL, which may contain a secret."""
     return Unavailable(
         f"{provider.upper()}_UNAVAILABLE",
-        f"{provider} gave no answer: {type(error).__name__}",
+        f"{provider} did not answer: {type(error).__name__}",
         "Try again later.",
         sent=not isinstance(error, _NEVER_SENT),
         provider=provider,
@@ -73,7 +72,7 @@ def unreachable(provider: str, error: Exception) -> Unavailable:
 def answer_of(
     provider: str, status: int, headers: Mapping[str, str], content: bytes
 ) -> dict[str, Any]:
-    """Return the JSON object of a reply. Raises ToolFailure for what is none, and for refusals."""
+    """Return the JSON object in a reply. Raises ToolFailure if there is none, or for a refusal."""
     name = provider.upper()
     try:
         body = json.loads(content) if content else {}
@@ -106,7 +105,7 @@ def answer_of(
 
 
 def _message(body: Any, status: int) -> str:
-    """Return what the provider says, wherever it says it."""
+    """Return the provider's message, wherever the body has it."""
     inside = body.get("error", body) if isinstance(body, dict) else body
     said = inside.get("message") if isinstance(inside, dict) else inside
     return str(said)[:300] if said else f"refused with {status}"

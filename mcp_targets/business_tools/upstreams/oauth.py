@@ -1,4 +1,4 @@
-"""OAuth2 tokens of providers, per tenant, with authlib: many who need one cause one refresh."""
+"""OAuth2 tokens of providers, per tenant, by authlib: concurrent callers cause one refresh."""
 
 import secrets
 import time
@@ -45,7 +45,7 @@ class OAuthTenants:
         self._asked: dict[str, tuple[str, float]] = {}
 
     def authorise(self, tenant: str) -> str:
-        """Return where a tenant's user agrees; the way back leads to `callback`."""
+        """Return the address where a tenant's user agrees; it redirects to `callback`."""
         url, state = self._new().create_authorization_url(
             f"{self._base}/oauth/authorize", state=secrets.token_urlsafe(24)
         )
@@ -55,7 +55,7 @@ class OAuthTenants:
         return str(url)
 
     async def callback(self, state: str, code: str) -> str:
-        """Take a tenant's code for a token; return the tenant. Raises ToolFailure."""
+        """Exchange a tenant's code for a token; return the tenant. Raises ToolFailure."""
         tenant, until = self._asked.pop(state, ("", 0.0))
         if not tenant or until < time.time():
             raise Refused("OAUTH_STATE_UNKNOWN", "nobody asked for this, or too long ago")
@@ -70,10 +70,10 @@ class OAuthTenants:
         return tenant
 
     async def token(self, tenant: str = "") -> str:
-        """Return a token that is good for a while. Raises ToolFailure.
+        """Return a token that stays valid for a while. Raises ToolFailure.
 
-        A tenant without an agreement of its own is refused; the empty one is the server's own
-        account, which needs none.
+        A tenant that has not agreed is refused. The empty tenant is the server's account, which
+        does not need to agree.
         """
         client = self._clients.get(tenant)
         if client is None:
@@ -93,13 +93,13 @@ class OAuthTenants:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Raise ToolFailure for what goes wrong with a token."""
+        """Turn the errors of a token request into ToolFailure."""
         try:
             yield
         except OAuthError as error:
             raise ToolFailure(
                 f"{self._provider.upper()}_AUTH_FAILED",
-                f"{self._provider} gave no token: {error.error}"[:200],
+                f"{self._provider} refused a token: {error.error}"[:200],
                 "Authorise again, or check the client's id and secret.",
                 status=502,
                 provider=self._provider,

@@ -23,10 +23,10 @@ from mcp_targets.business_tools.resilience.retry import RetryPolicy
 
 FOLDER: Final = Path(__file__).parent / "catalog"
 _Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Six times as fast: calls wait while files are read anew."""
+"""Six times as fast, and calls wait while the files are read again."""
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _SAFE_METHODS: Final = frozenset({"GET", "PUT", "DELETE"})
-"""RFC 9110, 9.2.2: done twice they do no more than done once."""
+"""RFC 9110, 9.2.2: repeating them has no further effect."""
 
 
 class _Part(BaseModel):
@@ -34,13 +34,13 @@ class _Part(BaseModel):
 
 
 class Auth(_Part):
-    """How requests show who asks. The secret itself is a setting of the provider's name."""
+    """How requests authenticate. The secret itself is in the settings, by the provider's name."""
 
     kind: Literal["bearer", "header", "query", "basic", "oauth2", "none"] = "bearer"
     name: str = "Authorization"
-    """The header or the query's field."""
+    """The header, or the field of the query."""
     prefix: str = ""
-    """What stands before the key in a header."""
+    """What precedes the key in a header."""
     key_format: str = r"\S{8,}"
     """What keys of this provider look like, as a regular expression."""
 
@@ -50,7 +50,7 @@ class Auth(_Part):
         try:
             re.compile(pattern)
         except re.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
+            raise ValueError(f"not a regular expression: {error}") from error
         return pattern
 
 
@@ -65,9 +65,9 @@ class Operation(_Part):
     encoding: Literal["json", "form"] = "json"
     cache_s: float = Field(0.0, ge=0)
     idempotent: bool = False
-    """It may be sent twice although its method does not say so."""
+    """It may be sent twice although its method does not allow that in general."""
     idempotency_key: str = ""
-    """A header by which the provider knows the same request again."""
+    """A header by which the provider recognises a repeated request."""
     _validator: Any = PrivateAttr(None)
 
     @model_validator(mode="after")
@@ -91,7 +91,7 @@ class Operation(_Part):
 
     @property
     def repeatable(self) -> bool:
-        """Tell whether it may be sent twice."""
+        """Whether it may be sent twice."""
         return self.idempotent or bool(self.idempotency_key) or self.method in _SAFE_METHODS
 
     def schema_of_input(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Provider(_Part):
     rate_limits: tuple[RateLimit, ...] = ()
     retry: RetryPolicy = RetryPolicy()
     tools: bool = True
-    """Whether each operation is a tool; or tools in code make the requests."""
+    """Whether each operation is a tool. If not, tools in code make the requests."""
     operations: dict[str, Operation]
 
     def tool_names(self) -> Iterator[tuple[str, str]]:
@@ -133,7 +133,7 @@ class Provider(_Part):
 
 
 def load(path: Path) -> Provider:
-    """Read a provider file. Raises ValueError that names it, and no value: it may be a secret."""
+    """Read a provider file. Raises a ValueError with its name; no value, which may be secret."""
     try:
         written = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 -- a safe one
         return Provider.model_validate(written)

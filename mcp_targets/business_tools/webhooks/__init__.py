@@ -1,1 +1,1 @@
-"""Webhooks: out, signed and retried; and in, with signatures checked, each once."""
+"""Webhooks: outgoing ones are signed and retried, incoming ones are verified and taken once."""

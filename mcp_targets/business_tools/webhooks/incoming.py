@@ -1,4 +1,4 @@
-"""Webhooks of providers: the signature is checked, and each is worked on once."""
+"""Webhooks from providers: the signature is checked, and each is processed once."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ _REMEMBERED: Final = 10_000
 
 
 class Incoming:
-    """Take webhooks. `secrets` are by provider."""
+    """Receive webhooks, and remember them to recognise repeats."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -54,5 +54,5 @@ def _object(body: bytes) -> dict[str, Any]:
     except ValueError:
         said = None
     if not isinstance(said, dict):
-        raise Refused("WEBHOOK_NOT_JSON", "the body is no JSON object")
+        raise Refused("WEBHOOK_NOT_JSON", "the body is not a JSON object")
     return said

@@ -1,4 +1,4 @@
-"""Deliver webhooks: signed, retried with tenacity, and never in the way of the call itself."""
+"""Deliver webhooks: signed, retried by tenacity, and without delaying the call."""
 
 import asyncio
 import json
@@ -22,10 +22,10 @@ Check = Callable[[str], Awaitable[str]]
 
 
 class Outgoing:
-    """Send events to those who want them. The receiver may see one twice: its id is the same."""
+    """Send events to subscribers. A receiver may get one twice, with the same id."""
 
     def __init__(self, subscriptions: Subscriptions, check: Check, **more: Any) -> None:
-        """`check` returns where to connect to, or refuses; `more` goes to httpx2."""
+        """`check` returns the host to connect to, or refuses; `more` goes to httpx2."""
         self._subscriptions = subscriptions
         self._check = check
         self._client = httpx2.AsyncClient(timeout=_TIMEOUT_S, trust_env=False, **more)
@@ -34,7 +34,7 @@ class Outgoing:
         self.given_up = 0
 
     def emit(self, event: str, data: dict[str, Any], client: str | None = None) -> None:
-        """Begin to deliver an event to who wants it, of one client or of all; return at once."""
+        """Start delivering an event to the subscribers of one client, or of all; do not wait."""
         for subscription in self._subscriptions.wanting(event, client):
             if len(self._tasks) >= _MOST_WAITING:
                 self.given_up += 1
@@ -45,7 +45,7 @@ class Outgoing:
             task.add_done_callback(self._tasks.discard)
 
     async def settle(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until every delivery has ended."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 

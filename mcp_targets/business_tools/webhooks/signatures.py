@@ -1,4 +1,4 @@
-"""Signatures of webhooks: ours, and those of Twilio and Stripe."""
+"""The signatures of webhooks: ours, Twilio's and Stripe's."""
 
 import base64
 import hashlib
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Final
 
 TOLERANCE_S: Final = 300
-"""How old a signed time may be: nothing is replayed later."""
+"""How old a signed time may be. Older webhooks may be replays."""
 
 
 def sign(secret: str, body: bytes, at_s: float) -> str:
-    """Return the value of our own header, `t=<seconds>,v1=<HMAC-SHA256>`."""
+    """Return the value of our header, `t=<seconds>,v1=<HMAC-SHA256>`."""
     stamp = str(int(at_s))
     mac = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256)
     return f"t={stamp},v1={mac.hexdigest()}"

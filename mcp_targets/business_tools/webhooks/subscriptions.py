@@ -1,4 +1,4 @@
-"""Who subscribed to which events, and under which secret."""
+"""The subscriptions: by whom, to which events, and with which secret."""
 
 import secrets
 import uuid
@@ -31,7 +31,7 @@ class Subscription(Wanted):
 
 
 class Subscriptions:
-    """All of them, in memory."""
+    """All subscriptions, in memory."""
 
     def __init__(self) -> None:
         self._known: dict[str, Subscription] = {}
@@ -48,7 +48,7 @@ class Subscriptions:
         return added
 
     def remove(self, client: str, identifier: str) -> None:
-        """Raise Refused unless it is the client's own."""
+        """Remove a webhook. Raises Refused if the client has none with this id."""
         if (found := self._known.get(identifier)) is None or found.client != client:
             raise Refused("WEBHOOK_NOT_FOUND", "there is no such webhook", status=404)
         del self._known[identifier]
@@ -57,6 +57,6 @@ class Subscriptions:
         return [one for one in self._known.values() if one.client == client]
 
     def wanting(self, event: str, client: str | None = None) -> list[Subscription]:
-        """Return the subscribers: of one client, or of all."""
+        """Return the subscriptions to an event, of one client or of all."""
         known = self._known.values() if client is None else self.of(client)
         return [one for one in known if {event, "*"}.intersection(one.events)]
