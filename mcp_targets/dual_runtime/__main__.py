@@ -7,7 +7,7 @@ from mcp_targets.serving import asgi, entry
 
 
 def main() -> None:
-    """Read the flags; start the upstreams unless they are there; serve both faces."""
+    """Read the flags; start the upstreams if needed; serve both faces."""
     parser = entry.arguments(
         "dual_runtime", "One tool set on two runtimes, as MCP (/mcp) and as REST (/tools/NAME)."
     )

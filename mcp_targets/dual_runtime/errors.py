@@ -4,7 +4,7 @@ from typing import Any
 
 
 class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an error of the program
-    """The tool says no. `status` is what the REST face answers."""
+    """The tool refuses or fails. `status` is the HTTP status of the REST face."""
 
     status = 400
 
@@ -27,19 +27,19 @@ class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an erro
 
 
 class NotFound(ToolFailure):
-    """There is no such thing."""
+    """The requested thing does not exist."""
 
     status = 404
 
 
 class Conflict(ToolFailure):
-    """The thing is not in a state that allows it."""
+    """The thing is in a state that does not allow the operation."""
 
     status = 409
 
 
 class Transient(ToolFailure):
-    """It may work the next time: what retry policies are for."""
+    """It may work the next time; retry policies exist for this."""
 
     status = 502
 

@@ -1,7 +1,7 @@
-"""The upstreams: a client for each on every loop, and independent requests in turn or at once.
+"""The upstreams: a client for each on every loop; independent requests run in turn or at once.
 
-With httpcore2, the transport of httpx2, which the SDK builds on: its own layers (redirects,
-cookies, authentication, events) would take another seventh of the server's processor time.
+Uses httpcore2, the transport below httpx2, which the SDK builds on. The layers of httpx2
+(redirects, cookies, authentication, events) would take another seventh of the server's CPU time.
 """
 
 import json
@@ -33,7 +33,7 @@ Fanout = Literal["seq", "par"]
 
 
 class Network:
-    """Ask upstreams by name, through the clients of the loop that the call runs on."""
+    """Send requests to upstreams by name, through the clients of the loop that the call runs on."""
 
     def __init__(
         self, addresses: Mapping[str, str], *, pool: Literal["off", "on"], fanout: Fanout
@@ -45,12 +45,12 @@ class Network:
         self._lock = threading.Lock()
         self._in_flight = 0
         self.max_in_parallel = 0
-        """The most requests to all upstreams that were under way at once."""
+        """The most requests to all upstreams that were in progress at once."""
         self.fanout: Fanout = fanout
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[None]:
-        """Give the current loop clients; they and their connections end with this."""
+        """Give the current loop clients; close them and their connections at the end."""
         loop = current_loop()
         async with AsyncExitStack() as stack:
             self._sessions[loop] = _Session(stack, self._kept)
@@ -86,7 +86,7 @@ class Network:
                 )
             answer = json.loads(reply.content)
         except (*_FAILURES, ValueError) as error:
-            message = f"{upstream} gave no answer: {type(error).__name__}: {error}"
+            message = f"{upstream} did not answer: {type(error).__name__}: {error}"
             raise Transient("UPSTREAM_FAILED", message, upstream=upstream) from error
         if reply.status >= 400:
             message = f"{upstream} answered {reply.status}"
@@ -106,7 +106,7 @@ class Network:
 
 
 class _Session:
-    """The connections of one loop: a pool for each upstream, made when it is first needed."""
+    """The connections of one loop: a pool for each upstream, made when first needed."""
 
     def __init__(self, stack: AsyncExitStack, kept: int) -> None:
         self._stack = stack
@@ -125,7 +125,7 @@ class _Session:
 
 
 async def gather(questions: Sequence[Callable[[], Awaitable[T]]], fanout: Fanout) -> list[T]:
-    """Return the answers in their order. The first failure ends the others, and is raised."""
+    """Return the answers in order. The first failure cancels the others and is raised."""
     if fanout == "seq":
         return [await question() for question in questions]
     answers: dict[int, T] = {}

@@ -1,4 +1,4 @@
-"""The whole system put together: state, tools, router, and what runs in the background."""
+"""The whole system: state, tools, router, and what runs in the background."""
 
 import argparse
 import contextlib
@@ -39,18 +39,18 @@ from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here, PerCall, S
 from mcp_targets.serving import processes
 
 LOCAL_SLOTS: Final = 256
-"""Of the worker that every process starts with."""
+"""The slots of the worker that every process starts with."""
 _REPOSITORY: Final = "p2p/registry"
 _IP_SERVICES: Final = ("first", "second", "third", "fourth", "fifth")
 
 
 class DualRuntime:
-    """One process's tools and state."""
+    """The tools and the state of one process."""
 
     def __init__(
         self, settings: Settings, addresses: Mapping[str, str], root: Path, folder: Path
     ) -> None:
-        """`root` is what tests may be run in; `folder` is where indexes and peers are kept."""
+        """`root` is where tests may be run; `folder` is where indexes and peers are kept."""
         self.settings = settings
         self.network = Network(addresses, pool=settings.pool, fanout=settings.fanout)
         self.monitor = Monitor()
@@ -86,7 +86,7 @@ class DualRuntime:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve calls: connections, the second runtime, and who does tasks and workflows."""
+        """Serve calls: run connections, the second runtime, and tasks and workflows."""
         async with self.network.session(), anyio.create_task_group() as group:
             with contextlib.ExitStack() as stack:
                 for executor in self._executors.values():
@@ -104,16 +104,16 @@ class DualRuntime:
 
 @contextlib.contextmanager
 def started(options: argparse.Namespace) -> Iterator[DualRuntime]:
-    """Give the system that the options describe; its upstreams are started along if need be."""
+    """Give the system that the options describe; start its upstreams if needed."""
     ready_file: Path | None = getattr(options, "ready_file", None)
     with (
         processes.upstream(UPSTREAMS, options.upstream_ready) as addresses,
-        # In the launcher's own folder: this process may be ended at any moment.
+        # In the launcher's folder, which it removes: this process may be killed at any moment.
         tempfile.TemporaryDirectory(
             prefix="mcp-perf-", dir=None if ready_file is None else ready_file.parent
         ) as folder,
     ):
-        # Not the current one: it may hold anybody's files, and tests are programs.
+        # Not the current folder: it may hold anybody's files, and tests are programs.
         tested = options.root or Path(folder, "tests")
         tested.mkdir(exist_ok=True)
         yield DualRuntime(from_arguments(options), addresses, tested, Path(folder))

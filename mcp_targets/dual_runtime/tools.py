@@ -1,4 +1,4 @@
-"""The tools in process: functions by their names, on the loop that calls them.
+"""The tools in process: functions by name, on the loop that calls them.
 
 The environment variable DUAL_RUNTIME_UPSTREAM names the ready file of the upstreams' simulator.
 """
@@ -19,7 +19,7 @@ _FOLDER: Final = tempfile.TemporaryDirectory(prefix="mcp-perf-")
 
 
 class InProcess(DualRuntime):
-    """A system that begins to run with its first call, and ends with its loop."""
+    """A system that starts with its first call and ends with its loop."""
 
     _running: asyncio.Task[None] | None = None
 

@@ -31,7 +31,7 @@ def build(system: DualRuntime) -> MCPServer[Any]:
 
 
 def _untraced(server: MCPServer[Any]) -> None:
-    """Take the SDK's spans out where nobody has set up a tracer: they would go nowhere."""
+    """Remove the SDK's spans if no tracer is set up: they would go nowhere."""
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         middleware = server._lowlevel_server.middleware  # noqa: SLF001 -- there is no public name
         middleware[:] = [one for one in middleware if not isinstance(one, OpenTelemetryMiddleware)]
@@ -39,7 +39,7 @@ def _untraced(server: MCPServer[Any]) -> None:
 
 def _function(system: DualRuntime, tool: Tool) -> Callable[..., Awaitable[CallToolResult]]:
     async def call(**arguments: Any) -> CallToolResult:
-        # What fails is a result: raising would cost more, for the SDK logs what a tool raises.
+        # A failure is returned, not raised: the SDK would log the exception, which costs more.
         try:
             body, failed = await system.call(tool.metadata.name, arguments), False
         except ToolFailure as failure:

@@ -62,20 +62,20 @@ def _add_tools(app: FastAPI, system: DualRuntime) -> None:
 def _add_health(app: FastAPI, system: DualRuntime) -> None:
     @app.get("/health")
     async def health() -> dict[str, Any]:
-        """Show what goes on between peers, and which of it fails too often."""
+        """Show the activity between peers, and what fails too often."""
         alerts = system.monitor.alerts()
         status = "degraded" if alerts else "ok"
         return {"status": status, "alerts": alerts, "counters": system.monitor.counters()}
 
     @app.get("/health/runtime")
     async def runtime() -> dict[str, Any]:
-        """Show how calls are run, and what each runtime did."""
+        """Show how calls are run, and the counts of each runtime."""
         shown = {"settings": system.settings.describe(), "server": system.settings.server}
         return {**shown, **system.router.health()}
 
     @app.get("/health/upstreams")
     async def upstreams() -> dict[str, Any]:
-        """Show the upstreams' own counters, and the most requests that were under way at once."""
+        """Show the upstreams' counters, and the most requests that were in progress at once."""
         most = system.network.max_in_parallel
         counters = {name: await system.network.ask(name, "/_counters") for name in UPSTREAMS}
         return {"max_in_parallel": most, "upstreams": counters}

@@ -10,7 +10,7 @@ from mcp_targets.dual_runtime.system import DualRuntime, started
 
 
 def main() -> None:
-    """Read the flags; start the upstreams unless they are there; serve until the input ends."""
+    """Read the flags; start the upstreams if needed; serve until the input ends."""
     parser = argparse.ArgumentParser()
     settings.add_arguments(parser)
     with started(parser.parse_args()) as system:

@@ -22,7 +22,7 @@ def run(app: Any, listener: socket.socket, ready: Ready) -> None:
 
 
 def configured(fd: int) -> Config:
-    """Return how Hypercorn serves at a listening socket."""
+    """Return Hypercorn's configuration for a listening socket."""
     config = Config()
     config.bind = [f"fd://{fd}"]
     config.loglevel = "WARNING"

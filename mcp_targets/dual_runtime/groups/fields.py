@@ -1,4 +1,4 @@
-"""The kinds of arguments that several tools take."""
+"""The types of arguments that several tools share."""
 
 from typing import Annotated, Any
 

@@ -14,7 +14,7 @@ class MedicalResearchScraper:
     @tool_metadata(category="research", io_intensive=True, retry_policy="exponential")
     async def pubmed_search(self, term: Term, limit: Few = 10) -> Result:
         """Search the medical literature."""
-        # Esearch for their ids, then efetch for what they are.
+        # Esearch returns ids, efetch the articles behind them.
         path = "/entrez/eutils"
         listed = await self._network.ask(
             "pubmed", f"{path}/esearch.fcgi", db="pubmed", term=term, retmax=str(limit)

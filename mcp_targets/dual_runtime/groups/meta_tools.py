@@ -1,4 +1,4 @@
-"""Tools about tools: for clients that cannot take them all in at once."""
+"""Tools about tools, for clients that cannot handle the whole list at once."""
 
 import msgspec
 

@@ -44,7 +44,7 @@ class PeerTools:
     async def peer_connect(
         self, peer_id: PeerId, address: Address, capabilities: Words | None = None
     ) -> Result:
-        """Connect to a peer, and tell others of it in the shared file."""
+        """Connect to a peer, and announce it to others in the shared file."""
         status = await self.network.ask("peer_status", f"/peers/{peer_id}/status")
         peer = Peer(peer_id, address, tuple(capabilities or ()), time.time(), "file")
         self.book.connect(peer)
@@ -68,7 +68,7 @@ class PeerTools:
         category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True, cache_ttl=5
     )
     async def peer_metrics(self, peer_id: PeerId) -> Result:
-        """Gather a peer's status, load and storage: three independent questions."""
+        """Gather a peer's status, load and storage: three independent requests."""
         status, load, storage = await self.network.gather(
             [
                 lambda: self.network.ask("peer_status", f"/peers/{peer_id}/status"),
@@ -80,7 +80,7 @@ class PeerTools:
 
     @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True)
     async def bootstrap_network(self, enough: Limit = 3, node_timeout_ms: Timeout = 1000) -> Result:
-        """Join the network: find nodes by every method, connect to enough of them."""
+        """Join the network: find nodes by every method, and connect to enough of them."""
         attempts = await self.bootstrap.run(enough, node_timeout_ms / 1000)
         address = await self.address.get()
         return {

@@ -24,7 +24,7 @@ class QueueTools:
 
     @tool_metadata(category="p2p.queue", runtime="trio", requires_p2p=True, priority=9)
     async def queue_pause(self) -> Result:
-        """Start no more tasks; what runs goes on."""
+        """Start no more tasks; running ones continue."""
         self._queue.pause(paused=True)
         return self._queue.stats()
 
@@ -48,7 +48,7 @@ class QueueTools:
 
     @tool_metadata(category="p2p.workers", runtime="trio", requires_p2p=True)
     async def worker_unregister(self, worker_id: Id) -> Result:
-        """Remove a worker; what it did is queued again."""
+        """Remove a worker; its running tasks are queued again."""
         return {"worker_id": worker_id, "requeued": self._queue.unregister(worker_id)}
 
     @tool_metadata(category="p2p.workers", runtime="trio", requires_p2p=True)

@@ -22,7 +22,7 @@ State = Literal["queued", "running", "completed", "failed", "cancelled"]
 
 
 class TaskTools:
-    """Submit tasks, follow them, change their fate."""
+    """Submit, follow, change and cancel tasks."""
 
     def __init__(self, queue: TaskQueue) -> None:
         self._queue = queue
@@ -43,7 +43,7 @@ class TaskTools:
 
     @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True)
     async def task_status(self, task_id: Id) -> Result:
-        """Tell where a task stands."""
+        """Show the state of a task."""
         return self._queue.get(task_id).shown()
 
     @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True, priority=9)
@@ -63,7 +63,7 @@ class TaskTools:
 
     @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True, timeout_seconds=70)
     async def task_result(self, task_id: Id, wait_ms: WaitMs = 0) -> Result:
-        """Return what a task has brought, or its error."""
+        """Return the result of a task, or its error."""
         task = self._queue.get(task_id)
         with anyio.move_on_after(wait_ms / 1000):
             await task.done.wait()

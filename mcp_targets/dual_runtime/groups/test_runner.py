@@ -26,9 +26,9 @@ _COUNTS: Final = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
 class TestRunner:
-    """Run a tool on a path below a root, in a process of its own."""
+    """Run a tool on a path below a root, in a separate process."""
 
-    __test__ = False  # a class of that name is no test of pytest's
+    __test__ = False  # pytest would take a class of this name for tests
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
@@ -49,7 +49,7 @@ class TestRunner:
         start = time.perf_counter()
         command = [sys.executable, "-m", *_COMMANDS[tool], str(target)]
         result: subprocess.CompletedProcess[bytes] | None = None
-        # A process that is cancelled is killed.
+        # Cancelling kills the process.
         with anyio.move_on_after(timeout_ms / 1000):
             result = await anyio.run_process(
                 command, check=False, stderr=subprocess.STDOUT, cwd=self._root

@@ -35,13 +35,13 @@ class Index:
         return sum(len(keys) for keys, _ in self.shards)
 
     def add(self, vectors: dict[str, list[float]]) -> None:
-        """Add vectors as a shard of their own. Raises ToolFailure."""
+        """Add vectors as a new shard. Raises ToolFailure."""
         if self.rows + len(vectors) > MAX_ROWS:
             raise ToolFailure("INDEX_FULL", f"an index holds up to {MAX_ROWS} vectors")
         self.shards.append((list(vectors), _unit(list(vectors.values()), self.dimension)))
 
     def optimise(self) -> None:
-        """Make few full shards of many small ones; of two vectors of one key the newer stays."""
+        """Merge small shards into full ones; of two vectors with one key, keep the newer."""
         if not self.shards:
             return
         all_keys = [key for keys, _ in self.shards for key in keys]
@@ -76,7 +76,7 @@ class Index:
 
 
 class IndexManager:
-    """The indexes by name; safe from any thread. Its tools compute, so they are not coroutines."""
+    """The indexes by name; thread-safe. Its tools compute, so they are not coroutines."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -111,7 +111,7 @@ class IndexManager:
 
     @tool_metadata(category="index", cpu_intensive=True)
     def index_optimise(self, name: Id) -> Result:
-        """Make full shards of small ones, and keep the index in a file."""
+        """Merge small shards into full ones, and save the index to a file."""
         with self._lock:
             index = self._get(name)
             index.optimise()
@@ -123,11 +123,11 @@ class IndexManager:
 
     @tool_metadata(category="index", memory_intensive=True)
     def index_load(self, name: Id) -> Result:
-        """Take an index from its file."""
+        """Load an index from its file."""
         with self._lock:
             if not name.isidentifier() or not self._file(name).exists():
-                hint = "index_optimise keeps an index in a file"
-                raise NotFound("NO_INDEX_FILE", f"index {name!r} was never kept", hint)
+                hint = "index_optimise saves an index to a file"
+                raise NotFound("NO_INDEX_FILE", f"index {name!r} was never saved", hint)
             with np.load(self._file(name)) as kept:
                 keys, rows = [str(key) for key in kept["keys"]], kept["rows"]
             index = Index(int(rows.shape[1]))

@@ -14,7 +14,7 @@ State = Literal["running", "completed", "failed", "cancelled"]
 
 
 class WorkflowTools:
-    """Submit workflows, follow them, see what depends on what."""
+    """Submit, follow and cancel workflows; show what depends on what."""
 
     def __init__(self, workflows: Workflows) -> None:
         self._workflows = workflows
@@ -26,7 +26,7 @@ class WorkflowTools:
 
     @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True)
     async def workflow_status(self, workflow_id: Id) -> Result:
-        """Tell where a workflow stands, step by step."""
+        """Show the state of a workflow, step by step."""
         workflow = self._workflows.get(workflow_id)
         return {**workflow.shown(), "states": {k: run.state for k, run in workflow.runs.items()}}
 
@@ -57,7 +57,7 @@ class WorkflowTools:
 
     @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True, timeout_seconds=70)
     async def workflow_result(self, workflow_id: Id, wait_ms: WaitMs = 0) -> Result:
-        """Return what the steps brought, and the time taken next to the critical path's."""
+        """Return the steps' results, and the time taken next to the critical path's."""
         workflow = self._workflows.get(workflow_id)
         with anyio.move_on_after(wait_ms / 1000):
             await workflow.done.wait()

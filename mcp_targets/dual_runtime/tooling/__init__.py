@@ -1,1 +1,1 @@
-"""What stands around every tool: metadata, registry, routing, enforcement."""
+"""What surrounds every tool: metadata, registry, routing, enforcement."""

@@ -1,4 +1,4 @@
-"""From one event loop to another: wake a waiter, wherever it waits."""
+"""From one event loop to another: wake a waiter on any loop."""
 
 import asyncio
 import sys
@@ -13,22 +13,22 @@ Soon = Callable[[Callable[[], object]], None]
 
 
 def _trio() -> Any:
-    """Return Trio if this runs on it; where nobody has imported it, it may not even be possible."""
+    """Return Trio if this runs on it. Does not import it: it may not be importable."""
     trio = sys.modules.get("trio")
     return trio if trio is not None and trio.lowlevel.in_trio_run() else None
 
 
 def current_loop() -> object:
-    """Return what tells the current loop from others."""
+    """Return an object that identifies the current loop."""
     if trio := _trio():
         return trio.lowlevel.current_trio_token()
     return asyncio.get_running_loop()
 
 
 def soon() -> Soon:
-    """Return how other threads call functions on the current loop.
+    """Return a function by which other threads call functions on the current loop.
 
-    A loop that has ended since is not called: nobody waits there any more.
+    It does nothing once the loop has ended: nobody waits there any more.
     """
     if trio := _trio():
         token = trio.lowlevel.current_trio_token()
@@ -53,7 +53,7 @@ class Signal:
         self._waiters: list[Callable[[], None]] = []
 
     def set(self) -> None:
-        """Wake everyone who waits, now and later."""
+        """Wake all current and later waiters."""
         with self._lock:
             self._set = True
             waiters, self._waiters = self._waiters, []

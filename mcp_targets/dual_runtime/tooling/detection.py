@@ -1,4 +1,4 @@
-"""Which runtime a tool belongs on: the order of looking, and the words in names."""
+"""The runtime that a tool belongs on: the order of the checks, and the words in names."""
 
 import re
 from typing import Final, Literal
@@ -7,26 +7,26 @@ from mcp_targets.dual_runtime.tooling.metadata import Function, ToolMetadata, me
 from mcp_targets.dual_runtime.tooling.registry import ToolRegistry
 
 Loop = Literal["fastapi", "trio", "here"]
-"""`here` is for tools that only pass calls on: they stay on the server's loop."""
+"""`here` is for tools that only forward calls: they stay on the server's loop."""
 
 P2P_WORDS: Final = frozenset(
     {"p2p", "peer", "peers", "task", "queue", "worker", "workflow", "trio"}
 )
-"""A name with one of these words, as a whole word, is a peer-to-peer tool's."""
+"""A tool whose name has one of these as a whole word is a peer-to-peer tool."""
 P2P_MODULES: Final = frozenset({"p2p", "trio"})
-"""Parts of a module's path that say the same."""
+"""Parts of a module's path that mean the same."""
 DEFAULT: Final[Loop] = "fastapi"
 
 
 class Detector:
-    """Decide by the first that knows: cache, registry, decorator, module, name, default."""
+    """Decide by the first of: cache, registry, decorator, module, name, default."""
 
     def __init__(self, registry: ToolRegistry) -> None:
         self._registry = registry
         self._cache: dict[str, Loop] = {}
 
     def register(self, name: str, loop: Loop) -> None:
-        """Say it explicitly; this wins over everything."""
+        """Set a tool's runtime explicitly; this takes precedence over everything."""
         self._cache[name] = loop
 
     def loop(self, name: str, function: Function | None = None) -> Loop:

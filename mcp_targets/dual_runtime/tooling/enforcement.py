@@ -13,7 +13,7 @@ from mcp_targets.dual_runtime.tooling.metadata import RetryPolicy
 from mcp_targets.dual_runtime.tooling.registry import Tool
 
 STEP_S: Final = 0.1
-"""What the pauses between attempts are multiples of."""
+"""The unit of the pauses between attempts."""
 
 _PAUSES: Final[dict[RetryPolicy, tuple[float, ...]]] = {
     "none": (),
@@ -27,7 +27,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 async def perform(tool: Tool, arguments: dict[str, Any], sleep: Sleep = anyio.sleep) -> Any:
-    """Run a tool on the current loop; only what is Transient is tried again.
+    """Run a tool on the current loop. Only a Transient failure is retried.
 
     Raises what the last attempt raised.
     """
@@ -46,7 +46,7 @@ async def _attempt(tool: Tool, arguments: dict[str, Any]) -> Any:
     with anyio.move_on_after(limit_s) as scope:
         if inspect.iscoroutinefunction(tool.function):
             return await tool.function(**arguments)
-        # A thread cannot be stopped; the call does not wait for it any longer than it may.
+        # A thread cannot be stopped; after the timeout, the call no longer waits for it.
         call = functools.partial(tool.function, **arguments)
         return await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
     assert scope.cancelled_caught  # noqa: S101 -- nothing else leads here

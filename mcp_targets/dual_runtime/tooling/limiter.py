@@ -1,4 +1,4 @@
-"""So many calls at once; of those that wait, the one with the highest priority goes next."""
+"""A limit on concurrent calls; of the waiting ones, the highest priority goes next."""
 
 import heapq
 import itertools
@@ -9,7 +9,7 @@ import anyio
 
 
 class PriorityLimiter:
-    """Slots on one event loop; 0 slots is no limit."""
+    """Slots on one event loop; 0 slots means no limit."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -19,7 +19,7 @@ class PriorityLimiter:
 
     @asynccontextmanager
     async def slot(self, priority: int) -> AsyncIterator[None]:
-        """Hold a slot; among equals, first come is first served."""
+        """Hold a slot; calls of equal priority are served in order of arrival."""
         if self._slots:
             await self._take(priority)
         try:

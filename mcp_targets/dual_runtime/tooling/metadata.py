@@ -1,4 +1,4 @@
-"""What is known of a tool besides its code. Everything about these fields lives here."""
+"""What is known about a tool besides its code. Everything about these fields lives here."""
 
 from collections.abc import Callable
 from typing import Any, Final, Literal, TypeVar, get_args
@@ -14,7 +14,7 @@ ATTRIBUTE: Final = "__tool_metadata__"
 
 
 class ToolMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """How a tool wants to be run and shown. Raises ValueError for what makes no sense."""
+    """How a tool is to be run and shown. Raises ValueError for contradictory fields."""
 
     name: str
     runtime: Runtime = "auto"
@@ -22,19 +22,19 @@ class ToolMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """It touches peer-to-peer state, which lives on Trio."""
     category: str = "general"
     priority: int = 5
-    """0 to 10; where calls wait for a slot, the higher goes first."""
+    """0 to 10; when calls wait for a slot, the higher goes first."""
     timeout_seconds: float = 30.0
-    """Of each attempt."""
+    """For each attempt."""
     retry_policy: RetryPolicy = "none"
     memory_intensive: bool = False
     cpu_intensive: bool = False
     io_intensive: bool = False
     mcp_schema: dict[str, Any] | None = None
-    """JSON Schema of the arguments; by default made from the function's signature."""
+    """JSON Schema of the arguments; made from the function's signature by default."""
     mcp_description: str = ""
-    """By default the first line of the function's docstring."""
+    """The first line of the function's docstring by default."""
     cache_ttl: float | None = None
-    """Seconds that a result may be used again; None is never."""
+    """How many seconds a result may be reused; None means never."""
     schema_version: str = "1.0.0"
     deprecated: bool = False
     deprecation_message: str = ""
@@ -63,9 +63,9 @@ class ToolMetadata(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tool_metadata(**fields: Any) -> Callable[[F], F]:
-    """Attach metadata to a function; its name and description come from the function itself.
+    """Attach metadata to a function, with its name and docstring as name and description.
 
-    Raises ValueError, or TypeError for an unknown field, where the function is defined.
+    Raises ValueError, or TypeError for an unknown field, when the function is defined.
     """
 
     def decorate(function: F) -> F:
@@ -78,6 +78,6 @@ def tool_metadata(**fields: Any) -> Callable[[F], F]:
 
 
 def metadata_of(function: Function) -> ToolMetadata | None:
-    """Return what the decorator attached, if it did."""
+    """Return what the decorator attached, or None."""
     found = getattr(function, ATTRIBUTE, None)
     return found if isinstance(found, ToolMetadata) else None

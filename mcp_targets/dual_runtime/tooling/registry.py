@@ -14,7 +14,7 @@ from mcp_targets.dual_runtime.tooling.metadata import Function, ToolMetadata, me
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """A function, what is known of it, and the form of its arguments."""
+    """A function, its metadata, and the model of its arguments."""
 
     metadata: ToolMetadata
     function: Function
@@ -25,7 +25,7 @@ class Tool(msgspec.Struct, frozen=True):
         return self.metadata.mcp_schema or self.model.model_json_schema()
 
     def check(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments with defaults filled in. Raises ToolFailure with every problem."""
+        """Return the arguments with defaults filled in. Raises a ToolFailure with all problems."""
         try:
             checked = self.model.model_validate(given)
         except ValidationError as error:
@@ -39,13 +39,13 @@ class Tool(msgspec.Struct, frozen=True):
 
 
 class ToolRegistry:
-    """Hold tools by their names."""
+    """Hold tools by name."""
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {}
 
     def register(self, function: Function, metadata: ToolMetadata | None = None) -> Tool:
-        """Add a tool; one of the same name is replaced. Raises ValueError."""
+        """Add a tool, replacing any of the same name. Raises ValueError."""
         known = metadata or metadata_of(function)
         if known is None:
             raise ValueError(f"{function!r} has no metadata: decorate it with @tool_metadata")
@@ -67,7 +67,7 @@ class ToolRegistry:
         return self._tools[name]
 
     def find(self, field: str, value: Any) -> list[Tool]:
-        """Return the tools whose metadata field has a value, by name."""
+        """Return the tools whose metadata field has this value, sorted by name."""
         every = sorted(self._tools.items())
         return [tool for _, tool in every if getattr(tool.metadata, field) == value]
 

@@ -1,4 +1,4 @@
-"""Where a call runs: the router puts each tool on its runtime, once."""
+"""The router: runs each call once, on the runtime of its tool."""
 
 import functools
 import threading
@@ -18,12 +18,12 @@ from mcp_targets.dual_runtime.tooling.runtimes import Executor, Here
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _KEPT: Final = 4096
-"""Percentiles are of the last so many calls."""
+"""How many of the last calls the percentiles cover."""
 _SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 class RuntimeStats:
-    """Count the calls of one runtime; safe from any thread."""
+    """Count the calls of one runtime; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class RuntimeStats:
 
 
 class ResultCache:
-    """Keep the last results by tool and arguments; `clock` gives seconds."""
+    """Cache the last results by tool and arguments; `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float], size: int = 1024) -> None:
         self._clock = clock
@@ -59,7 +59,7 @@ class ResultCache:
         self._entries: OrderedDict[tuple[str, bytes], tuple[float, Any]] = OrderedDict()
 
     def get(self, tool: str, arguments: dict[str, Any]) -> Any | None:
-        """Return a result that is not too old, or None."""
+        """Return a result that is still valid, or None."""
         key = (tool, _encode(arguments))
         until, result = self._entries.get(key, (0.0, None))
         if result is not None and self._clock() >= until:
@@ -68,7 +68,7 @@ class ResultCache:
         return result
 
     def put(self, tool: str, arguments: dict[str, Any], result: Any, ttl_s: float) -> None:
-        """Keep a result; the oldest makes room."""
+        """Keep a result; drop the oldest if there are too many."""
         key = (tool, _encode(arguments))
         self._entries[key] = (self._clock() + ttl_s, result)
         self._entries.move_to_end(key)
@@ -77,7 +77,7 @@ class ResultCache:
 
 
 class RuntimeRouter:
-    """Run tools by name, each where it belongs, held to its metadata."""
+    """Run tools by name, each on its runtime and according to its metadata."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class RuntimeRouter:
     async def _run(self, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
         loop = self.detector.loop(tool.metadata.name, tool.function)
         if loop == "here":
-            # The call that it passes on is held to its tool's metadata, and counted.
+            # The call that it forwards follows its own tool's metadata, and is counted.
             return dict(await tool.function(**arguments))
         async with self._limiter.slot(tool.metadata.priority):
             start = self._clock()
@@ -133,9 +133,9 @@ class RuntimeRouter:
         return result
 
     def _executor(self, loop: Loop) -> Executor:
-        """Return the loop's executor; one that is not there is replaced before the call begins.
+        """Return the loop's executor; if it is unavailable, the call runs here instead.
 
-        What has begun is never run a second time, whatever becomes of it.
+        A call that has begun is never run a second time, whatever happens to it.
         """
         executor = self._executors[loop]
         if executor.available:

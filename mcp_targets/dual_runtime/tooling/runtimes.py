@@ -1,4 +1,4 @@
-"""The ways to run a call: on this loop, on a new loop of its own, or on a second, lasting one."""
+"""The ways to run a call: on this loop, on a new loop per call, or on a second, lasting loop."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack
@@ -13,7 +13,7 @@ from mcp_targets.dual_runtime.tooling.crossing import Signal
 
 Work = Callable[[], Awaitable[Any]]
 Session = Callable[[], AbstractAsyncContextManager[None]]
-"""What a loop needs while calls run on it: its upstream connections."""
+"""Gives a loop its upstream connections while calls run on it."""
 
 
 class Here:
@@ -22,7 +22,7 @@ class Here:
     available = True
 
     async def run(self, work: Work) -> Any:
-        """Run it here."""
+        """Run it on the current loop."""
         return await work()
 
 
@@ -38,7 +38,7 @@ class PerCall:
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def run(self, work: Work) -> Any:
-        """Run it on a loop of its own."""
+        """Run it on a new loop."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(self._threads)
         return await anyio.to_thread.run_sync(self._in_new_loop, work, limiter=self._limiter)
@@ -52,7 +52,7 @@ class PerCall:
 
 
 class Second:
-    """Run calls on a loop that lives in a thread of its own as long as this is entered."""
+    """Run calls on a second loop, in another thread, as long as this is entered."""
 
     def __init__(self, backend: str, session: Session) -> None:
         self._backend = backend
@@ -77,7 +77,7 @@ class Second:
         self._stack.close()
 
     async def run(self, work: Work) -> Any:
-        """Run it there; when the caller is cancelled, so is the call."""
+        """Run it on the second loop; if the caller is cancelled, so is the call."""
         if self._portal is None:
             raise RuntimeError("the second runtime is not running")
         done = Signal()

@@ -53,7 +53,7 @@ def test_an_upstream_is_asked_and_told(ask):
     ("upstream", "path", "said"),
     [
         ("peer_load", "/nothing", "peer_load answered 404"),
-        ("dead", "/", "dead gave no answer: ConnectError"),
+        ("dead", "/", "dead did not answer: ConnectError"),
     ],
 )
 def test_what_an_upstream_does_not_answer_may_pass(ask, upstream, path, said):

@@ -1,4 +1,4 @@
-"""What address this node has, seen from outside: services raced, the answer kept."""
+"""The address of this node as seen from outside: services are raced, the answer is cached."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mcp_targets.dual_runtime.network import Fanout, gather
 
 KEPT_S: Final = 300.0
 _VIEWS: Final = 2
-"""How many services are compared to tell the kind of NAT."""
+"""How many services are compared to find the kind of NAT."""
 
 Nat = Literal["none", "cone", "symmetric", "unknown"]
 
@@ -28,9 +28,9 @@ Ask = Callable[[], Awaitable[Seen]]
 
 
 async def race(services: Mapping[str, Ask], fanout: Fanout) -> tuple[str, Seen]:
-    """Return the first answer and whose it is; the others are given up. Raises Transient.
+    """Return the first answer with its service, and cancel the others. Raises Transient.
 
-    In turn, the first service that answers at all has won.
+    With `fanout` "seq", services are asked in turn until one answers.
     """
     won: list[tuple[str, Seen]] = []
 
@@ -57,8 +57,9 @@ async def race(services: Mapping[str, Ask], fanout: Fanout) -> tuple[str, Seen]:
 def nat_type(local: Seen, seen: Sequence[Seen]) -> Nat:
     """Classify by how services on different addresses see one local port (RFC 4787, section 4.1).
 
-    Seen as it is: no translation. The same mapping everywhere: endpoint-independent ("cone").
-    Another for each: address-dependent ("symmetric"). With fewer than two views it is unknown.
+    Every service sees the local address: no translation. All see the same other mapping:
+    endpoint-independent ("cone"). They see different mappings: address-dependent ("symmetric").
+    With fewer than two views it is unknown.
     """
     if not seen:
         return "unknown"
@@ -70,7 +71,7 @@ def nat_type(local: Seen, seen: Sequence[Seen]) -> Nat:
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where this node is, seen from outside, and who said so."""
+    """The address of this node as seen from outside, and the service that saw it."""
 
     service: str
     seen: Seen
@@ -79,7 +80,7 @@ class Address(msgspec.Struct, frozen=True):
 
 @dataclass(eq=False)
 class PublicAddress:
-    """The public address, asked for again only when the last answer is old."""
+    """The public address; services are asked again only if the last answer is old."""
 
     services: Mapping[str, Ask]
     local: Seen
@@ -88,7 +89,7 @@ class PublicAddress:
     _known: tuple[float, Address] | None = None
 
     async def get(self) -> Address:
-        """Return the address. Raises Transient when no service answers."""
+        """Return the address. Raises Transient if no service answers."""
         now_s = self.clock()
         if self._known is None or now_s - self._known[0] >= KEPT_S:
             service, seen = await race(self.services, self.fanout)

@@ -1,4 +1,4 @@
-"""Joining the network: several methods at once name nodes, and the best are tried."""
+"""Joining the network: several methods find nodes at once, and the best nodes are tried."""
 
 import functools
 from collections import deque
@@ -17,7 +17,7 @@ _HISTORY: Final = 100
 
 
 class Method(msgspec.Struct, frozen=True):
-    """A way to learn of nodes; those of a lower priority number are tried first."""
+    """A way to find nodes. Lower priority numbers are tried first."""
 
     name: str
     priority: int
@@ -35,7 +35,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 @dataclass(eq=False)
 class Bootstrap:
-    """Find nodes by all methods, connect to enough of them, remember every attempt."""
+    """Find nodes by all methods, connect to enough of them, and remember every attempt."""
 
     methods: Sequence[Method]
     connect: Callable[[str], Awaitable[Any]]
@@ -48,7 +48,7 @@ class Bootstrap:
     async def run(self, enough: int, node_timeout_s: float) -> list[Attempt]:
         """Return the attempts in the order of priority; stop when enough nodes are connected.
 
-        A method that fails names no nodes; a node that fails or is late costs its own time only.
+        A method that fails contributes no nodes; a node that fails or is late delays only itself.
         """
         named = await gather(
             [functools.partial(self._nodes, method) for method in self.methods], self.fanout

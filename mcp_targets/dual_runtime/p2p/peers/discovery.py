@@ -1,4 +1,4 @@
-"""Finding peers: several sources at once, within a deadline, and what they say merged."""
+"""Finding peers: several sources at once, within a deadline; their answers are merged."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from mcp_targets.dual_runtime.p2p.peers.peers import (
 
 
 class IssuesRegistry:
-    """Peers announced as the issues of a GitHub repository, one each."""
+    """Peers announced as issues of a GitHub repository, one issue each."""
 
     name = "github"
 
@@ -31,7 +31,7 @@ class IssuesRegistry:
         self._path = f"/repos/{repository}/issues"
 
     async def peers(self) -> list[Peer]:
-        """Return the announced peers; issues that are about something else are left out."""
+        """Return the announced peers; skip issues about anything else."""
         issues = await self._network.ask("github", self._path, labels="peer", per_page="100")
         return [peer for issue in issues if (peer := _announced(issue)) is not None]
 
@@ -49,7 +49,7 @@ def _announced(issue: dict[str, Any]) -> Peer | None:
 
 
 class Cached:
-    """The peers that this node knows already."""
+    """The peers that this node already knows."""
 
     name = "cache"
 
@@ -62,11 +62,11 @@ class Cached:
 
 
 Source = IssuesRegistry | RegistryFile | Cached
-"""Somebody who knows peers, or raises ToolFailure."""
+"""Something that returns peers or raises ToolFailure."""
 
 
 class Found(msgspec.Struct):
-    """What discovery brought, and what became of each source: ok, late, or its error."""
+    """The peers found, and the outcome of each source: ok, late, or its error."""
 
     peers: list[Peer]
     sources: dict[str, str]
@@ -74,7 +74,7 @@ class Found(msgspec.Struct):
 
 @dataclass(eq=False)
 class Discovery:
-    """Ask all sources and remember what they say."""
+    """Ask all sources and remember their answers."""
 
     sources: Sequence[Source]
     book: PeerBook
@@ -83,9 +83,9 @@ class Discovery:
     fanout: Fanout
 
     async def discover(self, required: Sequence[str], limit: int, deadline_s: float) -> Found:
-        """Return living peers that have what is required, the last seen first.
+        """Return living peers that have the required capabilities, most recently seen first.
 
-        A source that fails or is late costs its own peers only.
+        If a source fails or is late, only its peers are missing.
         """
         heard: list[Peer] = []
         outcomes = {source.name: "late" for source in self.sources}

@@ -1,18 +1,18 @@
-"""Counters of what goes on between peers, and alerts when too much of it fails."""
+"""Counters of the activity between peers, and alerts if too much of it fails."""
 
 import threading
 from collections import deque
 from typing import Any, Final
 
 LIMITS: Final = {"discovery": 0.30, "workflow": 0.20, "bootstrap": 0.50}
-"""The share of failures above which there is an alert."""
+"""The share of failures above which an alert is raised."""
 _WINDOW: Final = 100
 _FEWEST: Final = 10
-"""Fewer than this say nothing."""
+"""Fewer outcomes than this raise no alert."""
 
 
 class Monitor:
-    """Count outcomes by area; safe from any thread."""
+    """Count outcomes by area; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,7 +31,7 @@ class Monitor:
         }
 
     def alerts(self) -> list[dict[str, Any]]:
-        """Return the areas of whose last outcomes too many were failures."""
+        """Return the areas in which too many of the last outcomes were failures."""
         found = []
         for area, limit in LIMITS.items():
             last = list(self._last[area])

@@ -1,4 +1,4 @@
-"""The peers that are known, here and in a file that processes share: freshest wins, old expire."""
+"""The known peers, here and in a file that processes share: newer records win, old ones expire."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -13,11 +13,11 @@ from mcp_targets.dual_runtime.errors import NotFound
 
 TTL_S: Final = 300.0
 _WAIT_S: Final = 10.0
-"""For the file, while others write it."""
+"""How long to wait for the file's lock."""
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """What somebody said of a peer, and when."""
+    """What a source reported about a peer, and when."""
 
     peer_id: str
     address: str
@@ -32,7 +32,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 def freshest(peers: Iterable[Peer]) -> list[Peer]:
-    """Return one record for each peer, the last seen first."""
+    """Return one record for each peer, most recently seen first."""
     best: dict[str, Peer] = {}
     for peer in peers:
         known = best.get(peer.peer_id)
@@ -42,18 +42,18 @@ def freshest(peers: Iterable[Peer]) -> list[Peer]:
 
 
 def alive(peers: Iterable[Peer], now_s: float, ttl_s: float = TTL_S) -> list[Peer]:
-    """Return those that were seen within their time to live."""
+    """Return the peers that were seen within the time to live."""
     return [peer for peer in peers if now_s - peer.last_seen_s < ttl_s]
 
 
 def capable(peers: Iterable[Peer], required: Iterable[str]) -> list[Peer]:
-    """Return those that have all capabilities that are required."""
+    """Return the peers that have all required capabilities."""
     wanted = set(required)
     return [peer for peer in peers if wanted <= set(peer.capabilities)]
 
 
 class PeerBook:
-    """The peers that this node has heard of, and those it is connected to."""
+    """The peers that this node knows, and the ones it is connected to."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -62,13 +62,13 @@ class PeerBook:
         self._connected: set[str] = set()
 
     def learn(self, peers: Iterable[Peer]) -> None:
-        """Take in records; of two for one peer, the fresher stays."""
+        """Add records; of two for one peer, keep the newer."""
         with self._lock:
             merged = freshest([*self._known.values(), *peers])
             self._known = {peer.peer_id: peer for peer in merged}
 
     def known(self) -> list[Peer]:
-        """Return the living peers, the last seen first."""
+        """Return the living peers, most recently seen first."""
         return alive(self._known.values(), self._clock())
 
     def connect(self, peer: Peer) -> None:
@@ -111,21 +111,21 @@ class RegistryFile:
         self._lock = FileLock(path.with_name(path.name + ".lock"), timeout=_WAIT_S)
 
     def read(self) -> list[Peer]:
-        """Return the peers; a reader never sees half a file, so it takes no lock."""
+        """Return the peers. Needs no lock, because a reader never sees half a file."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=list[Peer])
         except FileNotFoundError:
             return []
 
     def register(self, peer: Peer) -> None:
-        """Add a peer, or its fresher record."""
+        """Add a peer, or its newer record."""
         with self._lock:
             partial = self._path.with_name(self._path.name + ".partial")
             partial.write_bytes(msgspec.json.encode(freshest([*self.read(), peer])))
             partial.replace(self._path)
 
     async def peers(self) -> list[Peer]:
-        """Return the peers, as a source for discovery."""
+        """Return the peers, for discovery."""
         return await anyio.to_thread.run_sync(self.read)
 
     async def add(self, peer: Peer) -> None:

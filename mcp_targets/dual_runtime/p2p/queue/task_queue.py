@@ -1,8 +1,8 @@
-"""The task queue: what waits, what runs, what became of it. Pure: no loop, no sockets.
+"""The task queue: tasks that wait, run and have ended. Pure: no loop, no sockets.
 
 A task is queued -> running -> completed | failed | cancelled; `retry` queues a failed or cancelled
-one again. A task that was cancelled stays so, whatever its work does later: each start of a task
-has a number, and only the current one can end it.
+one again. A cancelled task stays cancelled, whatever its work does later: each start of a task has
+a number, and only the current start can end the task.
 """
 
 import bisect
@@ -23,7 +23,7 @@ KEPT: Final = 10_000
 
 
 class Task(msgspec.Struct):
-    """A task and what became of it."""
+    """A task and its outcome."""
 
     task_id: str
     kind: str
@@ -54,9 +54,9 @@ class Task(msgspec.Struct):
 
 
 class TaskQueue:
-    """Tasks and workers; safe from any thread.
+    """Tasks and workers; thread-safe.
 
-    `stop` is called with the id of a running task, and the number of the start that has to end.
+    `stop` is called with the id of a running task and the number of the start that has to end.
     """
 
     def __init__(self, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
@@ -70,7 +70,7 @@ class TaskQueue:
         self._paused = False
         self.workers = Workers()
         self.changed = Signal()
-        """Set whenever something may be taken."""
+        """Set whenever there may be something to take."""
         self.stop: Callable[[str, int], None] = lambda _, __: None
 
     def submit(
@@ -103,7 +103,7 @@ class TaskQueue:
         return found[-limit:][::-1]
 
     def cancel(self, task_id: str) -> Task:
-        """End a task that has not ended; its work stops. Raises NotFound, Conflict."""
+        """Cancel a task that has not ended, and stop its work. Raises NotFound, Conflict."""
         with self._lock:
             task = self.get(task_id)
             self._refuse(task, ENDED, "CANNOT_CANCEL")
@@ -138,13 +138,13 @@ class TaskQueue:
         return task
 
     def pause(self, *, paused: bool) -> None:
-        """Start no more tasks, or start them again; what runs goes on."""
+        """Stop or resume starting tasks; running ones continue."""
         with self._lock:
             self._paused = paused
         self.changed.set()
 
     def clear(self, *, confirm: bool) -> int:
-        """Cancel everything that is queued and return how much that was. Raises ToolFailure."""
+        """Cancel all queued tasks and return how many there were. Raises ToolFailure."""
         if not confirm:
             hint = "pass confirm: true to cancel all queued tasks"
             raise ToolFailure("NOT_CONFIRMED", "nothing was cleared", hint)
@@ -186,10 +186,10 @@ class TaskQueue:
         self.changed.set()
         return list(starts)
 
-    # For who does the work.
+    # Called by the runner.
 
     def take(self) -> tuple[Task, int] | None:
-        """Start the first task that a worker can do; return it and the number of this start."""
+        """Start the first task that a worker can do; return it with the number of this start."""
         with self._lock:
             if self._paused:
                 return None
@@ -205,7 +205,7 @@ class TaskQueue:
         return None
 
     def finish(self, task: Task, start: int, result: Any, error: dict[str, Any] | None) -> bool:
-        """End a task's current start, and return whether it still was the current one."""
+        """End a task if `start` is still its current one, and return whether it was."""
         with self._lock:
             current = task.state == "running" and task.starts == start
             if current:

@@ -1,4 +1,4 @@
-"""Does the queue's tasks on the server's loop."""
+"""Runs the queue's tasks on the server's loop."""
 
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -14,9 +14,10 @@ from mcp_targets.dual_runtime.tooling.crossing import soon
 
 
 class Doer:
-    """Take what a source has as soon as there is any, and do it side by side, each by `_do`.
+    """Take work from a source as soon as there is any, and run `_do` for each piece concurrently.
 
-    Of a source: `take`, None where there is nothing, `changed`, and `stop`, by the key of a scope.
+    A source has `take`, which returns None if there is nothing, `changed`, and `stop`, which is
+    called with the key of a scope.
     """
 
     _do: Callable[[Any], Coroutine[Any, Any, None]]
@@ -26,7 +27,7 @@ class Doer:
         self._scopes: dict[tuple[Any, ...], anyio.CancelScope] = {}
 
     async def run(self, group: TaskGroup) -> None:
-        """Work until cancelled; what is done runs in `group`."""
+        """Take work until cancelled; it runs in `group`."""
         call_soon = soon()
         self._source.stop = lambda *key: call_soon(lambda: self._stop(*key))
         while True:
@@ -47,7 +48,7 @@ class Doer:
 
 
 class TaskRunner(Doer):
-    """Does a queue's tasks."""
+    """Runs a queue's tasks."""
 
     _source: TaskQueue
 
@@ -61,7 +62,7 @@ class TaskRunner(Doer):
 async def attempt(
     kind: str, payload: dict[str, Any], timeout_s: float
 ) -> tuple[Any, dict[str, Any] | None]:
-    """Do a piece of work within a time; return its result, or None and the error."""
+    """Do a piece of work within a time limit; return its result, or None and the error."""
     try:
         with anyio.move_on_after(timeout_s) as scope:
             return await work.do(kind, payload), None

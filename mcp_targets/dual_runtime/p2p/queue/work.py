@@ -1,4 +1,4 @@
-"""The kinds of work that tasks and workflow steps may be."""
+"""The kinds of work that a task or a workflow step may do."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -58,14 +58,14 @@ KINDS: Final[dict[str, Callable[[Payload], Awaitable[Any]]]] = {
 
 
 def check_kind(kind: str) -> None:
-    """Refuse a kind that there is not. Raises ToolFailure."""
+    """Refuse an unknown kind. Raises ToolFailure."""
     if kind not in KINDS:
         known = ", ".join(KINDS)
         raise ToolFailure("UNKNOWN_KIND", f"there is no kind of work {kind!r}", f"one of {known}")
 
 
 def expected_ms(kind: str, payload: Payload) -> float:
-    """Return how long work takes at least, for critical paths."""
+    """Return the least time that work takes, for critical paths."""
     wait_ms = payload.get("ms", 0) if kind == "sleep" else 0
     return float(wait_ms) if _is_number(wait_ms) else 0.0
 

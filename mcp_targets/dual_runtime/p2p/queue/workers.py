@@ -1,4 +1,4 @@
-"""Who does tasks: workers with slots and capabilities."""
+"""The workers that do tasks, with their slots and capabilities."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from mcp_targets.dual_runtime.errors import Conflict, NotFound
 
 
 class Worker(msgspec.Struct):
-    """A worker and what it does at the moment."""
+    """A worker and its current tasks."""
 
     worker_id: str
     capabilities: frozenset[str]
@@ -19,7 +19,7 @@ class Worker(msgspec.Struct):
     failed: int = 0
 
     def can(self, requires: frozenset[str]) -> bool:
-        """Return whether it has a slot for a task with such requirements."""
+        """Return whether it has a free slot and all required capabilities."""
         return len(self.running) < self.slots and requires <= self.capabilities
 
     def shown(self) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class Worker(msgspec.Struct):
 
 
 class Workers:
-    """The workers by name. Not thread-safe on its own: the queue's lock guards it."""
+    """The workers by name. Not thread-safe: the queue's lock guards it."""
 
     def __init__(self) -> None:
         self._workers: dict[str, Worker] = {}
@@ -47,7 +47,7 @@ class Workers:
         return worker
 
     def remove(self, worker_id: str) -> Worker:
-        """Take a worker out, with what it does. Raises NotFound."""
+        """Remove a worker and return it, with its tasks. Raises NotFound."""
         worker = self.get(worker_id)
         del self._workers[worker_id]
         return worker
@@ -59,7 +59,7 @@ class Workers:
         return self._workers[worker_id]
 
     def ended(self, worker_id: str, task_id: str, *, failed: bool) -> None:
-        """Free the slot of a task, if the worker is still there."""
+        """Free the slot of a task that has ended, if the worker still has it."""
         worker = self._workers.get(worker_id)
         if worker is not None and task_id in worker.running:
             worker.running.discard(task_id)
@@ -72,7 +72,7 @@ class Workers:
             self._workers[worker_id].running.discard(task_id)
 
     def free_for(self, requires: frozenset[str]) -> Worker | None:
-        """Return the least busy worker that can, or None."""
+        """Return the least busy worker that can do a task with these requirements, or None."""
         able = [worker for worker in self._workers.values() if worker.can(requires)]
         return min(able, key=lambda worker: len(worker.running) / worker.slots, default=None)
 

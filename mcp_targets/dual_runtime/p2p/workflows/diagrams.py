@@ -16,7 +16,7 @@ def dot(graph: Graph, critical: list[str]) -> str:
 
 
 def mermaid(graph: Graph, critical: list[str]) -> str:
-    """Return a Mermaid flow chart; the critical path has a class of its own."""
+    """Return a Mermaid flow chart; the critical path has the class `critical`."""
     # Mermaid allows few characters in ids, so steps are numbered and their names are labels.
     ids = {name: f"s{number}" for number, name in enumerate(graph)}
     lines = ["graph TD"]

@@ -1,4 +1,4 @@
-"""Runs workflows on the server's loop: a step starts when the last it depends on has ended."""
+"""Runs workflows on the server's loop: a step starts once everything it depends on has ended."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
 
 
 class WorkflowEngine(Doer):
-    """Begins workflows as they are submitted, side by side."""
+    """Starts workflows when they are submitted, and runs them concurrently."""
 
     _source: Workflows
 

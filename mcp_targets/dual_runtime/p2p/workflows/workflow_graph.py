@@ -1,4 +1,4 @@
-"""The form of a workflow: steps that depend on each other, without cycles. Pure."""
+"""The graph of a workflow: steps that depend on each other, without cycles. Pure."""
 
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -23,14 +23,14 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backoff_ms: Annotated[float, msgspec.Meta(ge=0, le=work.MAX_MS)] = 100.0
     """The pause before the first retry; it doubles with each."""
     timeout_ms: Annotated[float, msgspec.Meta(gt=0, le=work.MAX_MS)] = 30_000.0
-    """Of each attempt."""
+    """For each attempt."""
 
 
 Graph = Mapping[str, Step]
 
 
 def build(steps: list[dict[str, Any]]) -> dict[str, Step]:
-    """Return the steps by id. Raises ToolFailure that says what is wrong, a cycle with its path."""
+    """Return the steps by id. Raises a ToolFailure that explains the error; of a cycle, the path."""
     if not 1 <= len(steps) <= MAX_STEPS:
         raise ToolFailure("BAD_WORKFLOW", f"a workflow has from 1 to {MAX_STEPS} steps")
     try:
@@ -64,7 +64,7 @@ def order(graph: Graph) -> list[str]:
 
 
 def children(graph: Graph) -> dict[str, list[str]]:
-    """Return for each step those that depend on it."""
+    """Return, for each step, the steps that depend on it."""
     found: dict[str, list[str]] = {name: [] for name in graph}
     for name, step in graph.items():
         for parent in dict.fromkeys(step.depends_on):
@@ -73,7 +73,7 @@ def children(graph: Graph) -> dict[str, list[str]]:
 
 
 def critical_path(graph: Graph) -> tuple[list[str], float]:
-    """Return the longest chain of steps, and its least duration in milliseconds."""
+    """Return the longest chain of steps, and the least time it takes in milliseconds."""
     ends_ms: dict[str, float] = {}
     before: dict[str, str | None] = {}
     for name in order(graph):

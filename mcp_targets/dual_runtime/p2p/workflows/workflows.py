@@ -1,7 +1,7 @@
 """Workflows and their states. Pure: no loop, no sockets; the lock makes it safe across threads.
 
-A step is pending -> ready -> running -> completed | failed; cancelling ends every step that has not
-ended as cancelled, and a failure skips everything that depends on it. What has ended stays so.
+A step is pending -> ready -> running -> completed | failed. Cancelling marks every step that has
+not ended as cancelled; a failure skips every step that depends on it. An ended step never changes.
 """
 
 import threading
@@ -23,7 +23,7 @@ KEPT: Final = 5_000
 
 
 class StepRun(msgspec.Struct):
-    """What became of a step; times are seconds since the workflow was submitted."""
+    """The outcome of a step; times are seconds since the workflow was submitted."""
 
     state: str = "pending"
     attempts: int = 0
@@ -34,7 +34,7 @@ class StepRun(msgspec.Struct):
 
 
 class Workflow(msgspec.Struct):
-    """A workflow at work."""
+    """A submitted workflow and its state."""
 
     workflow_id: str
     name: str
@@ -60,7 +60,7 @@ class Workflow(msgspec.Struct):
 
 
 class Workflows:
-    """The workflows by id; `stop` is called with the id of one whose work has to end."""
+    """The workflows by id; `stop` is called with the id of a workflow whose work has to end."""
 
     def __init__(self, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
         self._clock = clock
@@ -117,15 +117,15 @@ class Workflows:
         self.stop(workflow_id)
         return workflow
 
-    # For who does the work.
+    # Called by the engine.
 
     def take(self) -> Workflow | None:
-        """Return a workflow that nobody has begun, if there is one."""
+        """Return the next workflow that has not been started, or None."""
         with self._lock:
             return self._submitted.popleft() if self._submitted else None
 
     def ready(self, workflow: Workflow, names: Iterable[str]) -> list[str]:
-        """Return those of the steps whose dependencies are done, each only once."""
+        """Return the steps whose dependencies are done, each only once."""
         with self._lock:
             found = [
                 name
@@ -141,7 +141,7 @@ class Workflows:
         return found
 
     def begin(self, workflow: Workflow, name: str) -> bool:
-        """Note an attempt, and return whether the step may run."""
+        """Count an attempt, and return whether the step may run."""
         with self._lock:
             run = workflow.runs[name]
             if run.state in ENDED:
@@ -155,7 +155,7 @@ class Workflows:
     def finish(
         self, workflow: Workflow, name: str, result: Any, error: dict[str, Any] | None
     ) -> None:
-        """End a step, skip what a failure makes impossible, and end the workflow with the last."""
+        """End a step; skip what depends on a failure; with the last step, end the workflow."""
         with self._lock:
             run = workflow.runs[name]
             if run.state in ENDED:
