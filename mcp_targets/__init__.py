@@ -1,1 +1,1 @@
-"""WHAT is called: the MCP client, the control arm and the bundled systems."""
+"""WHAT is called: the bundled systems, their tools and their simulated providers."""

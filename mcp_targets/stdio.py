@@ -1,6 +1,6 @@
 """Serve a tool set over stdio: `python …/mcp_targets/stdio.py echo`.
 
-It is started by its path: a stdio server gets no PYTHONPATH of ours, and runs in any folder.
+It is started by its path, because a stdio server runs in any folder, without our PYTHONPATH.
 """
 
 import importlib
@@ -8,6 +8,6 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # Python put this file's own folder there, where nothing is to be imported from.
+    # Python put this file's folder there, from which nothing should be imported.
     sys.path[0] = str(Path(__file__).parents[1])
     importlib.import_module(f"mcp_targets.{sys.argv.pop(1)}.stdio").main()

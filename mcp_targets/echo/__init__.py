@@ -1,1 +1,1 @@
-"""The calibration system: a tiny, fast server, hand-written, the same tools as MCP and as REST."""
+"""The calibration system: a tiny, fast, hand-written server of the same tools by MCP and REST."""

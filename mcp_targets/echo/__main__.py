@@ -23,20 +23,20 @@ def main() -> None:
         "--delay",
         type=_delay,
         default=parse("0ms"),
-        help='extra service time of every call: "5ms", or "90%%:5ms,9%%:20ms,1%%:200ms"',
+        help='a service time to add to every call: "5ms", or "90%%:5ms,9%%:20ms,1%%:200ms"',
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the delays (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the delays (default: 0)")
     parser.add_argument(
         "--slots",
         type=_at_least_one,
-        help="calls that are worked on at once; the others queue (default: no limit)",
+        help="how many calls are worked on at once; others queue (default: no limit)",
     )
     parser.add_argument(
         "--session-idle",
         dest="session_idle_s",
         type=_seconds,
         metavar="TIME",
-        help='end a session that nobody has used for such a time, "30s" (default: never)',
+        help='end a session after this idle time, such as "30s" (default: never)',
     )
     options = parser.parse_args()
     settings = Settings(*(getattr(options, name) for name in Settings.__struct_fields__))

@@ -31,9 +31,9 @@ class Settings(msgspec.Struct, frozen=True):
     delay: ServiceTime = Constant()
     seed: int = 0
     slots: int | None = None
-    """Calls at once; any number where it is None."""
+    """How many calls are worked on at once; None means no limit."""
     session_idle_s: float | None = None
-    """After which a session that nobody uses ends automatically; None is never."""
+    """The idle time after which a session ends automatically; None means never."""
 
 
 class Echo:
@@ -96,7 +96,7 @@ class Echo:
     def _finish_call(
         self, request: Request, session: bytes, tool: str, request_id: rpc.Id, outcome: Outcome
     ) -> Reply | Stream:
-        """Count a tool call and answer it, in time or with a fault."""
+        """Count a tool call and answer it, at its time or with a fault."""
         self._by_tool[tool] += 1
         if outcome.change is not None:
             self._changes.tell(outcome.change)
@@ -110,7 +110,7 @@ class Echo:
             outcome.result.pop("structuredContent", None)
         message = rpc.result(request_id, outcome.result)
         if kind == "malformed":
-            # Broken JSON in an intact stream.
+            # The JSON is broken, the stream is intact.
             message, kind = malformed(message), ""
         streams = bool(outcome.notifications and not kind)
         work = None
@@ -130,7 +130,7 @@ class Echo:
     async def _stepwise(
         self, events: list[bytes], work: Work, request_id: rpc.Id, interval_s: float
     ) -> AsyncIterator[bytes]:
-        """Send the notifications, each after a pause, and the answer; or that it was cancelled."""
+        """Send the notifications, each after a pause, then the answer, or that it was cancelled."""
         for event in events[:-1]:
             await work.pause(self.server.timer, interval_s)
             if work.stopped:
@@ -141,7 +141,7 @@ class Echo:
         yield events[-1]
 
     def _done_after_s(self, work_s: float) -> float:
-        """Return when a call is answered: after its work, its delay and the wait for a slot."""
+        """Return the seconds until the answer: the wait for a slot, the work and the delay."""
         service_s = work_s + self._delay.draw_s(self._delay_rng)
         return service_s if self._slots is None else self._slots.take(service_s)
 
@@ -183,7 +183,7 @@ async def _each(events: list[bytes]) -> AsyncIterator[bytes]:
 
 
 def _refusal(method: bytes, content_type: bytes | None, accept: bytes | None) -> Reply | None:
-    """Return what plain HTTP has against a request, or None. It is cached by the caller."""
+    """Return why plain HTTP refuses a request, or None. The caller caches the result."""
     if method == b"POST" and not (content_type or b"").lower().startswith(b"application/json"):
         return Reply(b"Invalid Content-Type header", 400, b"text/plain")
     if method == b"POST" and not _accepts_both(accept or b""):

@@ -1,4 +1,4 @@
-"""What the tools take: the types that arguments are checked against and schemas are made from."""
+"""The tools' arguments: types for checking the arguments and for making the schemas."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""Who hears of changes: subscriptions of 2026-07-28, and the streams of sessions before."""
+"""Who is notified of changes: subscriptions of 2026-07-28, and the session streams before it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -18,7 +18,7 @@ Change = tuple[str, dict[str, Any]]
 
 
 class Hearer:
-    """One stream: what it subscribed to, and what it has yet to send."""
+    """One stream: its subscriptions, and the notifications that it has yet to send."""
 
     def __init__(self, subscription: rpc.Id = None) -> None:
         self.methods: Collection[str] = ()
@@ -27,7 +27,7 @@ class Hearer:
         self._meta = {} if subscription is None else {"_meta": {_ID: subscription}}
 
     def hear(self, method: str, params: dict[str, Any]) -> None:
-        """Take a notification, if it is wanted."""
+        """Queue a notification if the stream subscribes to it."""
         if params["uri"] in self.uris if method == UPDATED else method in self.methods:
             self.say(method, params)
 
@@ -39,7 +39,7 @@ class Hearer:
 
 
 class Changes:
-    """All who listen."""
+    """All open streams."""
 
     def __init__(self) -> None:
         self._hearers: set[Hearer] = set()
@@ -49,7 +49,7 @@ class Changes:
         return len(self._hearers)
 
     def tell(self, change: Change) -> None:
-        """Tell all who asked for it."""
+        """Send a change to every stream that subscribes to it."""
         for hearer in list(self._hearers):
             hearer.hear(*change)
 
@@ -73,13 +73,13 @@ class Changes:
         return Stream(self.stream(hearer))
 
     async def stream(self, hearer: Hearer) -> AsyncIterator[bytes]:
-        """Yield notifications until one side ends the stream; comments if there are none."""
+        """Yield notifications until one side ends the stream; comments while there are none."""
         self._hearers.add(hearer)
         try:
             while True:
                 try:
-                    # Not wait_for: before Python 3.12 it takes what has come for an answer to being
-                    # cancelled, and the stream would outlive its connection.
+                    # Not wait_for: before Python 3.12, if an event comes while it is cancelled, it
+                    # returns the event and the stream would outlive its connection.
                     async with asyncio.timeout(KEEP_ALIVE_S):
                         event = await hearer.queue.get()
                 except TimeoutError:
@@ -92,9 +92,9 @@ class Changes:
 
 
 def list_changed(what: str) -> str:
-    """Return the notification that a list has changed."""
+    """Return the method of the notification that a list has changed."""
     return f"notifications/{what}/list_changed"
 
 
 ALL_LISTS: Final = frozenset(map(list_changed, _LISTS))
-"""What every session hears of."""
+"""The notifications that every session gets."""

@@ -18,7 +18,7 @@ def _reply(value: dict[str, Any], status: int = 200) -> Reply:
 
 
 def error(status: int, code: str, message: str) -> Reply:
-    """Return an error in the one form that errors have here."""
+    """Return an error, in the form of all errors here."""
     return _reply({"error": {"code": code, "message": message}}, status)
 
 
@@ -40,7 +40,7 @@ ROUTES: Final[dict[tuple[bytes, bytes], tuple[type[a.Arguments], Callable[[Any],
     (b"POST", b"/fail"): (a.Fail, lambda given: error(500, "failed", given.message)),
     (b"GET", b"/big"): (a.Big, lambda given: Reply(tools.big(given.bytes).encode(), 200, _TEXT)),
 }
-"""What a route takes, from its query or its body, and what it answers."""
+"""The type of a route's arguments, from its query or body, and the function that answers."""
 _PATHS: Final = frozenset(path for _, path in ROUTES)
 
 

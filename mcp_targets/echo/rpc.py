@@ -85,7 +85,7 @@ def event(message: bytes) -> bytes:
 
 
 def carried(sent: bytes) -> bytes:
-    """Return the message of an event; of a comment, nothing."""
+    """Return the message of an event, or nothing for a comment."""
     return sent[len(_EVENT) : -2] if sent.startswith(_EVENT) else b""
 
 

@@ -13,19 +13,19 @@ from mcp_targets.serving import entry
 from mcp_targets.serving.httpd import Reply, Request, Stream
 
 _NO_SESSION: Final = b"pipe"
-"""Whose the calls of 2026-07-28 are, so that their ids can name them."""
+"""The session of 2026-07-28 calls, which have none: works need one to find a call by its id."""
 
 
 class Pipe:
-    """The one client: its session, if it has one, and the streams that it is sent."""
+    """The one client: its session, if it has one, and its open streams."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
         self._app = Echo(Settings())
         self._headers: dict[bytes, bytes] = {}
-        """Those of the session."""
+        """The headers of the session."""
         self._streams: dict[asyncio.Task[None], rpc.Id] = {}
-        """Those under way; of subscriptions with their ids, by which they are cancelled."""
+        """The open streams; a subscription's has its request id, by which it is cancelled."""
 
     def take(self, line: bytes) -> None:
         request = self._request(b"POST", line)
@@ -54,7 +54,7 @@ class Pipe:
         )
 
     def _open(self, request: Request) -> None:
-        """Open a session, and the stream of its changes."""
+        """Open a session and the stream of its changes."""
         reply = self._app.handshake.answer(request)
         self._send(request, reply)
         self._headers = dict(reply.headers)
@@ -63,7 +63,7 @@ class Pipe:
             self._send(changes, self._app.handshake.answer(changes))
 
     def _stop_listening(self, params: Any) -> None:
-        """End the subscription that the params of a cancellation name."""
+        """End the subscription that a cancellation's params name."""
         request_id = params.get("requestId") if isinstance(params, dict) else None
         for task, subscription in list(self._streams.items()):
             if subscription is not None and subscription == request_id:
@@ -81,7 +81,7 @@ class Pipe:
             self._end(request, answer.body)
 
     def _send_late(self, request: Request, reply: Reply) -> None:
-        if request.answer_now is not None:  # else it was answered before its time
+        if request.answer_now is not None:  # otherwise it was answered early
             request.answer_now = None
             self._end(request, reply.body)
 
@@ -122,7 +122,7 @@ async def _serve() -> None:
         for line in lines:
             pipe.take(line)
 
-    # Not a stream of asyncio's: one that is shared with our parent would not block there, either.
+    # Not an asyncio stream: that makes the pipe non-blocking, also for a parent that shares it.
     asyncio.get_running_loop().add_reader(0, read)
     await ended.wait()
 

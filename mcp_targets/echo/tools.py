@@ -1,4 +1,4 @@
-"""The tools as plain functions. Those that talk to their caller meanwhile are in protocol/calls."""
+"""The tools as plain functions. Tools that talk to their caller are in protocol/calls."""
 
 import asyncio
 from typing import Any, NoReturn
@@ -12,24 +12,24 @@ def echo(message: str) -> Result:
 
 
 def add(a: float, b: float) -> Result:
-    """Return a + b, as an integer where it is one."""
+    """Return a + b, as an integer if it is one."""
     value = float(a + b)
     return {"sum": int(value) if value.is_integer() else value}
 
 
 async def sleep(ms: float) -> Result:
-    """Answer after a time. The servers wait by a timer of their own, which is more exact."""
+    """Answer after a time. The servers use their timer instead, which is more precise."""
     await asyncio.sleep(ms / 1000)
     return slept(ms)
 
 
 def slept(ms: float) -> Result:
-    """Say what `sleep` says in the end."""
+    """Return the result of `sleep`."""
     return {"slept_ms": ms}
 
 
 def fail(message: str) -> NoReturn:
-    """Fail, by an exception that says so."""
+    """Fail with an exception."""
     raise RuntimeError(message)
 
 

@@ -1,4 +1,4 @@
-"""Calls whose tool takes its time: how many there are, how one is cancelled, how they queue."""
+"""Calls whose tool takes time: counting, cancelling and queueing them."""
 
 import asyncio
 import heapq
@@ -9,11 +9,11 @@ from mcp_targets.echo.rpc import Id
 from mcp_targets.serving.httpd import Reply, Request, Timer
 
 Key = tuple[bytes, Id]
-"""A request is known by its session and its id."""
+"""Identifies a request: its session and its id."""
 
 
 class Work:
-    """One such call, from its request to its end, which also comes when its client leaves."""
+    """One such call, from its request to its end; it also ends when its client disconnects."""
 
     def __init__(self, request: Request, *, streams: bool) -> None:
         self.stopped = False
@@ -22,7 +22,7 @@ class Work:
         self._alarm: asyncio.Future[None] | None = None
 
     def stop(self, refusal: Reply) -> None:
-        """End the call by an error; a stream ends itself after its next pause, which ends now."""
+        """End the call with an error. A stream ends after its current pause, which ends now."""
         self.stopped = True
         if not self._streams:
             if self._request.answer_now is not None:
@@ -39,7 +39,7 @@ class Work:
 
 
 class Works:
-    """All of a server's."""
+    """All such calls of a server."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.running = 0
@@ -48,9 +48,9 @@ class Works:
         self._open: dict[Key, Work] = {}
 
     def begin(self, request: Request, key: Key, lasts_s: float, *, streams: bool) -> Work:
-        """Note a call; one that is over before its time was cancelled."""
+        """Add a call. If it ends before its time, it counts as cancelled."""
         work = Work(request, streams=streams)
-        if key[0]:  # without a session nobody can name it
+        if key[0]:  # without a session, nobody can refer to it
             self._open[key] = work
         due_s = self._clock() + lasts_s
         self.running += 1
@@ -65,7 +65,7 @@ class Works:
         return work
 
     def cancel(self, key: Key, refusal: Reply) -> None:
-        """Stop the work on a request; one that is not known has ended, and nothing happens."""
+        """Stop the work on a request. If it is unknown, it has ended: do nothing."""
         work = self._open.get(key)
         if work is not None:
             work.stop(refusal)
@@ -77,11 +77,11 @@ def _ring(alarm: "asyncio.Future[None]") -> None:
 
 
 class Slots:
-    """So many slots, each with one call at a time; the capacity is their number / service time.
+    """Slots with one call at a time each; the capacity is number of slots / service time.
 
-    Service times are known when a call comes, and so is the moment at which each slot is free: no
-    queue is kept, only these moments. A call whose client has left keeps its slot, as in a server
-    that does not notice.
+    Service times are known when a call arrives, and so is the moment at which each slot becomes
+    free. These moments are kept, not a queue. A call keeps its slot when its client disconnects, as
+    in a server that does not notice.
     """
 
     def __init__(self, number: int, clock: Callable[[], float] = time.monotonic) -> None:

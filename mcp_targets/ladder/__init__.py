@@ -1,4 +1,4 @@
-"""One small tool, to be called in every way there is: what the ways cost, not what the tool does.
+"""One small tool, called in every possible way, to measure the ways rather than the tool.
 
-The very function is called by itself, through an MCP server in memory, over stdio and over HTTP.
+The same function is called directly, through an MCP server in memory, over stdio and over HTTP.
 """

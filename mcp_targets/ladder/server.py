@@ -1,4 +1,4 @@
-"""The MCP server of the official Python SDK that every rung above the function shares."""
+"""The MCP server, by the official Python SDK, that every rung above the function shares."""
 
 from typing import Final
 

@@ -3,11 +3,11 @@
 from typing import Final, TypedDict
 
 PRICES: Final = {"tea": 4, "coffee": 9, "milk": 2}
-"""Of one piece, in whole units of some currency."""
+"""The price of one piece, in whole units of some currency."""
 
 
 class Price(TypedDict):
-    """What some pieces of an item cost together."""
+    """The total price of some pieces of an item."""
 
     item: str
     quantity: int
@@ -15,7 +15,7 @@ class Price(TypedDict):
 
 
 def price(item: str, quantity: int) -> Price:
-    """Return what some pieces of an item cost. Raises ValueError for an item that is not sold."""
+    """Return the price of some pieces of an item. Raises ValueError for an item not sold here."""
     if item not in PRICES:
         raise ValueError(f"{item!r} is not sold here; there are {', '.join(PRICES)}")
     return Price(item=item, quantity=quantity, total=quantity * PRICES[item])

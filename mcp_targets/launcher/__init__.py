@@ -1,1 +1,1 @@
-"""Which bundled systems there are; start and stop them."""
+"""The bundled systems: list, start and stop them."""

@@ -1,4 +1,4 @@
-"""Which systems there are: their processes, their faces and what they simulate."""
+"""The catalog of systems: their processes, their faces and what they simulate."""
 
 from typing import Final
 
@@ -128,7 +128,7 @@ SYSTEMS: Final = {
 
 
 def serving(system: System, face: FaceSpec) -> list[str]:
-    """Name the processes of a face: that which serves it, and those whose ready files are given."""
+    """Return the names of a face's processes: the one that serves it, and all that it needs."""
     arguments = {part.name: part.arguments for part in system.processes}
     found = [face.process]
     for name in found:

@@ -1,4 +1,4 @@
-"""How a system is named: `twilio/mcp`, with flags `dual_runtime/mcp?preset=dual&pool=off`."""
+"""References to systems: `twilio/mcp`, with flags `dual_runtime/mcp?preset=dual&pool=off`."""
 
 import difflib
 import re
@@ -11,21 +11,21 @@ from mcp_targets.launcher.catalog import SYSTEMS
 from mcp_targets.launcher.specs import Process, System
 
 
-class UnknownSystem(LookupError):  # noqa: N818 -- a mistake in a name, not an error of ours
-    """There is no such system, no such face, or no such flag; or the system is not installed."""
+class UnknownSystem(LookupError):  # noqa: N818 -- a mistake in a name, not a fault of the program
+    """The system, its face or its flag does not exist, or the system is not installed."""
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """A face of a system that was started with flags."""
+    """A face of a system, and the flags to start the system with."""
 
     system: str
     face: str
     flags: tuple[tuple[str, str], ...] = ()
-    """By name, so that the order in which they are written makes no difference."""
+    """Sorted by name: the order in which they are written makes no difference."""
 
     @property
     def instance(self) -> str:
-        """What tells processes with these flags from those with others, fit for a file's name."""
+        """An identifier of the system with these flags, usable in a file name."""
         written = "-".join(f"{name}-{value}" for name, value in self.flags)
         return re.sub(r"[^\w.-]+", "_", "-".join(filter(None, [self.system, written])))
 
@@ -40,7 +40,7 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def parse(ref: str) -> Reference:
-    """Read and check a reference. Raises UnknownSystem that says what to write."""
+    """Read and check a reference. Raises an UnknownSystem that says what to write."""
     address, _, query = ref.partition("?")
     name, slash, face = address.partition("/")
     if name not in SYSTEMS:

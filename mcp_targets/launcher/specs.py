@@ -1,4 +1,4 @@
-"""What a bundled system consists of: processes, and faces on them."""
+"""The parts of a bundled system: processes, and faces on them."""
 
 import msgspec
 
@@ -13,32 +13,32 @@ class Process(msgspec.Struct, frozen=True):
     module: str
     arguments: tuple[str, ...] = ()
     flags: dict[str, tuple[str, ...]] = {}
-    """What an arm may say behind a `?`: names, and the words that each may be (none: any text)."""
+    """What an arm may write after `?`: names, each with its allowed words (none: any text)."""
 
 
 class FaceSpec(msgspec.Struct, frozen=True):
-    """A way into a system: a path on one of its processes, and what scenarios may look up."""
+    """A way into a system: a path on one of its processes, and values for scenarios."""
 
     process: str = ""
-    """The one that serves it, or whose server its program calls; empty where it has none."""
+    """The process that serves it, or whose server its program calls; empty if there is none."""
     path: str = ""
     variables: dict[str, str] = {}
     program: tuple[str, ...] = ()
-    """The arguments of `mcp_targets/stdio.py`, by which each user starts a process of its own."""
+    """The arguments of `mcp_targets/stdio.py`, by which each user starts a process."""
 
 
 class System(msgspec.Struct, frozen=True):
-    """A system under load. Those of its processes that a face needs start together."""
+    """A system under load. The processes that a face needs start together."""
 
     summary: str
     processes: tuple[Process, ...]
     faces: dict[str, FaceSpec]
     simulates: tuple[str, ...] = ()
-    """The providers that the upstream simulator plays in it."""
+    """The providers that its upstream simulator plays."""
     needs: tuple[str, ...] = ()
-    """The packages it imports that only the extra `systems` installs."""
+    """The packages that it imports and only the extra `systems` installs."""
 
     @property
     def simulators(self) -> list[str]:
-        """The process that plays them, by name; at most one."""
+        """The name of the process that plays its providers; at most one."""
         return [process.name for process in self.processes if process.module == "upstream"]

@@ -34,14 +34,14 @@ class Face(msgspec.Struct, frozen=True):
     variables: Mapping[str, str]
     """What scenario lookups may use, such as the account to work in."""
     pids: Mapping[str, int] = {}
-    """The processes that do this face's work, by name: the one that serves it, and those of the
-    system that it calls."""
+    """The processes that do this face's work, by name: the one that serves it, and the others of
+    the system that it calls."""
     upstream: str = ""
-    """Where the simulated providers that do its work are counted; empty where it has none."""
+    """The address of the counters of its simulated providers; empty if it has none."""
 
 
 class SystemInfo(msgspec.Struct, frozen=True):
-    """What can be known of a system without starting it."""
+    """What is known about a system without starting it."""
 
     name: str
     summary: str
@@ -56,7 +56,7 @@ def available() -> list[SystemInfo]:
 
 
 class _Instance(msgspec.Struct, frozen=True):
-    """A system that was started with some flags; its processes by their names in the catalog."""
+    """A system started with some flags; its processes by their names in the catalog."""
 
     started: Reference
     children: dict[str, Child]
@@ -66,9 +66,9 @@ class _Instance(msgspec.Struct, frozen=True):
 class Systems:
     """The bundled systems of one run. What a face needs starts when it is first asked for.
 
-    Output goes to `<log_dir>/<process>.log`. `port` is that of the first face's process, if not 0:
-    then there can be one instance of one system. Stop them, or use this as a context manager; they
-    also end when this process does.
+    Output goes to `<log_dir>/<process>.log`. A `port` other than 0 is the port of the first face's
+    process, and allows only one instance of one system. Call `stop`, or use this as a context
+    manager; the systems also end when this process does.
     """
 
     def __init__(self, log_dir: Path, port: int = 0) -> None:
@@ -81,8 +81,8 @@ class Systems:
     def face(self, ref: str) -> Face:
         """Return a face such as `twilio/mcp` or `echo/mcp?delay=5ms`, ready for requests.
 
-        Other flags are other processes. Raises UnknownSystem, or SystemFailed with the log's last
-        lines.
+        Different flags mean different processes. Raises UnknownSystem, or SystemFailed with the
+        log's last lines.
         """
         wanted = parse(ref)
         spec = SYSTEMS[wanted.system].faces[wanted.face]
@@ -106,8 +106,8 @@ class Systems:
         return Face(url, spec.variables, pids, upstream)
 
     def simulated(self) -> list[str]:
-        """Return a sentence for each provider that is simulated in the systems started so far."""
-        # Reading provider files needs more than starting systems does.
+        """Return a sentence for each provider that the systems started so far simulate."""
+        # Imported here because starting systems does not need them.
         from mcp_targets.serving.service_time import argument  # noqa: PLC0415
         from mcp_targets.upstream.provider import describe, load  # noqa: PLC0415
 
@@ -122,7 +122,7 @@ class Systems:
         return {child.name: child.pid for child in self._children()}
 
     def dead(self) -> list[str]:
-        """Return the names of the processes that have ended although nobody stopped them."""
+        """Return the names of the processes that ended without being stopped."""
         return [child.name for child in self._children() if child.dead()]
 
     def stop(self) -> None:
@@ -146,7 +146,7 @@ class Systems:
         return [one for known in self._instances.values() for one in known.children.values()]
 
     def _start(self, known: _Instance, wanted: Container[str]) -> _Instance:
-        """Return an instance with those of its processes that are wanted, started at once."""
+        """Return an instance whose wanted processes are running; start the missing ones at once."""
         if self._ready_files is None:
             self._log_dir.mkdir(parents=True, exist_ok=True)
             self._ready_files = tempfile.TemporaryDirectory(prefix="mcp-perf-")
@@ -179,7 +179,7 @@ class Systems:
 
 
 def _command(spec: FaceSpec, wanted: Reference, ready: Mapping[str, Path]) -> str:
-    """Return the line by which each user starts a face's program."""
+    """Return the command by which each user starts a face's program."""
     path = str(Path(__file__).parents[1] / "stdio.py")
     fixed = [text.format_map(ready) for text in spec.program]
     flags = wanted.arguments(dict(wanted.flags))

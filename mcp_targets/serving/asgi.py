@@ -14,9 +14,9 @@ from mcp_targets.serving import entry
 from mcp_targets.serving.httpd.callers import guarded
 
 DRAIN_S: Final = 20
-"""How long calls in progress are waited for where others call."""
+"""How long to wait for calls in progress if other machines may call."""
 Ready = Callable[[], None]
-"""Says that requests are accepted."""
+"""Announces that requests are accepted."""
 
 
 class _Announcing(uvicorn.Server):
@@ -45,9 +45,9 @@ class _Announcing(uvicorn.Server):
 def run(app: Any, listener: socket.socket, ready: Ready, **tls: Any) -> None:
     """Serve the application until the process is stopped.
 
-    To this machine alone by its names alone; elsewhere a server may be called anything, the
-    application has to know who may call, and calls in progress end before it does. `tls` are
-    uvicorn's `ssl_…`.
+    On 127.0.0.1, only requests that name this machine are let through. On any other address, every
+    name is accepted, the application has to check its callers, and calls in progress finish before
+    the server stops. `tls` are uvicorn's `ssl_…`.
     """
     here = listener.getsockname()[0] == entry.HOST
     config = configured(guarded(app) if here else app, **tls)
@@ -55,7 +55,7 @@ def run(app: Any, listener: socket.socket, ready: Ready, **tls: Any) -> None:
 
 
 def configured(app: Any, **tls: Any) -> uvicorn.Config:
-    """Return how uvicorn serves an application."""
+    """Return uvicorn's configuration for an application."""
     return uvicorn.Config(
         app,
         log_level="warning",
@@ -69,7 +69,7 @@ def configured(app: Any, **tls: Any) -> uvicorn.Config:
 def serve(
     app: Any, options: argparse.Namespace, lines: entry.Lines, host: str = entry.HOST, **tls: Any
 ) -> None:
-    """Serve the application at the port of the options; it is called `mcp`."""
+    """Serve the application at the options' port, which is announced as `mcp`."""
     listener = entry.listen(options.port, host)
     ports = {"mcp": listener.getsockname()[1]}
     run(app, listener, lambda: entry.announce(ports, lines, options.ready_file), **tls)

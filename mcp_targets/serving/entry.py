@@ -1,9 +1,9 @@
-"""What every system's process does around its servers: options, ports, readiness, its parent.
+"""What every system's process does besides serving: options, ports, readiness, its parent.
 
-A process binds port 0 of 127.0.0.1 itself and reports readiness by writing `--ready-file`
-atomically: JSON with `port` and, where a process serves several, `ports` by name. With that option
-it also watches its standard input, a pipe that only its parent holds open: when the parent dies, in
-whatever way, the pipe ends and so does the process.
+A process binds port 0 of 127.0.0.1 and reports readiness by writing `--ready-file` atomically: JSON
+with `port`, its first port, and `ports` by name. With that option it also watches its standard
+input, a pipe that only its parent holds open: however the parent ends, the pipe closes and the
+process exits.
 """
 
 import argparse
@@ -26,12 +26,12 @@ from mcp_targets.serving.httpd import Server
 
 HOST: Final = "127.0.0.1"
 KEPT_S: Final = 600
-"""How long a server keeps a connection that nobody uses: longer than the turns of all other arms.
+"""How long a server keeps an idle connection: longer than the turns of all other arms.
 
-One that closes it sooner, when the next call has just been sent, resets it, and that call fails."""
+If it closed the connection sooner, just after the next call was sent, that call would fail."""
 
 Lines = Callable[[Mapping[str, int]], list[str]]
-"""The lines to show a person, from the ports by name."""
+"""Returns the lines to show to a person, from the ports by name."""
 
 
 def arguments(module: str, description: str) -> argparse.ArgumentParser:
@@ -49,7 +49,7 @@ def arguments(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def shown(title: str, **faces: str) -> Lines:
-    """Return the lines about a server's faces, each by its path, or by an address of its own."""
+    """Return the lines about a server's faces, given as paths or as full addresses."""
 
     def lines(ports: Mapping[str, int]) -> list[str]:
         base = f"http://{HOST}:{next(iter(ports.values()))}"
@@ -59,7 +59,7 @@ def shown(title: str, **faces: str) -> Lines:
 
 
 def listen(port: int, host: str = HOST) -> socket.socket:
-    """Return a socket bound to an IPv4 address; port 0 is any free one. Raises SystemExit."""
+    """Return a socket bound to an IPv4 address; port 0 means any free one. Raises SystemExit."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -73,7 +73,7 @@ def listen(port: int, host: str = HOST) -> socket.socket:
 
 
 def announce(ports: Mapping[str, int], lines: Lines, ready_file: Path | None) -> None:
-    """Say that the process is ready: to its parent, or to the person who started it."""
+    """Report that the process is ready, to its parent or to the person who started it."""
     if ready_file is None:
         sys.stdout.write("\n".join([*lines(ports), "Ctrl-C stops it.", ""]))
         sys.stdout.flush()
@@ -84,7 +84,7 @@ def announce(ports: Mapping[str, int], lines: Lines, ready_file: Path | None) ->
 
 
 def settle() -> None:
-    """Keep what exists now: the collector need not look at it again, nor interrupt often."""
+    """Exclude existing objects from garbage collection, and make it run less often."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
@@ -96,21 +96,21 @@ def watch_parent(ready_file: Path | None) -> None:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, to Ctrl-C or to SIGTERM, on the fastest loop there is.
+    """Run a coroutine until it ends, Ctrl-C or SIGTERM, on the fastest event loop available.
 
-    The loop is not closed: what still runs on it could take its time. Call `leave` afterwards.
+    The loop is not closed, because its remaining tasks could take long. Call `leave` afterwards.
     """
     loop = _new_loop()
     task = loop.create_task(main)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Not by KeyboardInterrupt: uvloop loses one that is raised inside a protocol's callback.
+        # Not KeyboardInterrupt: uvloop loses it if it is raised inside a protocol's callback.
         loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         loop.run_until_complete(task)
 
 
 def leave() -> None:
-    """End the process at once: there is nothing to save, and nobody waits for tasks to end."""
+    """End the process at once: nothing needs saving, and nobody waits for its tasks."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -1,6 +1,6 @@
 """Faults on demand: which replies go wrong, and how. Seeded, and counted exactly.
 
-At most one fault befalls a reply, so the rates add up. `POST /_faults` sets them.
+A reply gets at most one fault, so the rates add up. `POST /_faults` sets them.
 """
 
 import random
@@ -30,28 +30,28 @@ def share(text: str) -> float:
 
 
 class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The share of replies that each kind of fault befalls."""
+    """The share of replies that get each kind of fault."""
 
     error_rate: Rate = 0.0
-    """The server says that it failed, in its protocol's own way."""
+    """The server reports a failure in the way of its protocol."""
     reset_rate: Rate = 0.0
     """A TCP reset instead of a reply."""
     stall_rate: Rate = 0.0
-    """The right reply, `stall_ms` later."""
+    """The correct reply, `stall_ms` later."""
     stall_ms: Milliseconds = 1000.0
     malformed_rate: Rate = 0.0
-    """JSON that ends in its middle."""
+    """JSON that ends halfway."""
     html_rate: Rate = 0.0
     """A proxy's page: 502 and text/html."""
     slow_rate: Rate = 0.0
-    """The head at once, the body trickling in over `slow_ms`."""
+    """The head at once, the body in pieces over `slow_ms`."""
     slow_ms: Milliseconds = 1000.0
     cut_rate: Rate = 0.0
     """The connection closes in the middle of the body."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse rates that add up to more than every reply."""
+        """Refuse rates whose sum exceeds 1."""
         total = sum(self.shares())
         if total > 1 + 1e-9:
             raise ValueError(f"the rates add up to {total:g}; together they must not exceed 1")
@@ -62,21 +62,21 @@ class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """Draw faults at given rates and count them."""
+    """Draw faults at the given rates and count them."""
 
     def __init__(self, rates: Rates | None = None) -> None:
         self.counts = dict.fromkeys(KINDS, 0)
         self.set(rates or Rates())
 
     def set(self, rates: Rates) -> None:
-        """Use new rates and start their random sequence; the counts go on."""
+        """Use new rates and restart the random sequence; the counts continue."""
         self.rates = rates
         self._shares = rates.shares()
         self._none = not any(self._shares)
         self._rng = random.Random(rates.seed)
 
     def draw(self) -> str:
-        """Return the kind of fault that befalls the next reply, counted, or ""."""
+        """Count and return the kind of fault for the next reply, or return ""."""
         if self._none:
             return ""
         left = self._rng.random()
@@ -88,7 +88,7 @@ class Faults:
         return ""
 
     def spoil(self, kind: str, reply: Reply) -> Reply:
-        """Return what the fault makes of a reply; `error` is the application's own business."""
+        """Return the reply with the fault applied; `error` is left to the application."""
         match kind:
             case "reset":
                 reply.fault = Reset()

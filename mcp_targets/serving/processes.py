@@ -1,8 +1,8 @@
-"""A system's processes, from the parent's side: start, become ready, stop.
+"""A system's processes, from the parent's side: start, wait until ready, stop.
 
-Plain subprocesses and polling with time.sleep, so that it works as well where gevent has patched
-both. A child gets a pipe as its standard input that only this process holds open: when this process
-dies, in whatever way, the pipe ends and the child exits (see entry.py).
+Uses plain subprocesses and polls with time.sleep, which also works if gevent has patched both. A
+child's standard input is a pipe that only this process holds open: however this process ends, the
+pipe closes and the child exits (see entry.py).
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Child:
     def __init__(
         self, name: str, module: str, arguments: Sequence[str], ready_file: Path, log: Path | None
     ) -> None:
-        """`log` gets the child's output; None leaves it on this process's."""
+        """`log` gets the child's output; with None it goes where this process's output goes."""
         self.name = name
         self.ready_file = ready_file
         self.log = log
@@ -73,7 +73,7 @@ class Child:
             raise SystemFailed(f"{error}{self.last_words()}") from None
 
     def last_words(self) -> str:
-        """Return the log's name and its last lines, as an ending for a message."""
+        """Return the log's name and last lines, to append to a message."""
         if self.log is None:
             return ""
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
@@ -87,7 +87,7 @@ class Child:
         self.disown()
 
     def stop(self) -> None:
-        """Stop the process: terminate, wait, kill. Nothing is left when this returns."""
+        """Stop the process: terminate, wait, kill. It has ended when this returns."""
         self.ask_to_stop()
         if self._owner != os.getpid():
             return
@@ -99,14 +99,14 @@ class Child:
             self._process.wait()
 
     def disown(self) -> None:
-        """Let go of the pipe, so that the child lives no longer than its other holders."""
+        """Close our end of the pipe; the child ends when the last process that holds it does."""
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
 
 
 def wait_for_port(ready_file: Path, child: Child | None = None) -> int:
-    """Wait for a ready file and return its port. Raises SystemFailed when the child dies first."""
+    """Wait for a ready file and return its port. Raises SystemFailed if the child dies first."""
     deadline = time.monotonic() + _READY_WITHIN_S
     while not ready_file.exists():
         name = child.name if child is not None else ready_file.stem
@@ -129,13 +129,13 @@ def add_upstream(parser: argparse._ActionsContainer) -> None:
 
 
 def providers(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the arguments with which the simulator plays providers."""
+    """Return the simulator's arguments for playing these providers."""
     return tuple(part for name in names for part in ("--provider", name))
 
 
 @contextlib.contextmanager
 def upstream(names: Sequence[str], ready_file: Path | None) -> Iterator[dict[str, str]]:
-    """Give the providers' addresses in the simulator, which is started along if it is not there."""
+    """Give the providers' addresses in the simulator, which is started if none is given."""
     with contextlib.ExitStack() as stack:
         if ready_file is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mcp-perf-"))
@@ -146,7 +146,7 @@ def upstream(names: Sequence[str], ready_file: Path | None) -> Iterator[dict[str
 
 
 def addresses(ready_file: Path) -> dict[str, str]:
-    """Wait for a ready file; return where each of its servers is. Raises SystemExit."""
+    """Wait for a ready file; return the address of each server in it. Raises SystemExit."""
     try:
         wait_for_port(ready_file)
     except SystemFailed as error:
@@ -156,7 +156,7 @@ def addresses(ready_file: Path) -> dict[str, str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return the child's environment: ours, where it finds this package, and without telemetry."""
+    """Return the child's environment: ours, with this package importable and telemetry off."""
     folders = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,

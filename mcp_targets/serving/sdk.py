@@ -1,4 +1,4 @@
-"""MCP servers by the official SDK, and tools whose arguments no function of their own lists."""
+"""MCP servers by the official SDK, and tools whose parameters are made at run time."""
 
 import inspect
 import logging
@@ -15,8 +15,8 @@ CACHED: Final = {"tools/list": CacheHint(ttl_ms=300_000, scope="public")}
 
 
 def server(name: str, **more: Any) -> MCPServer[Any]:
-    """Return a server that logs warnings only, and refuses what the SDK should refuse."""
-    # Before the SDK sets up its own: rendering tracebacks with rich takes half a second each.
+    """Return a server that logs only warnings, and refuses what the SDK should refuse."""
+    # Before the SDK sets up logging: rendering a traceback with rich takes half a second.
     logging.basicConfig(level=logging.WARNING)
     return MCPServer(name, version="1.0.0", log_level="WARNING", middleware=[strict], **more)
 

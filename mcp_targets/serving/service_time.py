@@ -1,4 +1,4 @@
-"""How long a simulated piece of work takes: distributions that are drawn from, seeded.
+"""How long a simulated piece of work takes: seeded draws from distributions.
 
 Written as text (`5ms`, `90%:5ms,9%:20ms,1%:200ms`) or, in provider files, also as
 `{lognormal: {median_ms: 4, sigma: 0.35}}` or `{quantiles: {0: 1, 0.5: 4, 0.99: 30, 1: 80}}` (ms).
@@ -32,7 +32,7 @@ class Constant(msgspec.Struct, frozen=True):
 
 
 class Mixture(msgspec.Struct, frozen=True):
-    """One of several times, each with its share; the last cumulated share is 1."""
+    """One of several times, each with a share; the last cumulated share is 1."""
 
     cumulated: tuple[float, ...]
     seconds: tuple[float, ...]
@@ -58,7 +58,7 @@ class LogNormal(msgspec.Struct, frozen=True):
 
 
 class Quantiles(msgspec.Struct, frozen=True):
-    """Recorded quantiles, linear between them: the inverse of an empirical distribution."""
+    """Recorded quantiles with linear interpolation: the inverse of an empirical distribution."""
 
     shares: tuple[float, ...]
     seconds: tuple[float, ...]
@@ -79,11 +79,11 @@ class Quantiles(msgspec.Struct, frozen=True):
 
 
 ServiceTime = Constant | Mixture | LogNormal | Quantiles
-"""A distribution of times, from which one is drawn in seconds."""
+"""A distribution of times; each draw is in seconds."""
 
 
 def parse(text: str) -> ServiceTime:
-    """Read a duration or a mixture. Raises ValueError that says what to write."""
+    """Read a duration or a mixture. Raises a ValueError that says what to write."""
     if ":" not in text:
         return Constant(_seconds(text))
     shares: list[float] = []
@@ -139,7 +139,7 @@ def _ms(seconds: float) -> str:
 
 
 def argument(text: str) -> float:
-    """Read one duration of a command line, in seconds. Raises ArgumentTypeError."""
+    """Read one duration from a command line; return seconds. Raises ArgumentTypeError."""
     try:
         time = parse(text)
     except ValueError as error:

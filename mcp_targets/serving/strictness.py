@@ -1,6 +1,6 @@
-"""What the server of the Python SDK (2.3) leaves out of the specification, put right around it.
+"""Corrections around the Python SDK's server (2.3), which misses parts of the specification.
 
-For the systems that are built on it. Of their tools none asks for input, and they have no prompts.
+For the systems built on it. None of their tools asks for input, and they have no prompts.
 """
 
 from collections.abc import MutableMapping
@@ -16,7 +16,7 @@ _NAME: Final = b"mcp-name"
 
 
 def trimmed(app: App) -> App:
-    """Take the white space around `Mcp-Name` away, which is no part of it (RFC 9110, 5.5)."""
+    """Strip the white space around `Mcp-Name`, which is not part of the value (RFC 9110, 5.5)."""
 
     async def trim(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         for index, (name, value) in enumerate(scope.get("headers", ())):
@@ -30,7 +30,7 @@ def trimmed(app: App) -> App:
 
 
 async def strict(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Refuse params that the SDK takes: an `inputResponses` of null, the name of any prompt."""
+    """Refuse params that the SDK accepts: `inputResponses` of null, and any prompt's name."""
     params = ctx.params
     if params and "inputResponses" in params and params["inputResponses"] is None:
         raise MCPError(INVALID_PARAMS, "inputResponses must be an object")

@@ -10,7 +10,7 @@ from mcp_targets.twilio.tools import PROVIDER
 
 
 def main() -> None:
-    """Read the switches; start the upstream unless it is there; serve MCP."""
+    """Read the switches; start the upstream if needed; serve MCP."""
     parser = entry.arguments(
         "twilio", "Twilio's API (face rest) and an MCP server that wraps it (face mcp)."
     )
@@ -18,7 +18,7 @@ def main() -> None:
     provider.add_argument(
         "--upstream",
         metavar="URL",
-        help="the provider's API (default: the simulator, started along)",
+        help="the provider's API (default: a simulator that is started too)",
     )
     processes.add_upstream(provider)
     options = parser.parse_args()

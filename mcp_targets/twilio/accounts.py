@@ -1,4 +1,4 @@
-"""Who works through which face: separate accounts, so that the arms' states can be compared."""
+"""The account of each face; they are separate, which makes the arms' states comparable."""
 
 from typing import Final
 
@@ -6,14 +6,14 @@ import msgspec
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A Twilio account, its TaskRouter workspace and the number it sends from."""
+    """A Twilio account, its TaskRouter workspace and the number that it sends from."""
 
     digits: str
     """32 hexadecimal digits, shared by the account and its workspace."""
     from_number: str
 
     def variables(self) -> dict[str, str]:
-        """Return what scenarios may look up."""
+        """Return the values that scenarios may look up."""
         return {
             "account": f"AC{self.digits}",
             "workspace": f"WS{self.digits}",

@@ -1,4 +1,4 @@
-"""The MCP server that wraps the provider, as people build one: the official SDK, httpx, uvicorn."""
+"""The MCP server that wraps the provider, as people build them: official SDK, httpx, uvicorn."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ _TYPES: Final = {"string": str, "integer": int, "boolean": bool}
 
 def _tool(operation: Operation) -> Callable[..., Awaitable[CallToolResult]]:
     async def call(**arguments: Any) -> CallToolResult:
-        # What fails is a result: raising would cost more, for the SDK logs what a tool raises.
+        # A failure is returned, not raised: the SDK would log the exception, which costs more.
         try:
             body = await PROVIDER.perform(operation, arguments)
         except Refused as refused:

@@ -9,7 +9,7 @@ from mcp_targets.twilio.tools import PROVIDER
 
 
 def main() -> None:
-    """Start the upstream unless it is there; serve until standard input ends."""
+    """Start the upstream if needed; serve until standard input ends."""
     parser = argparse.ArgumentParser()
     processes.add_upstream(parser)
     with processes.upstream(("twilio",), parser.parse_args().upstream_ready) as addresses:

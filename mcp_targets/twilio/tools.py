@@ -1,7 +1,7 @@
-"""The provider's operations of operations.yaml, each a tool.
+"""The provider's operations from operations.yaml, each a tool.
 
-In process each is a function by the end of that name, such as `CreateMessage`, and the provider is
-where the environment variable TWILIO_UPSTREAM says.
+In process, each is a function whose name is the end of the tool's, such as `CreateMessage`. The
+environment variable TWILIO_UPSTREAM has the provider's address.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ Body = dict[str, Any]
 
 
 class Argument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A parameter of an operation, by the provider's name."""
+    """A parameter of an operation, under the provider's name."""
 
     name: str
     description: str
@@ -45,7 +45,7 @@ OPERATIONS: Final = msgspec.yaml.decode(
 
 
 class Refused(Exception):  # noqa: N818 -- a result of the tool, not an error of the program
-    """The provider said no, or nothing that can be used; `body` is what it said."""
+    """The provider refused, or its reply is unusable; `body` is the reply, if there is one."""
 
     def __init__(self, message: str, body: Body | None = None) -> None:
         super().__init__(message)
@@ -53,12 +53,12 @@ class Refused(Exception):  # noqa: N818 -- a result of the tool, not an error of
 
 
 class Provider:
-    """The provider's API in one account, spoken to through one pool of connections."""
+    """The provider's API for one account, over one pool of connections."""
 
     _client: httpx.AsyncClient | None = None
 
     def connect(self, base_url: str, account: accounts.Account) -> httpx.AsyncClient:
-        """Say where the provider is, and in which account to work."""
+        """Set the provider's address and the account to work in; return the client."""
         _stop_looking_for_sniffio()
         self._variables = account.variables()
         # No proxies from the environment: the provider is on this machine.
@@ -90,16 +90,16 @@ class Provider:
                 response = await client.post(path, data=fields)
             body = response.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise Refused(f"Twilio gave no answer: {type(error).__name__}: {error}") from error
+            raise Refused(f"Twilio did not answer: {type(error).__name__}: {error}") from error
         if not isinstance(body, dict):
-            raise Refused("Twilio answered something else than a JSON object")
+            raise Refused("Twilio answered something other than a JSON object")
         if response.is_error:
             raise Refused(f"Twilio error {body.get('code')}: {body.get('message')}", body)
         return body
 
 
 PROVIDER: Final = Provider()
-"""That of all tools of this process."""
+"""The provider of all tools in this process."""
 
 
 def __getattr__(name: str) -> Callable[..., Awaitable[Body]]:
@@ -116,6 +116,6 @@ def _address() -> str:
 
 
 def _stop_looking_for_sniffio() -> None:
-    """Let httpcore not look for it in vain at each request: that took a third of the time."""
+    """Stop httpcore from searching for it at each request, which took a third of the time."""
     if importlib.util.find_spec("sniffio") is None:
         sys.modules["sniffio"] = cast("Any", None)

@@ -1,1 +1,1 @@
-"""The upstream simulator: plays third-party providers, each from a declarative file."""
+"""The upstream simulator plays third-party providers, each from a declarative file."""

@@ -12,23 +12,25 @@ from mcp_targets.upstream.timetable import outages
 
 def main() -> None:
     """Read the switches and serve, each provider on its own port."""
-    parser = entry.arguments("upstream", "Play third-party providers, each on a port of its own.")
+    parser = entry.arguments("upstream", "Play third-party providers, each on its own port.")
     parser.add_argument(
         "--provider",
         action="append",
         required=True,
         help="a shipped provider, or the path of a provider file; may be repeated",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of times and identifiers (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the seed of times and identifiers (default: 0)"
+    )
     parser.add_argument(
         "--rtt",
         type=argument,
-        help='a round trip to every provider that has one, such as "10ms" (else: its file says)',
+        help='the round trip to every provider that has one, such as "10ms" (default: its file\'s)',
     )
     parser.add_argument(
         "--outage",
-        help='make a provider fail for a while, such as "hubspot:20s:10s" (or a share of its '
-        'requests, "hubspot:0s:60s:5%%"); several with commas',
+        help='make a provider fail for a while, such as "hubspot:20s:10s", or a share of its '
+        'requests, such as "hubspot:0s:60s:5%%"; separate several with commas',
     )
     options = parser.parse_args()
     together = Together()

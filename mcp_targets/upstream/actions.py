@@ -1,4 +1,4 @@
-"""The operations on state that a route may name: propose, insert, list."""
+"""The operations on state that a route may name: propose, insert, list, find, update."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from mcp_targets.upstream.templates import Compiler
 
 Values = dict[str, Any]
 Do = Callable[[str, Values], None]
-"""Do it for an account, adding results to the values. Raises RefusedError."""
+"""Does the operation for an account and adds results to the values. Raises RefusedError."""
 
 
 class Action(msgspec.Struct, frozen=True):
-    """An operation and the names of what it adds."""
+    """An operation and the names of its results."""
 
     do: Do
     results: frozenset[str]
@@ -32,7 +32,7 @@ class Actions:
     compiler: Compiler
 
     def of(self, route: Route, known: set[str]) -> Action:
-        """Return the route's operation; without one it renders `record`. Raises ValueError."""
+        """Return the route's operation; the default renders `record`. Raises ValueError."""
         actions = (route.propose, route.insert, route.list, route.find, route.update)
         if sum(action is not None for action in actions) > 1:
             raise ValueError("a route has at most one of propose, insert, list, find and update")
@@ -59,7 +59,7 @@ class Actions:
     def _propose(self, asked: Propose, known: set[str]) -> Do:
         self._check_collection(asked.avoid)
         if unknown := set(asked.per) - known:
-            raise ValueError(f"propose.per: {min(unknown)!r} is no input")
+            raise ValueError(f"propose.per: {min(unknown)!r} is not an input")
         value = self.compiler.compile(asked.value, known | {"serial"})
         record = self.compiler.compile(asked.record, known | {"serial", "value"})
         serials = range(asked.first, asked.last + 1)

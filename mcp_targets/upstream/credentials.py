@@ -1,4 +1,4 @@
-"""Who may ask a provider: those with its key, or with a token that it gave and still takes."""
+"""Who may call a provider: callers with its key, or with a token that it issued and accepts."""
 
 import random
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class Credentials:
         self._refresh: set[str] = set()
 
     def good(self, request: Request) -> bool:
-        """Tell whether a request may be answered."""
+        """Return whether a request may be answered."""
         auth = self._auth
         if auth is None:
             return True
@@ -31,7 +31,7 @@ class Credentials:
         return given == auth.value
 
     def issue(self, given: dict[str, Any], lifetime_s: float) -> dict[str, Any] | None:
-        """Return a new token, or None if what is given does not allow it. RFC 6749, 4.4 and 6."""
+        """Return a new token, or None if the grant is not valid. RFC 6749, 4.4 and 6."""
         refreshing = given.get("grant_type") == "refresh_token"
         if refreshing and given.get("refresh_token") not in self._refresh:
             return None

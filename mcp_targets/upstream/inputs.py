@@ -1,4 +1,4 @@
-"""What a request carries, checked as the provider file says."""
+"""The inputs of a request, checked against the provider file."""
 
 import re
 from collections.abc import Collection

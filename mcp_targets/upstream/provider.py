@@ -1,4 +1,4 @@
-"""Provider files: their form, and reading them. Everything about the YAML's shape lives here."""
+"""Provider files: their schema, and reading them. Everything about the YAML's shape lives here."""
 
 import difflib
 import re
@@ -23,18 +23,18 @@ class Input(Part, frozen=True):
 
     type: Literal["string", "integer", "boolean"] = "string"
     matches: str | None = None
-    """A regular expression for the whole value."""
+    """A regular expression that must match the whole value."""
     max_length: int | None = None
     default: Any = None
-    """A template for a missing value; it may use path parameters and earlier inputs."""
+    """A template for a missing value. It may use path parameters and earlier inputs."""
     required: str | None = None
-    """The error when the value is missing."""
+    """The error if the value is missing."""
     error: str | None = None
-    """The error when the value is wrong."""
+    """The error if the value is wrong."""
 
 
 class Propose(Part, frozen=True):
-    """Hand out values never handed out before, as records: a stock that is generated on demand."""
+    """Hand out new values as records: a stock that is generated on demand."""
 
     value: str
     """A template with `${serial}`."""
@@ -45,23 +45,23 @@ class Propose(Part, frozen=True):
     last: int
     first: int = 1
     per: list[str] = []
-    """The inputs of which each combination has its own series."""
+    """The inputs whose combinations each have their own series."""
     count: int = 1
 
 
 class Auth(Part, frozen=True):
-    """What a request must carry; without it the answer is the error `unauthorized`."""
+    """What a request must carry. Without it, the answer is the error `unauthorized`."""
 
     header: str = ""
     """In lower case."""
     query: str = ""
     value: str = ""
     tokens: bool = False
-    """The header carries a token that a route with `issue_token_s` gave."""
+    """The header carries a token that a route with `issue_token_s` issued."""
 
 
 class RateLimit(Part, frozen=True):
-    """At most `requests` in any burst, refilled over `per_s` seconds; per account."""
+    """At most `requests` in a burst, refilled over `per_s` seconds; per account."""
 
     requests: int
     per_s: float
@@ -75,15 +75,15 @@ class Route(Part, frozen=True):
     input: dict[str, Input] = {}
     propose: Propose | None = None
     insert: str | None = None
-    """The collection that `record` is added to."""
+    """The collection to add `record` to."""
     list: str | None = None
-    """The collection that is listed, newest first, a page at a time."""
+    """The collection to list, newest first, one page at a time."""
     find: str | None = None
     """The collection that has the record of the path's `id`."""
     update: str | None = None
-    """The same; what `record` has, other than null, replaces what was there."""
+    """The same; every field of `record` that is not null replaces the stored one."""
     issue_token_s: float | None = None
-    """Answers a token that is good for so long; asks for no credentials."""
+    """Answers with a token that is valid for this long. Requests need no credentials."""
     new_id: str | None = None
     """The prefix of a fresh identifier, `${id}`."""
     record: Any = None
@@ -111,11 +111,11 @@ class Collection(Part, frozen=True):
     within: Literal["account", "provider"] = "account"
     """… within this scope."""
     error: str | None = None
-    """The error when it is taken."""
+    """The error if the value is taken."""
 
 
 class ErrorReply(Part, frozen=True):
-    """What the provider answers when something is wrong."""
+    """The provider's answer to an error."""
 
     status: int
     body: Any
@@ -128,7 +128,7 @@ class Provider(Part, frozen=True):
     title: str
     routes: dict[str, Route]
     account: str = ""
-    """A text template over path parameters: to whom a request's state belongs."""
+    """A text template over path parameters: the account that a request's state belongs to."""
     patterns: dict[str, str] = {}
     """Regular expressions for path parameters (default: anything without a slash)."""
     service_time: Any = "0ms"
@@ -140,13 +140,13 @@ class Provider(Part, frozen=True):
     auth: Auth | None = None
     faults: Rates = Rates()
     errors: dict[str, ErrorReply] = {}
-    """The simulator itself uses `not-found`, `rate-limited`, `unauthorized` and `internal`."""
+    """By name. The simulator uses `not-found`, `rate-limited`, `unauthorized` and `internal`."""
     collections: dict[str, Collection] = {}
     paging: Paging = Paging(page="page", size="page_size")
 
 
 class _Loader(yaml.SafeLoader):
-    """Only true and false are booleans, as in YAML 1.2: `no` is a key, `ON` is Ontario."""
+    """Only true and false are booleans, as in YAML 1.2: `no` may be a key, `ON` is Ontario."""
 
 
 _BOOLEAN: Final = "tag:yaml.org,2002:bool"
@@ -160,7 +160,7 @@ _Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"true|false"), ["t", "f"])
 def load(name_or_path: str, rtt_s: float | None = None) -> Provider:
     """Read a shipped provider by name, or any file by path. Raises ValueError.
 
-    `rtt_s` is that of a provider which has one, instead of its file's.
+    `rtt_s` replaces the round trip in the file, if the file has one.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
@@ -186,7 +186,7 @@ def _unknown(name: str) -> str:
 
 
 def describe(provider: Provider, *others: Provider) -> str:
-    """Return a sentence for reports that name what was simulated.
+    """Return a sentence about a simulated provider, for reports.
 
     `others` are the same provider with other round trips, in the same run.
     """

@@ -25,7 +25,7 @@ class Operation(msgspec.Struct, frozen=True):
     method: bytes
     path: re.Pattern[str]
     account: Template
-    """To whom the state belongs, from the path's parameters."""
+    """Renders the account that the state belongs to, from the path's parameters."""
     fields: list[Field]
     action: Action
     body: Template
@@ -47,7 +47,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def build(provider: Provider, store: Store, compiler: Compiler, seed: int) -> list[Operation]:
-    """Compile all routes of a provider. Raises ValueError that names the route."""
+    """Compile all routes of a provider. Raises a ValueError that names the route."""
     actions = Actions(provider, store, compiler)
     _check_errors(provider)
     built: list[Operation] = []
@@ -74,7 +74,7 @@ def _operation(
         route=route,
         method=method.encode(),
         path=_pattern(path, provider.patterns),
-        # A path without the account's parameters belongs to nobody.
+        # A path without the account's parameters belongs to no account.
         account=compiler.compile(
             provider.account if names_in(provider.account) <= set(parameters) else "", parameters
         ),
@@ -84,7 +84,7 @@ def _operation(
         service_time=read(
             provider.service_time if route.service_time is None else route.service_time
         ),
-        # Each route draws its own times and identifiers, whatever the others are asked.
+        # Each route draws its own times and identifiers, independently of other requests.
         rng=random.Random(f"{seed}:{name}:times"),
         id_rng=random.Random(f"{seed}:{name}:ids"),
     )

@@ -1,4 +1,4 @@
-"""A provider at work: requests in, replies in its form, in its time, with its faults."""
+"""A simulated provider: answers requests in its format, with its times and its faults."""
 
 import random
 import time
@@ -19,7 +19,7 @@ from mcp_targets.upstream.templates import Compiler, Values
 from mcp_targets.upstream.timetable import Timetable, Window
 
 _BEFORE_WORK: Final = frozenset({"error", "reset", "html"})
-"""Faults that befall a request before it changes any state; the others spoil the reply."""
+"""Faults that happen before a request changes any state; the others spoil the reply."""
 _STATUS: Final = {"not-found": 404, "rate-limited": 429, "internal": 500, "conflict": 409} | {
     "unauthorized": 401
 }
@@ -30,11 +30,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class FaultRates(Rates, frozen=True):
-    """Rates for one route, or for all that have none of their own."""
+    """Rates for one route, or for all routes without specific rates."""
 
     route: str | None = None
     rate_limit: RateLimit | None = None
-    """Holds instead of the file's, for the provider as a whole."""
+    """Replaces the file's limit for the whole provider."""
 
 
 class Bucket:
@@ -47,7 +47,7 @@ class Bucket:
         self._at_s = now_s
 
     def take(self, now_s: float) -> float:
-        """Take a token and return 0, or return in how many seconds there will be one."""
+        """Take a token and return 0, or return the seconds until there is one."""
         refill = (now_s - self._at_s) / self._per_token_s
         self._tokens = min(self._size, self._tokens + refill)
         self._at_s = now_s
@@ -58,7 +58,7 @@ class Bucket:
 
 
 class Simulator:
-    """Play one provider; `server` serves it. `together` counts what several are asked at once."""
+    """Play one provider; `server` serves it. `together` counts the requests to all providers."""
 
     def __init__(
         self,
@@ -257,7 +257,7 @@ def _refusal(status: int, message: str) -> Reply:
 
 
 def _given(request: Request) -> dict[str, Any]:
-    """Return what a request carries: its query, or the JSON object or form in its body."""
+    """Return the inputs of a request: its query, or the JSON object or form in its body."""
     if request.method in (b"GET", b"DELETE"):
         return request.query()
     if not request.headers.get(b"content-type", b"").startswith(b"application/json"):
@@ -269,7 +269,7 @@ def _given(request: Request) -> dict[str, Any]:
 
 
 class _Lenient(dict[str, Any]):
-    """Errors may name any value of any route; what is missing when one is sent is empty."""
+    """Errors may name any value of any route; a value that is missing renders as empty."""
 
     def __missing__(self, name: str) -> str:
         return ""

@@ -1,4 +1,4 @@
-"""The state of a provider: records per account, what is unique among them, stocks handed out."""
+"""The state of a provider: records per account, their unique values, and series of proposals."""
 
 import itertools
 from collections.abc import Callable, Hashable
@@ -22,18 +22,18 @@ class Store:
             self._by_id[account, collection, record["id"]] = record
 
     def find(self, account: str, collection: str, record_id: Any) -> Record | None:
-        """Return the record that has this `id`; changing it changes what is kept."""
+        """Return the record with this `id`, or None. Changing it changes the stored record."""
         return self._by_id.get((account, collection, record_id))
 
     def claim(self, scope: Hashable, value: Any) -> bool:
-        """Take a value that is unique within a scope; return whether it was free."""
+        """Claim a value that is unique within a scope; return whether it was free."""
         taken = self._taken.setdefault(scope, set())
         free = value not in taken
         taken.add(value)
         return free
 
     def page(self, account: str, collection: str, start: int, size: int) -> list[Record]:
-        """Return up to `size` records, newest first, leaving out the `start` newest."""
+        """Return up to `size` records, newest first, after skipping the `start` newest."""
         records = self._records.get(account, {}).get(collection, [])
         end = max(0, len(records) - start)
         return records[max(0, end - size) : end][::-1]
@@ -49,9 +49,9 @@ class Store:
         value_of: Callable[[int], Any],
         scope: Hashable,
     ) -> list[tuple[int, Any]]:
-        """Return `count` serials with their values, none proposed before, none taken.
+        """Return `count` serials with their values. None was proposed before or is taken.
 
-        A series that has run out gives fewer, in the end none.
+        A series that runs out returns fewer, and in the end none.
         """
         counter = self._series.setdefault(series, itertools.count(serials.start))
         taken = self._taken.get(scope, set())

@@ -1,4 +1,4 @@
-"""Counts of requests: in all, per route and per account."""
+"""Counts of requests: in total, per route and per account."""
 
 import msgspec
 
@@ -6,11 +6,11 @@ from mcp_targets.serving.httpd import Counters
 
 
 class Tally(msgspec.Struct):
-    """What was seen of one kind of requests."""
+    """The counts of one kind of request."""
 
     requests: int = 0
     errors_sent: int = 0
-    """Replies with a status from 400 on, injected ones included."""
+    """Replies with a status of 400 or above, including injected ones."""
     in_parallel: int = 0
     max_in_parallel: int = 0
     connections_opened: int = 0
@@ -35,20 +35,20 @@ class Tally(msgspec.Struct):
 
 
 class Together:
-    """What all providers of a process were asked: one after the other, or at once."""
+    """Counts over all providers of a process, which show whether they are called at once."""
 
     def __init__(self) -> None:
         self.servers: list[Counters] = []
         self.in_parallel = 0
         self.max_in_parallel = 0
-        """Since it was last forgotten."""
+        """The maximum since the last call of `forget`."""
 
     def begin(self) -> None:
         self.in_parallel += 1
         self.max_in_parallel = max(self.max_in_parallel, self.in_parallel)
 
     def forget(self) -> None:
-        """Begin to look for the maximum anew."""
+        """Restart the search for the maximum."""
         self.max_in_parallel = self.in_parallel
 
     def shown(self) -> dict[str, int]:

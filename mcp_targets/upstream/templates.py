@@ -1,8 +1,8 @@
-"""Templates in provider files: JSON values in which `${…}` stands for something.
+"""Templates in provider files: JSON values with `${…}` placeholders.
 
 `${name}` is a value of the request or of the state, `${name[0:3]}` a slice of it as text, `${now}`
-and `${now_rfc2822}` the time. A text that is one placeholder keeps the value's type. No
-expressions, no conditions, no loops.
+and `${now_rfc2822}` the time. A text that is one placeholder keeps the value's type. There are no
+expressions, conditions or loops.
 """
 
 import email.utils
@@ -19,7 +19,7 @@ _NAME: Final = re.compile(r"(\w+)(?:\[(\d*):(\d*)\])?")
 
 
 class Compiler:
-    """Compile templates; `clock` tells the time in them."""
+    """Compile templates; `clock` returns the time for them."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Faults at their times: which rates hold when, and else those that were set by hand."""
+"""Scheduled faults: the rates that apply at each time, instead of rates set by hand."""
 
 from typing import Annotated
 
@@ -10,26 +10,26 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Window(Rates, frozen=True, kw_only=True, rename={"at_s": "at", "for_s": "for"}):
-    """Rates for a while."""
+    """Rates for a period."""
 
     at_s: Seconds
-    """After the timetable was set, …"""
+    """When it starts, in seconds after the timetable was set, …"""
     for_s: Seconds
-    """… for so long, in seconds."""
+    """… and how long it lasts, in seconds."""
     route: str | None = None
     """For one route only."""
 
 
 class Timetable:
-    """The windows of one provider. Where two overlap, the earlier of the list holds."""
+    """The windows of one provider. If two overlap, the first in the list applies."""
 
     def __init__(self, windows: tuple[Window, ...] = (), began_s: float | None = None) -> None:
-        """Without a beginning, its times run from the first question."""
+        """Without `began_s`, its times count from the first call of `faults`."""
         self._windows = [(window, Faults(window)) for window in windows]
         self._began_s = began_s
 
     def faults(self, route: str, now_s: float) -> Faults | None:
-        """Return what befalls a route at a time; None outside all windows."""
+        """Return the faults of a route at a time, or None outside all windows."""
         if self._began_s is None:
             self._began_s = now_s
         at_s = now_s - self._began_s
@@ -43,9 +43,9 @@ class Timetable:
 
 
 def outages(text: str) -> list[tuple[str, Window]]:
-    """Read `PROVIDER:AT:FOR` or `PROVIDER:AT:FOR:SHARE`, and more after commas.
+    """Read `PROVIDER:AT:FOR` or `PROVIDER:AT:FOR:SHARE`, several of them with commas.
 
-    `hubspot:20s:10s` fails for ten seconds, `jira:0s:60s:5%` at every twentieth request. Raises
+    `hubspot:20s:10s` fails for ten seconds, `jira:0s:60s:5%` for one request in twenty. Raises
     ValueError.
     """
     return [_outage(part) for part in text.split(",")]

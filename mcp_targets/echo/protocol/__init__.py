@@ -1,1 +1,1 @@
-"""What the echo says of MCP: handshake, sessions, both eras."""
+"""The echo server's side of MCP: handshake, sessions, both eras."""

@@ -18,7 +18,7 @@ _STATE_KEY: Final = secrets.token_bytes(32)
 
 
 class Outcome(msgspec.Struct):
-    """What a call leads to."""
+    """The effects of a call."""
 
     result: Result
     after_s: float = 0.0
@@ -28,7 +28,7 @@ class Outcome(msgspec.Struct):
     question: Result | None = None
     """What the user is asked before there is a result (up to 2025-11-25)."""
     change: Change | None = None
-    """What listeners get."""
+    """The notification that listeners get."""
 
     @property
     def work_s(self) -> float:
@@ -37,7 +37,7 @@ class Outcome(msgspec.Struct):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What a tool may know of the call besides its arguments."""
+    """What a tool may know about the call besides its arguments."""
 
     params: dict[str, Any]
     modern: bool
@@ -49,7 +49,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Tool(msgspec.Struct, frozen=True):
-    """One tool: what it is called, what it takes and what it does."""
+    """One tool: its name, its arguments and what it does."""
 
     name: str
     description: str
@@ -183,7 +183,7 @@ def _question(question: str) -> Result:
 
 
 def _state(question: str, nonce: str) -> str:
-    """Return `nonce.mac`: the call, its question and this process are what a state is bound to."""
+    """Return `nonce.mac`, which binds a state to its call, its question and this process."""
     nonce = nonce.partition(".")[0]
     mac = hashlib.blake2b(f"{nonce}.{question}".encode(), key=_STATE_KEY, digest_size=16)
     return f"{nonce}.{mac.hexdigest()}"
@@ -198,7 +198,7 @@ def _announce(given: a.Announce, _: Call) -> Outcome:
 
 
 def answered(answer: dict[str, Any]) -> Result:
-    """Return the result of `ask` by what the user answered."""
+    """Return the result of `ask` for the user's answer."""
     action = answer.get("action")
     content = answer.get("content")
     if action == "accept" and isinstance(content, dict):

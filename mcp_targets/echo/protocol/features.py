@@ -1,4 +1,4 @@
-"""What both eras serve alike: the lists, the resource, the prompt, the server's description."""
+"""What both eras share: the lists, the resource, the prompt, the server's description."""
 
 import base64
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Answer = Callable[[Params], dict[str, Any]]
 
 
 class Features:
-    """Answer the methods that neither call a tool nor belong to one era."""
+    """Answer the methods that do not call a tool and are the same in both eras."""
 
     def __init__(self, page_size: int | None) -> None:
         self._tools = [tool.listed() for tool in TOOLS.values()]

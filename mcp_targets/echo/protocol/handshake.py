@@ -1,7 +1,7 @@
 """Protocols 2024-11-05 to 2025-11-25: initialize opens a session, DELETE ends it.
 
-GET opens the stream of a session, which carries changes, and comments that keep it alive. Questions
-to the user go on the stream of the call that has them.
+GET opens the stream of a session, which carries changes, and comments that keep it alive. A
+question to the user goes on the stream of the call that asks it.
 """
 
 from typing import Any, Final
@@ -70,11 +70,11 @@ class Handshake:
         try:
             return self._dispatch(request, session, message)
         except RpcError as error:
-            # Once the session holds, errors are answers like any other: HTTP 200.
+            # In a valid session, errors are answers like any other: HTTP 200.
             return self._reply(error.body(message["id"]))
 
     def take(self, session: bytes, message: dict[str, Any]) -> None:
-        """Take what gets no answer: a notification, or the client's own answer. Raises RpcError."""
+        """Take a message without a reply: a notification, or an answer. Raises RpcError."""
         method = message.get("method")
         if method is None:
             self._questions.answer(session, message)
@@ -143,4 +143,4 @@ class Handshake:
 
 
 class _SessionLostError(RpcError):
-    """The session is unknown, or was ended."""
+    """The session is unknown or has ended."""

@@ -1,7 +1,8 @@
-"""Protocol 2026-07-28: every POST stands alone, its headers repeat what a router needs to know.
+"""Protocol 2026-07-28: every POST is self-contained, and its headers repeat what routers need.
 
-The order of the checks is that of the reference implementation: HTTP, JSON-RPC envelope, repeated
-headers, `_meta`, headers against body, version, parameter headers, dispatch. First failure wins.
+The checks are in the order of the reference implementation: HTTP, JSON-RPC envelope, repeated
+headers, `_meta`, headers against body, version, parameter headers, dispatch. The first failure
+decides.
 """
 
 from collections.abc import Callable
@@ -29,10 +30,10 @@ _CACHEABLE: Final = frozenset(
     {"tools/list", "resources/list", "resources/templates/list", "resources/read", "prompts/list"}
 )
 _STATUS: Final = {rpc.METHOD_NOT_FOUND: 404}
-"""Of error codes; every other error of this era is a 400."""
+"""The HTTP status by error code; every other error of this era is a 400."""
 
 Finish = Callable[[Request, bytes, str, rpc.Id, Outcome], Reply | Stream]
-"""From the request, its session, the tool, the request's id and what came of it."""
+"""Makes the reply from the request, its session, the tool, the request's id and the outcome."""
 
 
 class Modern:
@@ -60,7 +61,7 @@ class Modern:
     def serve(self, request: Request, message: dict[str, Any], pipe: bytes = b"") -> Reply | Stream:
         """Answer a request. Raises RpcError.
 
-        `pipe` names the caller where its messages come without headers that repeat them.
+        `pipe` identifies the caller if its messages come without headers that repeat them.
         """
         method: str = message["method"]
         params: dict[str, Any] = message.get("params", {})
@@ -122,7 +123,7 @@ def _envelope(params: dict[str, Any]) -> Any:
 
 
 def _check_responses(params: dict[str, Any]) -> None:
-    """Refuse answers to what nobody can have asked: each is an object, under the server's key."""
+    """Refuse malformed answers: each must be an object under the server's key."""
     responses = params.get("inputResponses", {})
     if not isinstance(responses, dict) or not all(isinstance(r, dict) for r in responses.values()):
         raise RpcError(rpc.INVALID_PARAMS, "inputResponses must be an object of objects")

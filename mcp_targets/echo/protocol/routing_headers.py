@@ -1,4 +1,4 @@
-"""The headers of protocol 2026-07-28 that repeat what the body says, and how they must agree."""
+"""The headers of protocol 2026-07-28 that repeat parts of the body, and how they must agree."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ _SENTINEL: Final = re.compile(r"=\?base64\?(.*)\?=")
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.0+)?")
 
 Mirrored = tuple[str, str, bytes, str]
-"""An argument, its header as shown and as received, and its JSON type."""
+"""An argument, its header as shown, its header as received, and its JSON type."""
 
 
 def _mirrored(properties: dict[str, Any]) -> tuple[Mirrored, ...]:
@@ -39,7 +39,7 @@ _MIRRORED: Final = {
 
 
 def check_once(request: Request) -> None:
-    """Refuse a routing header that came twice: readers of the first and of the last disagree."""
+    """Refuse a repeated routing header: readers that take the first or the last would disagree."""
     if request.repeated and (twice := _ONCE & request.repeated):
         raise _mismatch(f"{min(twice).decode()} header appears more than once")
 
@@ -86,7 +86,7 @@ def _agree(decoded: str | None, value: Any, kind: str) -> bool:
 
 
 def _decoded(raw: bytes | None) -> str | None:
-    """Return a header's value; None when it is absent or no canonical base64 of UTF-8."""
+    """Return a header's value, or None if it is absent or not canonical base64 of UTF-8."""
     if raw is None:
         return None
     value = raw.decode("latin-1")

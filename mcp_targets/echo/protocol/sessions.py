@@ -1,7 +1,7 @@
 """The sessions of the handshake era, and the questions to the user in them.
 
 Sessions are opened, used, and ended by their client or after an idle time. Questions are requests
-of the server, on the stream of the call that has them.
+from the server, on the stream of the call that asks them.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from mcp_targets.echo import rpc
 from mcp_targets.echo.changes import ALL_LISTS, Changes, Hearer
 
 Answered = Callable[[dict[str, Any]], dict[str, Any]]
-"""From the client's answer to the result of the tool."""
+"""Makes the tool's result from the client's answer."""
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Session:
-    """One session. It keeps as little as it can, so that thousands of them can be open."""
+    """One session. It is small because thousands of them may be open."""
 
     __slots__ = ("elicits", "streams", "uris", "used", "version")
 
@@ -28,11 +28,11 @@ class Session:
         self.elicits = elicits
         """Whether its client can ask its user."""
         self.uris = _NOTHING
-        """The resources that it has subscribed to."""
+        """The resources that it subscribes to."""
         self.used = True
-        """Since the idle ones were last looked for."""
+        """Whether it was used since the last sweep for idle sessions."""
         self.streams: set[Hearer] = set()
-        """The open ones: one, and any that it has just taken the place of."""
+        """Its open streams: one, and any that it has just replaced."""
 
     def subscribe(self, uri: str, *, wanted: bool) -> None:
         """Add a resource to its subscriptions, or remove it."""
@@ -42,10 +42,10 @@ class Session:
 
 
 class Sessions:
-    """All sessions. With `idle_s`, one that is not used and has no stream ends by itself.
+    """All sessions. With `idle_s`, an unused session without a stream ends automatically.
 
-    Every `idle_s` those that were not used since the last time are ended: after one to two times
-    it. `later` calls a function after some seconds.
+    A sweep every `idle_s` ends the sessions that were not used since the last sweep, which is
+    after one to two times `idle_s`. `later` calls a function after some seconds.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Sessions:
         return name
 
     def use(self, name: bytes) -> Session | None:
-        """Return a session that is used now; None when there is no such one."""
+        """Return a session and mark it as used, or return None if it does not exist."""
         session = self._sessions.get(name)
         if session is not None:
             session.used = True
@@ -80,9 +80,9 @@ class Sessions:
             stream.end()
 
     async def stream(self, session: Session) -> AsyncIterator[bytes]:
-        """Yield what a session's stream carries, until one side ends it: changes, and comments.
+        """Yield the changes and comments of a session's stream until one side ends it.
 
-        It takes the place of one that is open: no message may come by two streams.
+        It replaces an open stream, because no message may be sent on two streams.
         """
         for other in session.streams:
             other.end()
@@ -107,7 +107,7 @@ class Sessions:
 
 
 class Questions:
-    """Those that wait for an answer."""
+    """The questions that wait for an answer."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -129,7 +129,7 @@ class Questions:
         yield rpc.event(rpc.result(request_id, answered(answer)))
 
     def answer(self, session: bytes, message: dict[str, Any]) -> None:
-        """Take an answer; one that nobody waits for is passed over, and an error is none."""
+        """Take an answer. Ignore it if nobody waits for it; an error counts as "cancel"."""
         number, result = message.get("id"), message.get("result")
         waiting = self._open.get((session, number)) if isinstance(number, int) else None
         if waiting is not None and not waiting.done():

@@ -1,7 +1,7 @@
-"""A small, very fast HTTP/1.1 server kit on asyncio and httptools, for servers that are measured.
+"""A small, very fast HTTP/1.1 server kit on asyncio and httptools, for servers under measurement.
 
-It keeps connections alive, answers pipelined requests in order, streams replies in chunks, counts,
-and can misbehave at connection level on demand.
+It keeps connections alive, answers pipelined requests in order, streams replies in chunks, counts
+requests, and can misbehave at connection level on demand.
 """
 
 from mcp_targets.serving.httpd.messages import Cut, Fault, Reply, Request, Reset, Slow, Stream

@@ -1,27 +1,27 @@
-"""Who may call a bundled server: programs of this machine, and pages that it serves itself.
+"""Who may call a bundled server: programs on this machine, and pages that the server serves.
 
-A page of any site can send requests to 127.0.0.1 from its reader's browser. It shows in `Origin`,
-and in `Host` if a foreign name was pointed at this machine.
+A page of any site can send requests to 127.0.0.1 from its reader's browser. `Origin` shows that,
+and so does `Host` if a foreign name points at this machine.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
-"""An ASGI application: its scope, and how to receive and to send."""
+"""An ASGI application, called with a scope, `receive` and `send`."""
 FOREIGN: Final = b"Host and Origin have to name this machine, such as 127.0.0.1\n"
 _OURS: Final = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
 
 
 def is_foreign(host: bytes | None, origin: bytes | None) -> bool:
-    """Tell by the headers `Host` and `Origin` whether a request came by way of another site."""
+    """Return whether a request came from another site, by its headers `Host` and `Origin`."""
     if host is None or _without_port(host) not in _OURS:
         return True
     return origin is not None and _without_port(origin.partition(b"://")[2]) not in _OURS
 
 
 def guarded(app: App) -> App:
-    """Refuse foreign requests by 403 before an application sees them."""
+    """Refuse foreign requests with 403 before the application sees them."""
 
     async def guard(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         named = dict(scope.get("headers", ()))

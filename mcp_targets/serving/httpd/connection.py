@@ -1,4 +1,4 @@
-"""One connection: bytes in, requests to the handler one after the other, replies out in order."""
+"""One connection: bytes in, requests to the handler one at a time, replies out in order."""
 
 import asyncio
 import collections
@@ -17,7 +17,7 @@ from mcp_targets.serving.httpd.messages import Answer, Reply, Request, Stream, e
 from mcp_targets.serving.httpd.timer import Timer
 
 _MAX_WAITING: Final = 64
-"""Pipelined requests that wait for their turn before reading stops."""
+"""How many pipelined requests may wait before reading stops."""
 _NO_REPEATS: Final[frozenset[bytes]] = frozenset()
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 """SO_LINGER on, 0 s: closing sends a reset instead of a FIN."""
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Owner(Protocol):
-    """What a connection asks of the server that accepted it."""
+    """What a connection needs from the server that accepted it."""
 
     loop: asyncio.AbstractEventLoop
     max_body: int
@@ -34,23 +34,23 @@ class Owner(Protocol):
 
     @property
     def timer(self) -> Timer:
-        """What times replies."""
+        """The timer of replies."""
 
     def opened(self, connection: "Connection") -> None:
-        """Hear of a new connection."""
+        """Register a new connection."""
 
     def lost(self, connection: "Connection") -> None:
-        """Hear that it is gone."""
+        """Forget a closed connection."""
 
     def answer(self, request: Request, connection: "Connection") -> Answer:
-        """Take a request; `answered` follows."""
+        """Answer a request; a call of `answered` follows."""
 
     def answered(self) -> None:
-        """Hear that a request has ended."""
+        """Count the end of a request."""
 
 
 class Connection(asyncio.Protocol):
-    """Parse, hand over, write. One request is in progress at a time; the others wait."""
+    """Parse requests, hand them over, write replies. One is in progress; the others wait."""
 
     def __init__(self, server: Owner) -> None:
         self._server = server
@@ -67,19 +67,19 @@ class Connection(asyncio.Protocol):
         self._streaming = False
         self.tags: set[str] = set()
         self.fresh = True
-        """No request has come yet."""
+        """No request has arrived yet."""
         self._held: bytearray | None = None
-        """What came before the connection counts as set up."""
+        """Bytes that arrived before the connection counts as set up."""
 
-    # What the event loop calls.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start reading, or after the server's accept delay."""
+        """Start reading, at once or after the server's accept delay."""
         self._transport = transport
         self._server.opened(self)
         delay_s = self._server.accept_delay_s()
         if delay_s > 0:
-            # Not by pause_reading: uvloop starts reading after this call, paused or not.
+            # Not pause_reading: uvloop starts reading after this call even if paused.
             self._held = bytearray()
             self._server.timer.call_later(delay_s, self._admit)
 
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- the loop's signature
-        """Abandon what is in progress: nobody waits for it."""
+        """Abandon the request in progress: nobody waits for it."""
         self._closed = True
         self._waiting.clear()
         if self._task is not None:
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         self._release()
         self._server.lost(self)
 
-    # What the parser calls.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
         self._target = b""
@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
         self._size = 0
 
     def on_url(self, url: bytes) -> None:
-        """Take (a part of) the target."""
+        """Add a part of the target."""
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -131,21 +131,21 @@ class Connection(asyncio.Protocol):
         if key in self._headers:
             self._repeated |= {key}
         else:
-            self._headers[key] = value.rstrip()  # the parser leaves the white space behind it
+            self._headers[key] = value.rstrip()  # the parser keeps trailing white space
 
     def on_headers_complete(self) -> None:
-        """Let a client that asked first send its body."""
+        """Let a client that sent `Expect` send its body."""
         if b"expect" in self._headers:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body; too much of it is read but not kept."""
+        """Add a part of the body; beyond the limit it is read but not kept."""
         self._size += len(body)
         if self._size <= self._server.max_body:
             self._parts.append(body)
 
     def on_message_complete(self) -> None:
-        """Queue the request and serve it when its turn has come."""
+        """Queue the request and serve it when its turn comes."""
         target = self._target
         self._waiting.append(
             Request(
@@ -235,14 +235,14 @@ class Connection(asyncio.Protocol):
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("serving failed", exc_info=error)
             if self._streaming or self._current is None:
-                # The head is gone: a broken stream is the only way left to tell the client.
+                # The head has been sent: breaking the stream is the only signal left.
                 self.close()
             else:
                 self._send(self._current, _broken())
         self._advance()
 
     def _finish(self) -> None:
-        """End the exchange; a client that asked for it gets its connection closed."""
+        """End the exchange, and close the connection if the client asked for that."""
         request = self._current
         self._release()
         if request is not None and not request.keep_alive:
@@ -278,7 +278,7 @@ class Connection(asyncio.Protocol):
             self._reading = True
             self._transport.resume_reading()
 
-    # What faults may do (messages.Wire).
+    # Called by faults (messages.Wire).
 
     def write(self, payload: bytes) -> None:
         if not self._closed:

@@ -1,4 +1,4 @@
-"""What a handler receives and returns: requests, replies, streams, and deliberate misbehaviour."""
+"""What handlers receive and return: requests, replies, streams, and deliberate misbehaviour."""
 
 import http
 import urllib.parse
@@ -20,13 +20,13 @@ class Wire(Protocol):
         """Send bytes."""
 
     def later(self, delay_s: float, action: Callable[[], None]) -> None:
-        """Run `action` after `delay_s`, unless the connection has gone by then."""
+        """Run `action` after `delay_s`, unless the connection has closed by then."""
 
     def done(self) -> None:
-        """Say that the reply is complete, so that the next request gets its turn."""
+        """Report that the reply is complete; the next request gets its turn."""
 
     def close(self) -> None:
-        """Close after what was written has been sent."""
+        """Close once everything written has been sent."""
 
     def reset(self) -> None:
         """Drop the connection at once with a TCP reset."""
@@ -35,13 +35,13 @@ class Wire(Protocol):
 class Reset(msgspec.Struct, frozen=True):
     """Answer with a TCP reset."""
 
-    def send(self, wire: Wire, payload: bytes) -> None:  # noqa: ARG002 -- nothing of it is sent
-        """Send nothing; reset."""
+    def send(self, wire: Wire, payload: bytes) -> None:  # noqa: ARG002 -- none of it is sent
+        """Reset the connection without sending anything."""
         wire.reset()
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """Send the first part of the reply, then close: its announced length is never reached."""
+    """Send the first part of the reply, then close before its announced length is reached."""
 
     fraction: float = 0.5
 
@@ -59,7 +59,7 @@ class Slow(msgspec.Struct, frozen=True):
     pieces: int = 10
 
     def send(self, wire: Wire, payload: bytes) -> None:
-        """Send the head, then one piece each `over_s / pieces`."""
+        """Send the head, then one piece every `over_s / pieces`."""
         start = payload.find(b"\r\n\r\n") + 4
         wire.write(payload[:start])
         step = max(1, -(-(len(payload) - start) // self.pieces))
@@ -82,31 +82,31 @@ Fault = Reset | Cut | Slow
 
 
 class Request(msgspec.Struct):
-    """One request, complete. Header names are lower-case; of a repeated header the first counts."""
+    """A complete request. Header names are lower-case; of a repeated header, the first counts."""
 
     method: bytes
     target: bytes
     path: bytes
     headers: dict[bytes, bytes]
     repeated: frozenset[bytes]
-    """The names of the headers that came more than once."""
+    """The names of the headers that occurred more than once."""
     body: bytes
     too_large: bool
-    """The body was longer than the server accepts, and is not here."""
+    """Whether the body was longer than the server accepts; then `body` is incomplete."""
     keep_alive: bool
     tags: set[str]
     """Shared by all requests of one connection, for applications that count connections."""
     done: Callable[[], object] | None = None
-    """Called once when the exchange is over, however it ended; set by the application."""
+    """Called once when the exchange has ended in any way; set by the application."""
     answer_now: "Callable[[Reply], object] | None" = None
-    """Sends another reply instead of one that is waiting for its time; set by the connection."""
+    """Sends another reply at once instead of the delayed one; set by the connection."""
 
     def query(self) -> dict[str, str]:
-        """Return the query's parameters, the last of each name; undecodable bytes are replaced."""
+        """Return the query's parameters, the last of each name, with bad bytes replaced."""
         return _pairs(self.target.partition(b"?")[2])
 
     def form(self) -> dict[str, str]:
-        """Return the fields of a form-encoded body, likewise."""
+        """Return the fields of a form-encoded body in the same way."""
         return _pairs(self.body)
 
 
@@ -125,12 +125,12 @@ class Reply(msgspec.Struct):
     after_s: float = 0.0
     """Service time: seconds from the complete request to the first byte of the reply."""
     chunked: bool = False
-    """Send the body as one chunk and the end of stream, as a server that streams does."""
+    """Send the body as one chunk and the end of the stream, like a streaming server."""
     fault: Fault | None = None
 
 
 class Stream(msgspec.Struct):
-    """A reply whose body is written as it comes, chunk by chunk, until the iterator ends."""
+    """A reply whose body is written chunk by chunk as it is produced, until the iterator ends."""
 
     chunks: AsyncIterator[bytes]
     status: int = 200

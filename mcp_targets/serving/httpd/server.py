@@ -22,20 +22,20 @@ _MOST_HOSTS: Final = 100
 
 
 class Counters(msgspec.Struct):
-    """What the server saw. Requests to `/_…` and connections that carry only those do not count."""
+    """What the server has seen, without requests to `/_…` and connections that carry only these."""
 
     connections: int = 0
     requests: int = 0
     in_parallel: int = 0
-    """Requests received and not yet answered."""
+    """Requests that were received but not yet answered."""
     max_in_parallel: int = 0
 
 
 class Server:
     """Serve an application on one listening socket.
 
-    `handler` gets the requests, `admin` those whose path starts with `/_`; both may answer at once
-    or return an awaitable. `accept_delay_s` is charged before a new connection is read.
+    `admin` gets the requests whose path starts with `/_`, `handler` all others; both may answer at
+    once or return an awaitable. `accept_delay_s` passes before a new connection is read.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class Server:
         self._admin = admin
         self._open: set[Connection] = set()
         self._hosts: set[bytes | None] = set()
-        """Values of `Host` that were looked at, and are ours."""
+        """Values of `Host` that were checked and name this machine."""
         self._server: asyncio.Server
 
     @functools.cached_property
     def timer(self) -> Timer:
-        """Times replies, on the loop that first asks for it."""
+        """The timer of replies, on the loop that first uses it."""
         return Timer()
 
     async def start(self, listener: socket.socket) -> None:
-        """Accept on a bound socket, which the server owns from now on."""
+        """Accept connections on a bound socket, which the server owns from now on."""
         self.loop = asyncio.get_running_loop()
         self._server = await self.loop.create_server(
             lambda: Connection(self), sock=listener, backlog=_BACKLOG
@@ -77,7 +77,7 @@ class Server:
         await self._server.wait_closed()
         self.timer.close()
 
-    # What connections call.
+    # Called by connections.
 
     def opened(self, connection: Connection) -> None:
         self._open.add(connection)
@@ -87,7 +87,7 @@ class Server:
         self._open.discard(connection)
 
     def answer(self, request: Request, connection: Connection) -> Answer:
-        """Count a request and hand it over; `answered` must follow."""
+        """Count a request and hand it over; a call of `answered` must follow."""
         counters = self.counters
         admin = request.path.startswith(_ADMIN)
         if connection.fresh:

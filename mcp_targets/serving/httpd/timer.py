@@ -1,8 +1,8 @@
 """Timers precise to some microseconds.
 
-Event loops keep time in whole milliseconds (epoll's unit): under concurrency asyncio wakes up to
-1 ms late, uvloop up to 1 ms early or late. A server that promises a service time needs better, so
-on Linux one timerfd, armed for the earliest deadline, wakes the loop.
+Event loops keep time in whole milliseconds (epoll's unit): under concurrency, asyncio wakes up to
+1 ms late, uvloop up to 1 ms early or late. A server that promises a service time needs better. On
+Linux, one timerfd that is armed for the earliest deadline wakes the loop.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class Timer:
         await done
 
     def close(self) -> None:
-        """Forget what is due and release the descriptor."""
+        """Forget all pending calls and release the descriptor."""
         self._due.clear()
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)

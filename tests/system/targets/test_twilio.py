@@ -213,7 +213,7 @@ def test_a_provider_that_breaks_is_a_tool_error_too(rest, mcp, kind):
     result = run(work)
     httpx.post(f"{rest.url}/_faults", json={"route": "list-messages"})
     assert result.is_error
-    assert "Twilio gave no answer" in result.content[0].text
+    assert "Twilio did not answer" in result.content[0].text
     assert not run(work).is_error
 
 

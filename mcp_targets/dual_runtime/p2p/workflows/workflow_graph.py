@@ -30,7 +30,7 @@ Graph = Mapping[str, Step]
 
 
 def build(steps: list[dict[str, Any]]) -> dict[str, Step]:
-    """Return the steps by id. Raises a ToolFailure that explains the error; of a cycle, the path."""
+    """Return the steps by id. Raises a ToolFailure that says what is wrong, with a cycle's path."""
     if not 1 <= len(steps) <= MAX_STEPS:
         raise ToolFailure("BAD_WORKFLOW", f"a workflow has from 1 to {MAX_STEPS} steps")
     try:
