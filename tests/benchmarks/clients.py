@@ -1,7 +1,7 @@
-"""What one tools/call costs the load generator and its rivals, in processes of their own.
+"""What one tools/call costs the load generator and its rivals, each in a separate process.
 
-CPU time is what a process used by the operating system's account, for the same calls to the same
-server. Only ratios of what was measured by turns are comparable: a busy machine slows all alike.
+CPU time is the operating system's figure for the process, for the same calls to the same server.
+Only ratios between clients that were measured in turns are comparable: a busy machine slows all.
 """
 
 import contextlib
@@ -62,7 +62,7 @@ limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 MANY_CALLS = """
 name: memory
-title: Many calls of one tool, each with arguments of its own
+title: Many calls of one tool, each with different arguments
 arms: {mcp: {mcp: "system:echo/mcp", protocol: 2026-07-28}}
 journeys:
   echo:
@@ -76,7 +76,7 @@ limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 ROUND_S = 1.0
 ENOUGH = 50_000
-"""Calls: of fewer, what Python takes from the system at once would be much."""
+"""The fewest calls: with less, the memory that Python takes in one step would matter."""
 
 
 def ours(url: str, folder: Path, scenario: str = CALLS, arm: str = "mcp") -> tuple[float, dict]:
@@ -144,20 +144,20 @@ def _cost(result: str) -> float:
 
 @dataclass(frozen=True)
 class Growth:
-    """Memory of a load generator over many calls, the first and last rounds left out."""
+    """Memory of a load generator over many calls, without the first and last rounds."""
 
     out: Path
     """The folder of the run."""
     calls: int
-    """All that were made."""
+    """All calls that were made."""
     counted: int
-    """Those between the two readings."""
+    """The calls between the two readings."""
     grown_bytes: float
     most_bytes: int
 
 
 def growth(folder: Path, run_time: str = "") -> Growth:
-    """Run our whole path for so long, or until there are enough calls; watch its memory."""
+    """Run our whole path for some seconds, or until there are enough calls; watch its memory."""
     found = _grown(folder / "short", ROUND_S, run_time)
     if found.counted < ENOUGH:  # on a machine that is slow, or busy
         found = _grown(folder / "long", ROUND_S * ENOUGH / found.counted, run_time)

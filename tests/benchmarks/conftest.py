@@ -28,12 +28,12 @@ LIMITED = (f"{SYSTEM}business_tools/mcp", f"{SYSTEM}business_tools/rest")
 
 
 def bundled(scenario: Scenario, arm: str) -> bool:
-    """Tell whether an arm is a bundled system; code within this process would need Locust's."""
+    """Return whether an arm is a bundled system; code within this process would need Locust's."""
     return scenario.arms[arm].address.startswith(SYSTEM)
 
 
 def _unlimited(address: str) -> str:
-    """Lift the limits of providers, which one user without pauses exceeds on a fast machine."""
+    """Lift the providers' limits, which one user without pauses exceeds on a fast machine."""
     face, _, flags = address.partition("?")
     if face not in LIMITED or "limits=off" in flags.split("&"):
         return address
@@ -53,7 +53,7 @@ class Station:
     """Draws the values of one journey."""
 
     def begin(self) -> None:
-        """Begin a journey: its values are new."""
+        """Begin a journey with new values."""
         self.context.values = {**self.target.variables, "arm": self.target.arm}
         self.fill(self.context.values)
 
@@ -74,7 +74,7 @@ def systems(tmp_path_factory, _processes) -> Iterator[Systems]:
 
 @pytest.fixture(scope="session")
 def simulated() -> Callable[[str], list[str]]:
-    """Say of a system, for the report, which providers are simulated in it."""
+    """Note for the report which providers a system simulates."""
     return lambda system: [
         provider.describe(provider.load(name)) for name in SYSTEMS[system].simulates
     ]
@@ -97,7 +97,7 @@ def reached(systems) -> Callable[..., tuple[Loaded, dict[str, ArmTarget]]]:
 
 @pytest.fixture
 def stations(reached) -> Iterator[Callable[..., dict[str, list[Station]]]]:
-    """Give so many users on every arm of a scenario, or on one, for one of its journeys."""
+    """Give some users on every arm of a scenario, or on one, for one of its journeys."""
     opened: list[Station] = []
     numbers = itertools.count(1)
 
@@ -148,10 +148,10 @@ def _station(
 
 
 _SEQUENCE = itertools.count(1)
-"""Of the whole session: journeys would else meet what others created by the same name."""
+"""Counts over the whole session; otherwise journeys would meet names that others created."""
 
 
 def _complain(*, name: str, exception: Exception | None, **_: object) -> None:
-    """Take the place of Locust's request event: a call that failed is no benchmark of anything."""
+    """Replace Locust's request event: a failed call must not be taken for a benchmark."""
     if exception is not None:
         pytest.fail(f"{name}: {exception}")

@@ -1,12 +1,12 @@
-"""Where the claim of the dual runtime holds: the map of its ratio, beside what a model predicts.
+"""Where the claim of the dual runtime holds: the map of its ratio, next to a model's prediction.
 
     python -m tests.benchmarks.dual_map          runs the scenario dual-map, a quarter of an hour
-    python -m tests.benchmarks.dual_map RUN      draws a run that has been made
+    python -m tests.benchmarks.dual_map RUN      draws an existing run
 
-The model knows the physics (round trips and service times) and two measured numbers: what a call
-of each arm costs in processor time with one user at `CALIBRATED_MS`. The rest is mean value
-analysis of a closed network of one queue, the server's processor, and one delay, all else
-(Reiser and Lavenberg, J. ACM 27(2), 1980).
+The model uses the physics (round trips and service times) and two measured numbers: the processor
+time of a call of each arm with one user at `CALIBRATED_MS`. The rest is mean value analysis of a
+closed network with one queue, the server's processor, and one delay, everything else (Reiser and
+Lavenberg, J. ACM 27(2), 1980).
 """
 
 import subprocess
@@ -26,53 +26,53 @@ RTTS_MS: Final = (2, 5, 10, 20, 40)
 USERS: Final = (1, 5, 10, 20, 50)
 CALIBRATED_MS: Final = 10
 THREADS: Final = 40
-"""Of the bridge: more calls of control are not under way at once."""
+"""The bridge's threads: no more calls of control are in progress at once."""
 NEAR: Final = 0.15
 CLAIMED_RATIO: Final = 3.0
 CLAIMED_SHARES: Final = (0.3, 0.5)
-"""Of control's median journey: 50 to 70 % less."""
+"""Relative to control's median journey: 50 to 70 % less."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What was measured at one round trip, with so many users; ratios of dual to control."""
+    """What was measured at one round trip and number of users; ratios of dual to control."""
 
     rtt_ms: int
     users: int
     ratio: float
     interval: tuple[float, float]
     latency: float
-    """Of the median journeys."""
+    """The ratio of the median journeys."""
     latency_interval: tuple[float, float]
     predicted: float
     cpu: Mapping[str, float]
     """Processors that the processes of each arm used."""
     cost_s: Mapping[str, tuple[float, float]]
-    """What a call of each arm cost in processor time: here, and in the model."""
+    """The processor time of a call of each arm: here, and in the model."""
 
     @property
     def error(self) -> float:
-        """By how much the prediction is off, of what was measured."""
+        """How far the prediction is off, relative to the measurement."""
         return self.predicted / self.ratio - 1
 
     @property
     def held(self) -> bool:
-        """Whether both halves of the claim are within it, by their whole intervals."""
+        """Whether the whole intervals of both halves of the claim are within its bounds."""
         most = self.latency_interval[1]
         return self.interval[0] >= CLAIMED_RATIO and most <= CLAIMED_SHARES[1]
 
 
 def physics_s(arm: str, rtt_ms: float) -> float:
-    """Return how long a call takes at best: what the simulated upstreams take."""
-    if arm == "control":  # three requests in turn, each on a connection of its own
+    """Return the least time of a call: the time that the simulated upstreams take."""
+    if arm == "control":  # three requests in turn, each on a new connection
         return (3 * (3 + 1) * rtt_ms + 50 + 20 + 10) / 1000
     return (rtt_ms + 50) / 1000
 
 
 def throughput(users: int, delay_s: float, cpu_s: float) -> float:
-    """Return the calls per second of so many users, each of which waits and needs the processor.
+    """Return the calls per second of users who each wait and need the processor.
 
-    Exact mean value analysis: an arriving call finds the queue of one user less.
+    Exact mean value analysis: an arriving call finds the queue of a system with one user less.
     """
     queue = rate = 0.0
     for n in range(1, users + 1):
@@ -83,7 +83,7 @@ def throughput(users: int, delay_s: float, cpu_s: float) -> float:
 
 
 def predicted(rtt_ms: float, users: int, cpu_s: Mapping[str, float]) -> float:
-    """Return the ratio of throughputs that the model expects."""
+    """Return the ratio of throughputs that the model predicts."""
     at_once = {"control": min(users, THREADS), "dual": users}
     rates = {arm: throughput(n, physics_s(arm, rtt_ms), cpu_s[arm]) for arm, n in at_once.items()}
     return rates["dual"] / rates["control"]
@@ -108,7 +108,7 @@ def table(found: Sequence[Cell]) -> str:
 
 
 def remarks(found: Sequence[Cell]) -> list[str]:
-    """Say how well the model does, and why it does not where it is off."""
+    """Say how good the model is, and why it is off in some cells."""
     off = [cell for cell in found if abs(cell.error) > NEAR]
     near = f"{len(found) - len(off)} of {len(found)} cells are within {NEAR:.0%} of the model."
     return [near, *(f"{cell.rtt_ms} ms, {cell.users} users: {_cause(cell)}" for cell in off)]
@@ -173,7 +173,7 @@ def element(tag: str, *children: ET.Element | str, **attributes: str) -> ET.Elem
 
 
 def drawn(found: Sequence[Cell]) -> str:
-    """Return the map as SVG: measured and predicted side by side, a cell each."""
+    """Return the map as SVG: each cell has the measured and the predicted value."""
     side, top, left = (92, 46), 60, 70
     shapes = [element("style", _STYLE)]
     for column, title in enumerate(("measured (95 %)", "predicted")):
@@ -229,7 +229,7 @@ def _ratio(ratio: float, interval: tuple[float, float]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the scenario, or take a run; write map.svg and map.md beside its report."""
+    """Run the scenario, or take a run; write map.svg and map.md next to its report."""
     folder = Path(arguments[0]) if arguments else _run()
     report = Report.model_validate_json((folder / "report.json").read_bytes())
     found = cells(report)

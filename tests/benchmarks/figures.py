@@ -1,7 +1,7 @@
-"""The figures that docs/explanation/performance.md quotes, measured anew by `make bench`.
+"""The figures that docs/explanation/performance.md quotes, measured again by `make bench`.
 
-What is compared is measured by turns, so that a machine that changes its speed changes it for all.
-The same client twice in each turn shows what differs without any reason.
+Clients are measured in turns: if the machine's speed changes, it changes for all of them. Each turn
+runs one client twice, which shows the difference that comes without any reason.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tests.support.many_runs import fill
 TURNS = 6
 """Fewer pairs have no interval."""
 SECONDS = 60
-"""Of a whole process: in a minute its start is a small part."""
+"""For a whole process: in a minute, its start is a small part."""
 HELPS = 5
 RUNS = 10_000
 
@@ -40,10 +40,10 @@ class Figure:
     unit: str
     values: Sequence[float]
     interval: tuple[float, float] | None = None
-    """The 95 % interval of a ratio of pairs; of others the table shows the least and the most."""
+    """The 95 % interval of a ratio of pairs. Other figures have their minimum and maximum shown."""
 
     def cells(self) -> tuple[str, ...]:
-        """Return what stands in the columns."""
+        """Return the contents of the columns."""
         low, high = self.interval or (min(self.values), max(self.values))
         spread = f"{_digits(low)} to {_digits(high)}" + (" (95 %)" if self.interval else "")
         middle = _digits(statistics.median(self.values))
@@ -51,7 +51,7 @@ class Figure:
 
 
 def help_ms() -> float:
-    """Return the CPU time of `mcp-perf --help`, start of Python included."""
+    """Return the CPU time of `mcp-perf --help`, including the start of Python."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [Path(sys.executable).with_name("mcp-perf"), "--help"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -60,7 +60,7 @@ def help_ms() -> float:
 
 
 def lists(folder: Path) -> Iterator[Figure]:
-    """Measure what a page of the list costs if the store has many runs: at most 200 ms."""
+    """Measure the time of a page of the list if the store has many runs: at most 200 ms."""
     _say(f"a history of {RUNS} runs")
     store = f"sqlite:///{folder}/history.sqlite"
     fill(store, RUNS)
@@ -76,7 +76,7 @@ def lists(folder: Path) -> Iterator[Figure]:
 
 
 def calls(folder: Path, turns: int = TURNS) -> Iterator[Figure]:
-    """Measure a tools/call of each client, by turns, each first as often as the other."""
+    """Measure a tools/call of each client in turns; each comes first equally often."""
     with Systems(folder / "logs") as systems:
         url = systems.face("echo/mcp").url
         streams, rest = systems.face("echo/mcp?replies=sse").url, systems.face("echo/rest").url
@@ -102,14 +102,14 @@ def calls(folder: Path, turns: int = TURNS) -> Iterator[Figure]:
 
 
 def ratio(name: str, base_name: str, values: Sequence[float], base: Sequence[float]) -> Figure:
-    """Compare two clients by their pairs, as a report compares arms by their rounds."""
+    """Compare two clients by pairs, as a report compares arms by rounds."""
     pairs = [value / other for value, other in zip(values, base, strict=True)]
     interval = compare("mean", name, base_name, values, base).ci95
     return Figure(f"CPU per tools/call: {name} / {base_name}", "x", pairs, interval)
 
 
 def processes(folder: Path, seconds: int = SECONDS) -> list[tuple[str, ...]]:
-    """Let each client run alone, start and end included; return a row for each."""
+    """Run each client alone, including start and end; return a row for each."""
     rows: list[tuple[str, ...]] = []
     least: float | None = None
     with Systems(folder / "logs") as systems:
@@ -146,14 +146,14 @@ def memory(folder: Path) -> Iterator[Figure]:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Return the figures in columns as wide as they have to be."""
+    """Return the figures in columns of the necessary width."""
     return columns(
         ("figure", "median", "from least to most", "n"), [one.cells() for one in figures]
     )
 
 
 def columns(head: tuple[str, ...], found: Sequence[tuple[str, ...]]) -> str:
-    """Return rows below their head, in columns as wide as they have to be."""
+    """Return rows below their head, in columns of the necessary width."""
     rows = [head, *found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -161,10 +161,10 @@ def columns(head: tuple[str, ...], found: Sequence[tuple[str, ...]]) -> str:
 
 
 def main() -> None:
-    """Measure everything; it takes about half an hour, and wants a machine of its own."""
+    """Measure everything. This takes about half an hour on an otherwise idle machine."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=TURNS, help="of the clients, in pairs")
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each whole process")
+    parser.add_argument("--turns", type=int, default=TURNS, help="how many pairs of turns")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="how long each whole process runs")
     asked = parser.parse_args()
     figures = [Figure("CPU of `mcp-perf --help`", "ms", [help_ms() for _ in range(HELPS)])]
     with tempfile.TemporaryDirectory() as folder:
@@ -175,7 +175,7 @@ def main() -> None:
         figures += memory(Path(folder))
     print(table(figures))
     with tempfile.TemporaryDirectory() as folder:
-        head = (f"whole process, {asked.seconds} s", "calls/s", "CPU us per call", "of ours")
+        head = (f"whole process, {asked.seconds} s", "calls/s", "CPU us per call", "to ours")
         print(f"\n{columns(head, processes(Path(folder), asked.seconds))}")
     with tempfile.TemporaryDirectory() as folder:
         print(f"\n{columns(('layer of a call', 'us', 'share'), layers(Path(folder)))}")
@@ -183,7 +183,7 @@ def main() -> None:
 
 
 def _digits(value: float) -> str:
-    """Write three digits, or all before the point."""
+    """Write three digits, or all digits before the point."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 

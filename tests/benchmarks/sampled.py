@@ -1,7 +1,7 @@
-"""A run that notes where its CPU time goes: the locust of this Python, looked at while it works.
+"""A run that notes where its CPU time goes: this Python's locust, sampled while it works.
 
-The kernel's timer of CPU time interrupts it about 250 times in each second of CPU; the innermost
-frame of a known layer is counted. What C code does counts for the Python code that called it.
+The kernel's CPU timer interrupts it about 250 times in each second of CPU; the innermost frame of a
+known layer is counted. Time in C code counts for the Python code that called it.
 """
 
 import json
@@ -33,7 +33,7 @@ LAYERS: Final = (
     ("load/engine/", "turns and users"),
     ("results/", "journal and histograms"),
 )
-"""The beginning of what a frame is called -> its layer; the first that fits."""
+"""The beginning of a frame's name -> its layer; the first match counts."""
 OTHER: Final = "all else"
 _EVERY_S: Final = 0.001
 counts: Counter[str] = Counter()
@@ -55,7 +55,7 @@ def _sample(_number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run Locust with our arguments, from its first user to its last; write what was counted."""
+    """Run Locust with our arguments; count from the first user to the last; write the counts."""
     from locust import events
     from locust import main as of_locust
 

@@ -1,4 +1,4 @@
-"""The claim that the dual runtime brings 3 to 4 times the throughput, at half the latency."""
+"""The claim that the dual runtime gives 3 to 4 times the throughput at half the latency."""
 
 import pytest
 
@@ -8,13 +8,13 @@ from mcp_perf.results.judge.generator import ADVICE
 from tests.support import example_report
 
 FEWEST_USERS = 5
-"""Where processors keep up fewer, the machine says nothing of the design."""
+"""If the processors achieve fewer, the machine shows nothing about the design."""
 
 
 def undecided(report: Report) -> str:
-    """Say why a machine that is too slow, or was too busy, has decided nothing.
+    """Say why a machine that is too slow, or was too busy, decided nothing.
 
-    A run that is INVALID for any other cause than the load generator's is a fault of ours.
+    A run that is INVALID for any cause other than the load generator is our fault.
     """
     if report.verdict == "INVALID":
         by_generator = report.reasons[0].code in ADVICE
@@ -47,15 +47,15 @@ def a_report(verdict: str, *codes: str, users: int = 9) -> Report:
     ],
 )
 def test_only_a_slow_or_busy_machine_is_an_excuse(report, excused) -> None:
-    """Faults of ours, and open gates of a machine that could have decided, are red."""
+    """Our faults, and open gates on a machine that could have decided them, are failures."""
     assert bool(undecided(report)) == excused
 
 
 @pytest.mark.load
 def test_three_times_the_throughput_at_half_the_latency(load_run) -> None:
-    """By the gates of its scenario, at the claim's own round trip, in more rounds that are shorter.
+    """Judged by its scenario's gates, at the claim's round trip, in more and shorter rounds.
 
-    A full processor makes rounds uneven, so targets keep further below one than in the scenario.
+    A full processor makes rounds uneven, so targets stay further below one than in the scenario.
     """
     load_run(
         "dual-vs-control",

@@ -1,4 +1,4 @@
-"""The model beside the map of the dual runtime: its limits are those of arithmetic."""
+"""The model next to the map of the dual runtime agrees with arithmetic at its limits."""
 
 import xml.etree.ElementTree as ET
 from itertools import pairwise
@@ -39,7 +39,7 @@ def test_without_processor_time_the_ratio_is_that_of_the_physics():
 
 
 def test_the_map_shows_every_cell_and_names_those_that_the_model_misses():
-    """Measured with its interval, and predicted; a frame around those where the claim holds."""
+    """Each has the measured value with its interval and the prediction; a frame marks the claim."""
     cells = [
         Cell(rtt, users, 3.2, (3.1, 3.3), 0.3, (0.29, 0.31), 3.2, CPU, COST)
         for rtt in dual_map.RTTS_MS

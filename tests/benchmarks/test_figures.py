@@ -1,10 +1,10 @@
-"""`make bench` shows what it has measured as tables."""
+"""`make bench` shows its measurements as tables."""
 
 from tests.benchmarks.figures import Figure, columns, ratio, table
 
 
 def test_figures_stand_in_columns_with_their_spread():
-    """The median, the least and the most of each, and of how many; a ratio has its interval."""
+    """Each has its median, minimum, maximum and count; a ratio has its interval."""
     pair = ratio("b", "a", [2.0, 2.1, 1.9, 2.0, 2.05, 1.95], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
     assert table([Figure("a thing", "ms", [1941.5, 1.0, 2000.25]), pair]).split("\n") == [
         "figure                     median   from least to most   n",
@@ -15,10 +15,10 @@ def test_figures_stand_in_columns_with_their_spread():
 
 
 def test_a_rival_that_is_not_there_says_so_in_its_row():
-    """The others are measured all the same."""
+    """The other clients are measured all the same."""
     rows = [("ours", "9000", "25", "1.00 x"), ("theirs", "theirs is not installed", "", "")]
-    assert columns(("client", "calls/s", "us", "of ours"), rows).split("\n") == [
-        "client  calls/s                  us  of ours",
+    assert columns(("client", "calls/s", "us", "to ours"), rows).split("\n") == [
+        "client  calls/s                  us  to ours",
         "------  -----------------------  --  -------",
         "ours    9000                     25  1.00 x",
         "theirs  theirs is not installed",

@@ -1,4 +1,4 @@
-"""What one tools/call costs the load generator, against its rivals, in one run on one server.
+"""What one tools/call costs the load generator and its rivals, in one run on one server.
 
 The figures are ratios: a slow or busy machine slows all three alike. `make bench` shows them.
 """
@@ -14,7 +14,7 @@ from tests.benchmarks.clients import fast_http, ours, sdk
 PAIRS = 3
 CHEAPER_THAN_FAST_HTTP = 3.5
 """Measured on two cores, with other work on the machine: 4.2 to 4.7 times (28 to 31 us against 125
-to 142). The system calls that all of them make cost the more on a busy one. Below this, our part
+to 142). The system calls that all of them make cost more on a busy machine. Below this, our part
 has grown."""
 CHEAPER_THAN_SDK = 10
 """Measured: 34 to 49 times."""
@@ -22,7 +22,7 @@ CHEAPER_THAN_SDK = 10
 
 @pytest.mark.load
 def test_a_call_costs_a_fraction_of_what_it_costs_others(benchmark, tmp_path) -> None:
-    """Our whole path, everything on, is several times cheaper than FastHttpUser without checks."""
+    """Our whole path, with everything on, costs a fraction of FastHttpUser without checks."""
     with Systems(tmp_path / "logs") as systems:
         url = systems.face("echo/mcp").url
 
@@ -48,12 +48,12 @@ def test_a_call_costs_a_fraction_of_what_it_costs_others(benchmark, tmp_path) ->
 
 @pytest.mark.load
 def test_the_report_agrees_with_the_operating_system(tmp_path) -> None:
-    """CPU per call times calls is within what the system says that the process used in all."""
+    """CPU per call times calls stays within the process's total by the operating system."""
     with Systems(tmp_path / "logs") as systems:
         before = os.times()
         per_call_us, report = ours(systems.face("echo/mcp").url, tmp_path)
         after = os.times()
-    # Of the waited-for child alone: the system under test ends later, and is not waited for here.
+    # Only for the child that was waited for: the system under test ends later.
     process_s = (after.children_user - before.children_user) + (
         after.children_system - before.children_system
     )

@@ -1,4 +1,4 @@
-"""Counting durations and asking for percentiles, against HdrHistogram's own C code."""
+"""Counting durations and computing percentiles, compared with HdrHistogram's C code."""
 
 import random
 
@@ -16,7 +16,7 @@ FRACTIONS = [0.5, 0.9, 0.95, 0.99, 0.999]
 
 
 def info(what: str) -> dict[str, dict[str, str]]:
-    """Say for pytest-benchmark what each side is."""
+    """Describe each side for pytest-benchmark."""
     sides = ("ours", "hdrh")
     return {side: {"system": "reports", "layer": "histogram", "tool": what} for side in sides}
 
@@ -27,7 +27,7 @@ def hdrh() -> HdrHistogram:
 
 
 def test_record_a_thousand(side_by_side):
-    """A thousand durations into one histogram that goes on."""
+    """A thousand durations into one continuing histogram."""
     mine, theirs = Histogram(), hdrh()
 
     def ours() -> int:
@@ -59,7 +59,7 @@ def test_percentiles(side_by_side):
 
 
 def test_record_a_call(side_by_side):
-    """All that the recorder does for a call, against one record of the histogram alone."""
+    """Everything the recorder does for a call, compared with one record of the histogram."""
     recorder = Recorder("bench", lambda _: None)
     track = recorder.track("mcp", "call", "tools/call echo")
     reply, theirs = Reply(0), hdrh()

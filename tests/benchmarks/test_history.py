@@ -1,4 +1,4 @@
-"""A page of the list of runs, of a history with many against one with few."""
+"""A page of the list of runs: a history with many runs, compared with a short one."""
 
 import pytest
 

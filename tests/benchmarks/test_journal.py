@@ -1,4 +1,4 @@
-"""Writing and reading the journal, against the standard library's JSON and no format at all."""
+"""Writing and reading the journal, compared with the standard library's JSON."""
 
 import json
 
@@ -32,13 +32,13 @@ LINES = 50
 
 
 def info(what: str) -> dict[str, dict[str, str]]:
-    """Say for pytest-benchmark what each side is."""
+    """Describe each side for pytest-benchmark."""
     sides = ("ours", "stdlib")
     return {side: {"system": "reports", "layer": "journal", "tool": what} for side in sides}
 
 
 def test_write_a_second(side_by_side, tmp_path):
-    """What one process recorded in a second, redacted, against json.dumps of the same tree."""
+    """One process's records of a second, redacted, compared with json.dumps of the same tree."""
     tree = msgspec.to_builtins(SECOND)
     writer = JournalWriter(tmp_path / "journal.jsonl", Redactor())
     with (tmp_path / "stdlib.jsonl").open("w") as file:
@@ -52,7 +52,7 @@ def test_write_a_second(side_by_side, tmp_path):
 
 
 def test_read_a_minute(side_by_side, tmp_path):
-    """Fifty such records, checked field by field, against json.loads, which checks nothing."""
+    """Fifty such records, with every field checked, compared with json.loads without checks."""
     path = tmp_path / "journal.jsonl"
     path.write_bytes((msgspec.json.encode(SECOND) + b"\n") * LINES)
     sides = {

@@ -1,4 +1,4 @@
-"""Whole journeys of the shipped scenarios, arm against arm: latency alone, throughput with many."""
+"""Whole journeys of the shipped scenarios, arm against arm: with one user, and with many."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,14 +10,14 @@ from mcp_perf.scenario.model.scenario import Journey, Scenario
 USERS = 8
 MOST_ARMS = 4
 ROUNDS = 6
-"""The fewest that decide anything: the gates are far from what is measured."""
+"""The fewest that can decide a gate; the gates are far from the measured values."""
 
 
 def shipped_with_systems() -> list[tuple[str, str]]:
-    """Return scenario and journey wherever all arms are bundled systems: no list to keep.
+    """Return each scenario and journey whose arms are all bundled systems; no list to maintain.
 
-    Of scenarios that make the same calls at the same faces, the last one. Many arms are one system
-    with other flags: what those are worth is for a whole run, with many more rounds.
+    If several scenarios make the same calls on the same faces, the last one counts. Many arms are
+    one system with different flags: comparing those needs a whole run with many more rounds.
     """
     found = {}
     for scenario in (load(path).scenario for path in shipped()):
@@ -26,7 +26,7 @@ def shipped_with_systems() -> list[tuple[str, str]]:
             for name, journey in scenario.journeys.items():
                 steps = {arm: journey.of(arm) for arm in scenario.arms}
                 if any(step.action == "parallel" for listed in steps.values() for step in listed):
-                    continue  # without Locust there is nothing at once
+                    continue  # without Locust nothing runs at once
                 found[_work(scenario, journey)] = scenario.name, name
     return list(found.values())
 
@@ -42,12 +42,12 @@ FIRST = list(dict(reversed(JOURNEYS)).items())
 
 
 def ids(cases: list[tuple[str, str]]) -> list[str]:
-    """Name the cases as the scenarios are."""
+    """Name the cases after the scenarios."""
     return ["/".join(case) for case in cases]
 
 
 def info(journey: str, arms: dict) -> dict[str, dict[str, str]]:
-    """Say for pytest-benchmark what each arm is."""
+    """Describe each arm for pytest-benchmark."""
     return {
         arm: {"system": users[0].system, "layer": users[0].target.kind, "tool": journey}
         for arm, users in arms.items()
@@ -63,7 +63,7 @@ def simulations(arms: dict, simulated) -> list[str]:
 @pytest.mark.process
 @pytest.mark.parametrize(("scenario", "journey"), JOURNEYS, ids=ids(JOURNEYS))
 def test_a_journey_by_each_arm(scenario, journey, stations, simulated, benchmark, side_by_side):
-    """One journey of one user: how long each arm takes."""
+    """One journey of one user: the time that each arm takes."""
     benchmark.group = f"{scenario}: latency of {journey}"
     arms = stations(scenario, journey)
     benchmark.extra_info["simulated"] = simulations(arms, simulated)
@@ -79,7 +79,7 @@ def test_a_journey_by_each_arm(scenario, journey, stations, simulated, benchmark
 def test_many_users_at_once_by_each_arm(
     scenario, journey, stations, simulated, benchmark, side_by_side
 ):
-    """Eight users, a journey each: how long each arm takes until all are done."""
+    """Eight users, one journey each: the time until all are done, for each arm."""
     benchmark.group = f"{scenario}: throughput of {journey}, {USERS} users at once"
     arms = stations(scenario, journey, USERS)
     benchmark.extra_info["simulated"] = simulations(arms, simulated)

@@ -1,4 +1,4 @@
-"""One tool by each layer: its Python function in this process, its REST path, its MCP tool."""
+"""One tool through each layer: its Python function in this process, its REST path, its MCP tool."""
 
 import asyncio
 from typing import Any
@@ -43,7 +43,7 @@ def rest_call(client: RestClient, method: str, path: str, body: bytes = b""):
 
 
 def info(system: str, tool: str) -> dict[str, dict[str, str]]:
-    """Say for pytest-benchmark what each side is."""
+    """Describe each side for pytest-benchmark."""
     layers = ("in-process", "rest", "mcp")
     return {layer: {"system": system, "layer": layer, "tool": tool} for layer in layers}
 
@@ -51,7 +51,7 @@ def info(system: str, tool: str) -> dict[str, dict[str, str]]:
 @pytest.mark.process
 @pytest.mark.parametrize("tool", ECHO)
 def test_echo(tool, systems, benchmark, side_by_side):
-    """A tool of the calibration system: all the time is on the way to it."""
+    """A tool of the calibration system, whose time is all spent on the way to it."""
     benchmark.group = f"layers: echo {tool}"
     arguments, body = ECHO[tool]
     rest = RestClient(Endpoint.of(systems.face("echo/rest").url))
@@ -73,7 +73,7 @@ def test_echo(tool, systems, benchmark, side_by_side):
 
 @pytest.mark.process
 def test_twilio(systems, simulated, benchmark, side_by_side):
-    """The tool that lists numbers: asked for directly, at the provider, and through the server."""
+    """The tool that lists numbers: called directly, at the provider, and through the server."""
     benchmark.group = f"layers: twilio {LIST}"
     benchmark.extra_info["simulated"] = simulated("twilio")
     upstream = systems.face("twilio/rest")

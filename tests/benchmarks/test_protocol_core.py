@@ -1,4 +1,4 @@
-"""The protocol core against what the standard library would do: bytes in, bytes out, no socket."""
+"""The protocol core, compared with the standard library: bytes in, bytes out, no socket."""
 
 import http.client
 import io
@@ -27,13 +27,13 @@ EVENTS = b"event: message\ndata: " + BODY + b"\n\n"
 
 
 def info(what: str) -> dict[str, dict[str, str]]:
-    """Say for pytest-benchmark what each side is."""
+    """Describe each side for pytest-benchmark."""
     sides = ("ours", "stdlib")
     return {side: {"system": "client", "layer": "protocol core", "tool": what} for side in sides}
 
 
 def test_encode_a_call(side_by_side):
-    """A request whose arguments are constant, against encoding all of it anew."""
+    """A request whose arguments are constant, compared with encoding all of it again."""
     tail = versions.encode_tail("tools/call", PARAMS)
 
     def anew() -> bytes:
@@ -46,7 +46,7 @@ def test_encode_a_call(side_by_side):
 
 
 def test_judge_a_reply(side_by_side):
-    """Telling the class of a reply, against decoding it and looking."""
+    """Finding the class of a reply, compared with decoding it and looking."""
 
     def ours() -> str:
         reply = Reply(0)
@@ -64,7 +64,7 @@ def test_judge_a_reply(side_by_side):
 
 
 def test_read_a_response(side_by_side):
-    """A response off the wire, against http.client."""
+    """A response off the wire, compared with http.client."""
     reader = ResponseReader()
     reader.happened(states.OPEN)
 
@@ -87,7 +87,7 @@ def test_read_a_response(side_by_side):
 
 
 def test_read_an_event(side_by_side):
-    """A message event, against taking the known prefix off and nothing else."""
+    """A message event, compared with only removing the known prefix."""
 
     def stdlib() -> list[bytes]:
         lines = EVENTS.decode().splitlines()

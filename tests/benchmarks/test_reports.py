@@ -1,4 +1,4 @@
-"""From a fixed journal to the report, and its renderings, against reading the journal alone."""
+"""From a fixed journal to the report and its renderings, compared with reading the journal."""
 
 import random
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_build(run, side_by_side):
 
 @pytest.mark.parametrize("kind", ["html", "json", "md", "csv", "junit"])
 def test_render(kind, run, tmp_path, benchmark):
-    """One format of that report, to the disk."""
+    """One format of that report, written to disk."""
     benchmark.extra_info |= {**INFO, "tool": kind}
     report, samples = load_report(run)
     [written] = benchmark.pedantic(write_all, (report, samples, tmp_path, [kind]), rounds=10)

@@ -12,7 +12,7 @@ RATE, SECONDS = 1000.0, 1.0
 
 
 def test_arrivals(side_by_side):
-    """A second of a Poisson plan, of an even one, and the drawing of as many numbers alone."""
+    """A second of a Poisson plan and of an even one, compared with drawing as many numbers."""
     rng = random.Random(1)
     sides = {
         "poisson": lambda: len(list(arrivals(RATE, SECONDS, poisson=True, seed="1"))),

@@ -1,4 +1,4 @@
-"""Comparing two arms, against SciPy's paired t-test, which gives less."""
+"""Comparing two arms, measured next to SciPy's paired t-test, which returns less."""
 
 import random
 
@@ -15,7 +15,7 @@ INFO = {"system": "reports", "layer": "statistics"}
 
 
 def test_compare(side_by_side):
-    """Ratio, interval, exact permutation test and power, of ten rounds each."""
+    """Ratio, interval, exact permutation test and power for ten rounds each."""
     sides = {
         "ours": lambda: compare("p50", "mcp", "control", MCP, CONTROL),
         "scipy": lambda: stats.ttest_rel(MCP, CONTROL).confidence_interval(),

@@ -8,9 +8,9 @@ ROUNDS = 5
 
 
 def calls() -> dict[str, tuple[str, str, str, int]]:
-    """Return where each call is made: id -> scenario, journey, arm and place of the step.
+    """Return where each call is made: id -> scenario, journey, arm and index of the step.
 
-    Of what several scenarios call, whatever the flags of the system, the last one.
+    If several scenarios make the same call, with any flags of the system, the last one counts.
     """
     found: dict[str, tuple[str, str, str, int]] = {}
     for scenario in (load(path).scenario for path in shipped()):
@@ -21,7 +21,7 @@ def calls() -> dict[str, tuple[str, str, str, int]]:
                 if not address.startswith("system:"):
                     continue
                 if any(step.action == "parallel" for step in steps):
-                    continue  # without Locust there is nothing at once
+                    continue  # without Locust nothing runs at once
                 for place, step in enumerate(steps):
                     if step.action != "wait":
                         face, _, _flags = address.removeprefix("system:").partition("?")
@@ -37,7 +37,7 @@ CALLS = calls()
 @pytest.mark.process
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call(call, stations, benchmark):
-    """The call alone is timed; the calls before it, which bring its values, are not."""
+    """Only the call is timed, not the calls before it that provide its values."""
     scenario, journey, arm, place = CALLS[call]
     [station] = stations(scenario, journey, only=arm)[arm]
     system, _, label = call.partition(" ")

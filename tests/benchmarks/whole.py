@@ -1,7 +1,7 @@
-"""What a tools/call costs a whole process, start and end included: ours, and its rivals.
+"""What a tools/call costs a whole process, including start and end: ours and its rivals.
 
-Each calls the tool `echo` of one server from sixteen users, tasks or connections for so many
-seconds. CPU time is what the operating system says of the process and its children.
+Each calls the tool `echo` of one server from sixteen users, tasks or connections for some seconds.
+CPU time is the operating system's figure for the process and its children.
 """
 
 import json
@@ -25,12 +25,12 @@ ROUND_S = 5
 
 @dataclass(frozen=True)
 class Whole:
-    """One client that has run to its end."""
+    """One client that has finished."""
 
     calls: int
     cpu_s: float
     wall_s: float
-    """Of the process, too: a minute hides the start, three seconds do not."""
+    """Includes the start of the process: a minute hides it, three seconds do not."""
 
     @property
     def cpu_us(self) -> float:
@@ -43,7 +43,7 @@ class Whole:
         return self.calls / self.wall_s
 
 
-class NotThere(Exception):  # noqa: N818 -- the table says so, and goes on
+class NotThere(Exception):  # noqa: N818 -- the table shows it and goes on
     """A rival is not installed."""
 
 
@@ -57,7 +57,7 @@ def run(command: Sequence[str | Path], **more: str) -> tuple[str, float, float]:
         printed = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    # 91: a server that answers at once makes each of them its own bottleneck.
+    # 91: with a server that answers at once, each client is its own bottleneck.
     assert process.returncode in (0, 91), (command, process.returncode, printed[-2000:])
     return printed, used.ru_utime + used.ru_stime, time.perf_counter() - start
 
@@ -75,7 +75,7 @@ def ours(url: str, folder: Path, seconds: int) -> Whole:
 
 
 def locust(user: str) -> Callable[[str, Path, int], Whole]:
-    """Return how Locust's own users are run, by the name of their class; no reply is parsed."""
+    """Return the command that runs Locust's own user class of this name; no reply is parsed."""
 
     def measure(url: str, folder: Path, seconds: int) -> Whole:
         result = folder / "rival.json"
@@ -110,7 +110,7 @@ def inspector(url: str, _folder: Path, seconds: int) -> Whole:
 
 
 def stress(url: str, _folder: Path, seconds: int) -> Whole:
-    """Run mcp-stress, which npm does not have: it wants Deno, and packages from JSR."""
+    """Run mcp-stress, which npm does not have: it needs Deno and packages from JSR."""
     command = [_found("mcp-stress"), "run", "--json", "--tool", "echo", "--url", url]
     load = ["-c", str(AT_ONCE), "-d", str(seconds)]
     printed, cpu_s, wall_s = run([*command, *load])
@@ -118,7 +118,7 @@ def stress(url: str, _folder: Path, seconds: int) -> Whole:
 
 
 def wrk(url: str, folder: Path, seconds: int) -> Whole:
-    """Run wrk, which knows nothing of MCP: the least that such a request can cost."""
+    """Run wrk, which knows nothing about MCP: the least that such a request can cost."""
     script = folder / "post.lua"
     body, headers = hot_request()
     lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()]
@@ -132,7 +132,7 @@ def wrk(url: str, folder: Path, seconds: int) -> Whole:
 
 
 def hot_request() -> tuple[str, dict[str, str]]:
-    """Return the request of `tools/call` as our client sends it: body and headers."""
+    """Return a `tools/call` request as our client sends it: body and headers."""
     params = {"name": "echo", "arguments": {"message": "hello"}}
     tail = versions.encode_tail("tools/call", versions.modern_params(params, {}, {}))
     return versions.encode_message(7, tail).decode(), dict(

@@ -1,7 +1,7 @@
-"""Goldens: what the commands say and write, held against stored texts to the byte.
+"""Goldens: what the commands print and write, compared byte for byte with stored texts.
 
-Only this file knows how the package is laid out. `make goldens` stores all texts anew; look at what
-git shows of them before you commit.
+Only this file knows the layout of the package. `make goldens` stores all texts again; look at
+git's diff of them before you commit.
 """
 
 import argparse
@@ -26,7 +26,7 @@ WIDEST = 120
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes what Locust's parser takes."""
+    """Accepts the calls that Locust makes on its parser."""
 
     def add_argument(self, *names, include_in_web_ui=None, **options):
         """Add an argument; nothing here has a web form."""
@@ -36,13 +36,13 @@ class Parser(argparse.ArgumentParser):
 
 @pytest.fixture(scope="session")
 def main() -> click.Group:
-    """Load the command, without what answers Ctrl-C before it."""
+    """Load the command, without the wrapper that handles Ctrl-C."""
     return importlib.import_module("mcp_perf.cli.main").main
 
 
 @pytest.fixture(scope="session")
 def cli(main) -> Callable[..., Result]:
-    """Give a command in this process, on a screen of 80 columns without colours."""
+    """Run a command in this process, on a screen of 80 columns without colours."""
     return lambda *words: CliRunner(env=SCREEN).invoke(main, words, prog_name="mcp-perf")
 
 
@@ -92,13 +92,13 @@ def runs(tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def golden() -> Callable[[str, str], None]:
-    """Hold a text against the stored one of this name, or store it anew."""
+    """Compare a text with the stored one of this name, or store it again."""
     return store if os.environ.get("RENEW_GOLDENS") else hold
 
 
 @pytest.fixture(scope="session")
 def held() -> Callable[[str, str], None]:
-    """Hold a text against the stored one of this name, and store nothing."""
+    """Compare a text with the stored one of this name, and store nothing."""
     return hold
 
 
@@ -110,7 +110,7 @@ def store(name: str, text: str) -> None:
 
 
 def hold(name: str, text: str) -> None:
-    """Fail where a text is not the stored one, with the beginning of what differs."""
+    """Fail if a text differs from the stored one, and show the beginning of the difference."""
     path = HERE / name
     assert path.exists(), f"No golden {name} is stored yet: `make goldens` stores it."
     stored = path.read_bytes().decode()
@@ -129,14 +129,14 @@ def difference(stored: str, text: str) -> list[str]:
 
 
 def narrow(text: str) -> list[str]:
-    """Cut a text into lines that can be read: the elements of a page lie in one."""
+    """Cut a text into readable lines: a page has all its elements in one."""
     lines = text.replace("><", ">\n<").splitlines()
     return [part for line in lines for part in re.findall(f".{{1,{WIDEST}}}", line) or [""]]
 
 
 @pytest.fixture(scope="session")
 def names() -> Callable[[str], set[str]]:
-    """Return what is stored in a folder of goldens."""
+    """Return the files stored in a folder of goldens."""
 
     def stored(folder: str) -> set[str]:
         paths = [path for path in (HERE / folder).rglob("*") if path.is_file()]
@@ -147,7 +147,7 @@ def names() -> Callable[[str], set[str]]:
 
 @pytest.fixture(scope="session")
 def journal() -> Callable[[str], list[dict]]:
-    """Read the records of a stored journal; a torn one has a last line that is none."""
+    """Read the records of a stored journal; the last line of a torn one is not a record."""
     return lambda name: [
         json.loads(line)
         for line in (HERE / "journals" / f"{name}.jsonl").read_text("utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""The exit codes, in one table: of runs, of stored journals, and of the other commands."""
+"""The exit codes of runs, of stored journals and of the other commands, in one table."""
 
 import json
 from collections.abc import Iterator
@@ -13,29 +13,29 @@ COMMANDS = {
     "the version": "--version",
     "the list of scenarios": "list",
     "the list of systems": "systems",
-    "a command that is not there": "walk",
-    "an option that is not there": "run --nonsense",
-    "a time that is none": "run -t soon",
-    "a scenario that is right": "validate echo",
-    "a scenario that is not there": "validate nowhere.yaml",
+    "an unknown command": "walk",
+    "an unknown option": "run --nonsense",
+    "an invalid time": "run -t soon",
+    "a valid scenario": "validate echo",
+    "an unknown scenario": "validate nowhere.yaml",
     "a report": "report one-arm --format md",
-    "a report of no run": "report nowhere",
-    "a report in no format of ours": "report one-arm --format pdfx",
+    "a report without a run": "report nowhere",
+    "a report in an unknown format": "report one-arm --format pdfx",
     "a run and itself": "compare layers layers",
     "a slower run": "compare baseline.json baseline-levels",
     "a run that is INVALID": "compare invalid-generator invalid-generator",
     "a run that was cut off": "compare crash-torn crash-torn",
-    "a run of something else": "compare layers one-arm",
-    "a run that is not there": "compare layers nowhere",
-    "a tolerance that is none": "compare layers layers --tolerance 5",
+    "a run of another scenario": "compare layers one-arm",
+    "an unknown run": "compare layers nowhere",
+    "an invalid tolerance": "compare layers layers --tolerance 5",
     "a baseline": "baseline save layers",
-    "a baseline of what is INVALID": "baseline save invalid-generator",
-    "what a baseline holds": "baseline show baseline.json",
-    "a baseline that is none": "baseline show layers/journal.jsonl",
+    "a baseline of an INVALID run": "baseline save invalid-generator",
+    "the contents of a baseline": "baseline show baseline.json",
+    "a file that is not a baseline": "baseline show layers/journal.jsonl",
     "a trend without any run": "trend --store sqlite:///none.sqlite",
-    "a trend of no metric of ours": "trend --metric mcp.p59",
+    "a trend of an unknown metric": "trend --metric mcp.p59",
 }
-"""What is asked for -> the words of the command; each is given in this process."""
+"""A description -> the words of the command; each is run in this process."""
 
 
 def row(code: int, verdict: str | None, what: str) -> str:
@@ -44,7 +44,7 @@ def row(code: int, verdict: str | None, what: str) -> str:
 
 
 def of_runs() -> Iterator[str]:
-    """Write what the tests of the exit codes hold real runs against."""
+    """Write the outcomes that the tests of the exit codes expect of real runs."""
     table = run_path(str(ROOT / "tests" / "promises" / "test_exit_codes.py"))
     for what, outcome in table["OUTCOMES"].items():
         yield row(outcome.code, outcome.verdict, what)
@@ -54,7 +54,7 @@ def of_runs() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def of_journals(runs, cli):
-    """Write how the runs of the stored journals ended, by their reports."""
+    """Write how the runs of the stored journals ended, according to their reports."""
 
     def written() -> Iterator[str]:
         for path in sorted(runs.glob("*/journal.jsonl")):
@@ -68,7 +68,7 @@ def of_journals(runs, cli):
 
 @pytest.fixture(scope="module")
 def of_commands(runs, cli):
-    """Write by which code each command ends."""
+    """Write the exit code of each command."""
 
     def written() -> Iterator[str]:
         for what, words in COMMANDS.items():
@@ -80,7 +80,7 @@ def of_commands(runs, cli):
 
 
 def test_the_exit_codes_are_the_same(of_journals, of_commands, golden):
-    """What a script branches on changes only on purpose."""
+    """Scripts branch on these codes, so they change only on purpose."""
     parts = {"Runs": of_runs(), "Stored journals": of_journals(), "Commands": of_commands()}
     text = "\n\n".join("\n".join([f"# {title}", *rows]) for title, rows in parts.items())
     golden("exit_codes.txt", text + "\n")

@@ -1,4 +1,4 @@
-"""Every help, on a screen of 80 columns."""
+"""Every help text, on a screen of 80 columns."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def file_of(*words: str) -> str:
 
 
 def ask(*argv: str) -> str:
-    """Ask a program of Python's for its help."""
+    """Return the help of a Python program."""
     ended = subprocess.run(
         [sys.executable, "-m", *argv, "--help"],
         cwd=ROOT,
@@ -64,7 +64,7 @@ def test_a_command_has_the_same_help(command, cli, golden):
 
 @pytest.mark.parametrize("name", ["list", "systems"])
 def test_what_ships_is_listed_the_same(name, runs, cli, golden):
-    """The scenarios and systems keep their names and what is said of them."""
+    """The scenarios and systems keep their names and descriptions."""
     asked = cli(name)
     assert asked.exit_code == 0, (runs, asked.output)
     golden(f"lists/{name}.txt", asked.output)
@@ -77,7 +77,7 @@ def test_the_options_of_locust_are_the_same(locust_help, golden):
 
 @pytest.mark.process
 def test_the_options_of_pytest_are_the_same(golden):
-    """So does what our plugin adds to those of pytest."""
+    """So do the options that our plugin adds to pytest."""
     group = re.search(r"^mcp-perf:\n(?: .*\n)+", ask("pytest"), re.MULTILINE)
     golden("helps/pytest.txt", group[0])
 
@@ -87,13 +87,13 @@ def test_the_options_of_pytest_are_the_same(golden):
 def test_a_system_has_the_same_help(name, systems_package, golden):
     """The switches of the systems that ship with the suite change only on purpose."""
     module = f"{systems_package}.{name}"
-    usage, empty, rest = ask(module).partition("\n\n")  # its lines break by the module's name
+    usage, empty, rest = ask(module).partition("\n\n")  # its line breaks vary with the name
     usage = " ".join(usage.replace(module, "SYSTEM").split())
     golden(f"helps/{file_of('system', name)}", usage + empty + rest)
 
 
 def test_the_helps_are_all_there(main, names):
-    """No command is left out, and nothing is stored that no test looks at."""
+    """No command is left out, and every stored file is tested."""
     assert set(COMMANDS) == {"", *_commands(main)}
     commands = {file_of("mcp-perf", command) for command in COMMANDS}
     systems = {file_of("system", name) for name in SYSTEMS}
@@ -101,7 +101,7 @@ def test_the_helps_are_all_there(main, names):
 
 
 def _commands(group: click.Group, before: str = "") -> set[str]:
-    """Return the names of all commands of a group that helps show, and of those below them."""
+    """Return the names of a group's visible commands, and of all commands below them."""
     found = set()
     for name, command in group.commands.items():
         if command.hidden:

@@ -1,4 +1,4 @@
-"""What is told of a text that is no longer the stored one."""
+"""What a failure shows about a text that differs from the stored one."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ def stored() -> str:
 
 
 def test_the_same_text_is_held(held, stored):
-    """What has not changed is no failure."""
+    """An unchanged text does not fail."""
     held(PAGE, stored)
 
 
 def test_a_changed_text_is_shown_in_short(held, stored):
-    """The failure shows what differs, not the page around it, and how it is stored anew."""
+    """The failure shows the difference, not the page around it, and how to store the text again."""
     with pytest.raises(pytest.fail.Exception) as failed:
         held(PAGE, stored.replace("transport-ladder", "transport-steps"))
     told = str(failed.value)
@@ -30,12 +30,12 @@ def test_a_changed_text_is_shown_in_short(held, stored):
 
 
 def test_every_byte_counts(held, stored):
-    """A line that ends otherwise is a difference, too."""
+    """A different line ending is a difference, too."""
     with pytest.raises(pytest.fail.Exception, match="the ends of their lines"):
         held(PAGE, stored.replace("\n", "\r\n"))
 
 
 def test_a_text_that_was_never_stored_is_no_success(held):
-    """What is missing is told with what stores it."""
+    """The failure names the missing file and the command that stores it."""
     with pytest.raises(AssertionError, match="make goldens"):
         held("reports/nothing/report.md", "")

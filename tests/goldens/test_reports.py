@@ -1,4 +1,4 @@
-"""The reports of twelve stored journals, and the pages that look at several runs."""
+"""The reports of twelve stored journals, and the pages about several runs."""
 
 import json
 import re
@@ -20,19 +20,19 @@ JOURNALS = {
     "upstreams": "dual-vs-control, with its resources and what its upstreams were asked",
     "baseline-levels": "two levels of users, slower than three earlier runs",
 }
-"""Name -> of what run. Each is a short real run; names of machines and folders are made up."""
+"""Name -> a description of the run. Each is a short real run with made-up machines and folders."""
 FORMATS = ("json", "md", "html")
 EXAMPLES = {"pass-two-arms": "twilio-tasks", "layers": "transport-ladder"}
-"""These pages are stored where the README shows them."""
+"""These pages are stored at the place that the README links to."""
 LAST_DIGITS = re.compile(r"-?\d+\.\d{9,}(?:e-?\d+)?")
 DAYS = {21: 1.0, 22: 1.01, 23: 0.99, 24: 1.02, 25: 1.0, 26: 1.6}
-"""Day -> by how much the rounds of that day's run took longer."""
+"""Day -> how much longer the rounds of that day's run took."""
 
 
 def rounded(text: str) -> str:
-    """Leave out the last digits of a report's numbers.
+    """Drop the last digits of a report's numbers.
 
-    Sums and logarithms have others in other versions of Python and on other processors.
+    In sums and logarithms they depend on the version of Python and on the processor.
     """
     return LAST_DIGITS.sub(lambda found: f"{float(found[0]):.9g}", text)
 
@@ -46,7 +46,7 @@ def stored_at(name: str, form: str) -> str:
 
 @pytest.fixture(scope="module")
 def written(runs, cli):
-    """Write the reports of a run, once; return what a format says."""
+    """Write the reports of a run, once; return the text of a format."""
     done = {}
 
     def read(name: str, form: str) -> str:
@@ -61,7 +61,7 @@ def written(runs, cli):
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", JOURNALS)
 def test_a_stored_journal_gives_the_same_report(name, form, written, golden):
-    """`mcp-perf report` makes of an old journal what it always made of it."""
+    """`mcp-perf report` makes the same report of an old journal as before."""
     text = written(name, form)
     golden(stored_at(name, form), rounded(text) if form == "json" else text)
 
@@ -76,7 +76,7 @@ def test_every_stored_report_is_of_a_journal(names):
 
 
 def test_a_comparison_of_runs_says_the_same(runs, cli, golden):
-    """`mcp-perf compare` shows and writes of two runs what it always did."""
+    """`mcp-perf compare` shows and writes the same about two runs as before."""
     shown = cli("compare", "baseline.json", "baseline-levels", "--out", "compared")
     golden("several/compare.txt", shown.output)
     for form in FORMATS:
@@ -85,14 +85,14 @@ def test_a_comparison_of_runs_says_the_same(runs, cli, golden):
 
 
 def test_a_baseline_is_saved_and_shown_the_same(runs, cli, golden):
-    """`mcp-perf baseline` keeps of a run what it always kept."""
+    """`mcp-perf baseline` keeps the same data of a run as before."""
     assert cli("baseline", "save", "pass-two-arms", "-o", "saved.json").exit_code == 0
     golden("several/baseline.json", rounded((runs / "saved.json").read_text("utf-8")))
     golden("several/baseline.txt", cli("baseline", "show", "baseline.json").output)
 
 
 def test_a_trend_is_shown_the_same(runs, cli, golden, remember, journal):
-    """`mcp-perf trend` shows and draws of six runs, the last a slow one, what it always did."""
+    """`mcp-perf trend` shows and draws six runs, the last one slow, in the same way as before."""
     records = journal("pass-two-arms")
     history = f"sqlite:///{runs / 'history.sqlite'}"
     for day, factor in DAYS.items():

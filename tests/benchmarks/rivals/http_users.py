@@ -1,6 +1,6 @@
-"""Rivals: Locust's FastHttpUser and HttpUser, posting the very bytes that our client posts.
+"""Rivals: Locust's FastHttpUser and HttpUser, which post the same bytes as our client.
 
-The reply is not even parsed. RIVAL_USER says which of the two; CPU and calls between start and end
+The reply is not even parsed. RIVAL_USER selects one of the two; CPU and calls between start and end
 go to the file in RIVAL_RESULT.
 """
 

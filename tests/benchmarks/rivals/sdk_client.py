@@ -1,4 +1,4 @@
-"""A rival: the client of the official Python SDK, calling the same tool in one session.
+"""A rival: the client of the official Python SDK, which calls the same tool in one session.
 
 Usage: sdk_client.py URL SECONDS; prints calls and CPU seconds as JSON.
 """
@@ -14,7 +14,7 @@ AT_ONCE = 16
 
 
 async def main(url: str, seconds: float) -> None:
-    """Call for so long, from sixteen tasks."""
+    """Call from sixteen tasks for the given time."""
     calls = 0
     async with Client(url) as client:
         await client.call_tool("echo", {"message": "hello"})
