@@ -164,7 +164,7 @@ def main() -> None:
     """Measure everything. This takes about half an hour on an otherwise idle machine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=TURNS, help="how many pairs of turns")
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="how long each whole process runs")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each whole process")
     asked = parser.parse_args()
     figures = [Figure("CPU of `mcp-perf --help`", "ms", [help_ms() for _ in range(HELPS)])]
     with tempfile.TemporaryDirectory() as folder:
@@ -175,7 +175,7 @@ def main() -> None:
         figures += memory(Path(folder))
     print(table(figures))
     with tempfile.TemporaryDirectory() as folder:
-        head = (f"whole process, {asked.seconds} s", "calls/s", "CPU us per call", "to ours")
+        head = (f"whole process, {asked.seconds} s", "calls/s", "CPU us per call", "vs ours")
         print(f"\n{columns(head, processes(Path(folder), asked.seconds))}")
     with tempfile.TemporaryDirectory() as folder:
         print(f"\n{columns(('layer of a call', 'us', 'share'), layers(Path(folder)))}")

@@ -17,8 +17,8 @@ def test_figures_stand_in_columns_with_their_spread():
 def test_a_rival_that_is_not_there_says_so_in_its_row():
     """The other clients are measured all the same."""
     rows = [("ours", "9000", "25", "1.00 x"), ("theirs", "theirs is not installed", "", "")]
-    assert columns(("client", "calls/s", "us", "to ours"), rows).split("\n") == [
-        "client  calls/s                  us  to ours",
+    assert columns(("client", "calls/s", "us", "vs ours"), rows).split("\n") == [
+        "client  calls/s                  us  vs ours",
         "------  -----------------------  --  -------",
         "ours    9000                     25  1.00 x",
         "theirs  theirs is not installed",
