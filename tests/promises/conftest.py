@@ -1,4 +1,4 @@
-"""An echo system with switches of the test's own, and scenarios for it."""
+"""An echo system with the switches that a test wants, and scenarios for it."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ load: {users: 2}
 def start_echo(tmp_path_factory, _processes) -> Iterator[Callable[..., str]]:
     """Start an echo system with these switches; return its base address. All end with the session.
 
-    Unlike `system:echo` it outlives the run, and can be asked what it saw.
+    Unlike `system:echo`, it outlives the run and reports what it saw.
     """
     folder = tmp_path_factory.mktemp("echo")
     with contextlib.ExitStack() as running:
@@ -47,7 +47,7 @@ def echo(start_echo) -> str:
 
 @pytest.fixture(scope="session")
 def counters() -> Callable[[str], dict[str, Any]]:
-    """Ask an echo system what it saw."""
+    """Return the counters of an echo system."""
 
     def ask(base: str) -> dict[str, Any]:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))

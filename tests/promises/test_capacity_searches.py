@@ -1,6 +1,6 @@
-"""Promise 35: a search for the capacity says what it saw, of servers whose truth is known.
+"""Promise 35: a capacity search reports what it saw; the servers' true capacity is known.
 
-Each server is a formula in virtual time, asked by the real search and judged by the real report.
+Each server is a formula in virtual time, loaded by the real search and judged by the real report.
 """
 
 import random
@@ -19,7 +19,7 @@ SLOW_S = 0.5
 
 @dataclass
 class RandomTimes(Server):
-    """M/M/1: one slot, service times as they come."""
+    """M/M/1: one slot, exponential service times."""
 
     slots: int = 1
     service_s: float = 0.01
@@ -31,14 +31,14 @@ class RandomTimes(Server):
 
 @dataclass
 class Capped(Server):
-    """Lets 50 calls a second through, ten of them at once, and refuses the others with 429."""
+    """Serves 50 calls a second, with bursts of ten, and refuses the others with 429."""
 
     per_s: float = 50.0
     saved: float = 10.0
     last_s: float = 0.0
 
     def serve(self, at_s):
-        """Take a token, or refuse."""
+        """Serve if there is a token, otherwise refuse."""
         self.saved = min(10.0, self.saved + (at_s - self.last_s) * self.per_s)
         self.last_s = at_s
         if self.saved < 1:
@@ -49,9 +49,9 @@ class Capped(Server):
 
 @dataclass
 class Collapsing(Server):
-    """Does 200/s, until more than 120 arrive in a second; then each call takes long.
+    """Serves 200/s until more than 120 arrive in a second; from then on, each call takes long.
 
-    After `rest_s` without any call it is what it was.
+    After `rest_s` without any call it recovers.
     """
 
     rest_s: float = float("inf")
@@ -68,18 +68,18 @@ class Collapsing(Server):
         return super().serve(at_s)
 
     def takes_s(self, at_s):
-        """Take 25 times as long in the collapse."""
+        """Take 25 times as long after the collapse."""
         return SLOW_S if self.collapsed else super().takes_s(at_s)
 
 
 @dataclass
 class Pausing(Server):
-    """Stands still for half a second every five, whatever the rate."""
+    """Pauses for half a second every five, at any rate."""
 
     phase_s: float = 0.0
 
     def serve(self, at_s):
-        """Wait for the end of a pause before the work, and within it."""
+        """Wait for the end of a pause before and during the work."""
         ends_s, cls = super().serve(self._awake_s(at_s))
         return self._awake_s(ends_s), cls
 
@@ -92,21 +92,21 @@ class Starting(Server):
     """Takes half a second for each call in its first eight seconds."""
 
     def takes_s(self, at_s):
-        """Look at the clock."""
+        """Return a time that depends on the clock."""
         return SLOW_S if at_s < 8 else super().takes_s(at_s)
 
 
 @dataclass
 class Unlimited(Server):
-    """Takes a second for each call, however many there are."""
+    """Takes a second for each call, for any number of calls."""
 
     def serve(self, at_s):
-        """Let nobody wait for another."""
+        """Serve without a queue."""
         return at_s + 1.0, "ok"
 
 
 def found(server, *gates, **load):
-    """Search a server up to 1000/s; return what the report says of its capacity, and the turns."""
+    """Search a server up to 1000/s; return the capacity in the report, and the turns."""
     seen = []
     load = {"rate": "1k/s", "seen": seen, **load}
     report = build(search({"mcp": server}, gates, **load))
@@ -114,26 +114,26 @@ def found(server, *gates, **load):
 
 
 def draws(server, seeds):
-    """Search servers of so many seeds."""
+    """Search servers with this many seeds."""
     return [found(server(seed=seed, rng=random.Random(seed)))[1] for seed in range(seeds)]
 
 
 def test_promise_35_random_service_times_do_not_hide_the_capacity():
-    """M/M/1 of 100/s: short trials contradict each other near the edge, and long ones decide."""
+    """M/M/1 of 100/s: near the edge, short trials contradict each other and long ones decide."""
     capacities = draws(RandomTimes, 4)
     assert sum(one.outcome == "knee" for one in capacities) >= 3
     assert all(90 <= one.rate_per_s <= 110 for one in capacities)
 
 
 def test_promise_35_random_arrivals_do_not_hide_the_capacity():
-    """M/D/1 of 100/s, whose arrivals come at random."""
+    """M/D/1 of 100/s with random arrivals."""
     capacities = draws(partial(Server, 0.01, 1, poisson=True), 4)
     assert sum(one.outcome == "knee" for one in capacities) >= 3
     assert all(90 <= one.rate_per_s <= 110 for one in capacities)
 
 
 def test_promise_35_a_cap_is_found_to_a_few_percent():
-    """Of 50/s, with 429 beyond it: the refusals are the reason."""
+    """A cap of 50/s, with 429 beyond it: the refusals are the reason."""
     report, capacity, trials = found(Capped())
     assert (report.verdict, capacity.outcome, capacity.broke_by) == ("PASS", "knee", ["errors"])
     assert capacity.rate_per_s == pytest.approx(50, rel=0.03)
@@ -141,7 +141,7 @@ def test_promise_35_a_cap_is_found_to_a_few_percent():
 
 
 def test_promise_35_a_target_that_does_not_recover_is_named():
-    """It held 80/s, collapsed at 160/s, and is not asked for more in this state."""
+    """It held 80/s, collapsed at 160/s, and gets no higher rate in this state."""
     report, capacity, trials = found(Collapsing())
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
     assert (capacity.outcome, capacity.interval) == ("did_not_recover", (80, 160))
@@ -156,7 +156,7 @@ def test_promise_35_a_target_that_does_not_recover_is_named():
 
 
 def test_promise_35_a_target_that_needs_rest_is_given_it():
-    """After two seconds without a call it is well again: the search goes on."""
+    """After two seconds without a call it has recovered, and the search goes on."""
     report, capacity, _ = found(Collapsing(rest_s=2.0))
     assert (report.verdict, capacity.outcome) == ("PASS", "knee")
     assert capacity.rate_per_s == pytest.approx(120, rel=0.05)
@@ -164,7 +164,7 @@ def test_promise_35_a_target_that_needs_rest_is_given_it():
 
 @pytest.mark.parametrize("phase_s", [0.0, 1.3, 2.6, 3.9])
 def test_promise_35_what_breaks_at_every_rate_is_no_capacity(phase_s):
-    """Half a second of pause every five: many a short trial held all the same."""
+    """It pauses for half a second every five; many short trials hold all the same."""
     report, capacity, _ = found(Pausing(phase_s=phase_s), "mcp.p95 < 200ms")
     assert report.verdict == "INCONCLUSIVE"
     assert capacity.outcome in {"unsteady", "unfinished"}
@@ -177,7 +177,7 @@ def test_promise_35_what_breaks_at_every_rate_is_no_capacity(phase_s):
 
 
 def test_promise_35_trials_while_a_target_warms_up_do_not_count():
-    """Eight slow seconds: what broke in them is tried again, and the capacity is that of later."""
+    """Eight slow seconds: rates that fail in them are tried again, and the later result counts."""
     report, capacity, _ = found(Starting(), "mcp.p95 < 200ms", warmup="500ms")
     assert (report.verdict, capacity.outcome) == ("PASS", "knee")
     assert capacity.rate_per_s == pytest.approx(200, rel=0.05)
@@ -186,7 +186,7 @@ def test_promise_35_trials_while_a_target_warms_up_do_not_count():
 
 
 def test_promise_35_our_own_limit_is_named_as_ours():
-    """A second a call, without a limit: with 200 under way there are no more than 200/s."""
+    """A second per call, without a limit: with 200 in flight there are at most 200/s."""
     report, capacity, _ = found(Unlimited(in_flight=200))
     assert (report.verdict, capacity.outcome) == ("INCONCLUSIVE", "own_limit")
     assert (capacity.rate_per_s, capacity.interval) == (198, (198, None))
@@ -196,14 +196,14 @@ def test_promise_35_our_own_limit_is_named_as_ours():
 
 
 def test_promise_35_a_full_queue_is_the_target_s_when_journeys_take_longer():
-    """All 200 wait in its queue: it is what does not keep up."""
+    """All 200 wait in the target's queue: it is the target that does not keep up."""
     _, capacity, _ = found(Server(0.001, 1, in_flight=20), rate="10k/s")
     assert (capacity.outcome, capacity.broke_by) == ("knee", ["throughput"])
     assert capacity.rate_per_s == pytest.approx(1000, rel=0.06)
 
 
 def test_promise_35_work_that_nobody_waits_for_is_awaited():
-    """Clients give up after half a second, the server works on: the next trial waits for it."""
+    """Clients give up after half a second, but the server works on: the next trial waits for it."""
     _, capacity, trials = found(Server(0.01, 1, timeout_s=0.5))
     assert capacity.outcome == "knee"
     assert capacity.rate_per_s == pytest.approx(100, rel=0.06)
@@ -211,7 +211,7 @@ def test_promise_35_work_that_nobody_waits_for_is_awaited():
 
 
 def test_promise_35_trials_that_the_generator_spoiled_are_repeated():
-    """Every third time it does not keep up: the edge is found all the same."""
+    """In every third trial the generator does not keep up; the edge is found all the same."""
     times = iter(range(1000))
     server = Server(0.04, 4, health=lambda _rate: LATE if next(times) % 6 == 0 else COOL)
     report, capacity, _ = found(server)

@@ -1,4 +1,4 @@
-"""Promise 36: what changes within a run is seen, told with its interval, and can be judged."""
+"""Promise 36: a change within a run is detected, reported with its interval, and can be judged."""
 
 import random
 from collections.abc import Callable
@@ -18,10 +18,10 @@ RUNS = 100
 
 
 def going(way: Callable[[int], float], rounds: int = ROUNDS, seed: int = 1) -> list[Round]:
-    """Give rounds of ten users whose journeys a second go a way, with 2 % noise."""
+    """Give rounds of ten users whose journeys per second follow a path, with 2 % noise."""
     rng = random.Random(seed)
     rates = [way(at) * rng.lognormvariate(0, 0.02) for at in range(rounds)]
-    counts = [round(rate) for rate in rates]  # in a closed load, what begins is what was planned
+    counts = [round(rate) for rate in rates]  # closed load: all that begin are planned
     return [
         Round(ms=1e4 / rate, ok=n, planned=n, users=10)
         for rate, n in zip(rates, counts, strict=True)
@@ -34,7 +34,7 @@ def slowing(at: int) -> float:
 
 
 def starting(at: int) -> float:
-    """Be warm after three rounds."""
+    """Reach full speed after three rounds."""
     return 120 if at < 3 else 200
 
 
@@ -44,7 +44,7 @@ def report_of(rounds: list[Round], **changes) -> Report:
 
 
 def drift_notes(report: Report) -> list[str]:
-    """Give the notes on change within the run."""
+    """Give the notes about changes within the run."""
     return [note for note in report.notes if note.startswith(("mcp.throughput", "mcp.journey"))]
 
 
@@ -110,7 +110,7 @@ def test_promise_13_thin_or_broken_rounds_show_no_drift(rounds, why):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**16), st.integers(0, ROUNDS - 1), st.integers(1, 60), st.booleans())
 def test_promise_27_no_failure_hides_a_drift(seed, at, failed, slower):
-    """Calls that fail in any round, instead of being ok, turn no FAIL of this gate into PASS."""
+    """Failed calls in any round never turn a FAIL of this gate into PASS."""
     rng = random.Random(seed)
     ratio = rng.uniform(0.8, 1)
     rounds = going(lambda n: 100 * ratio ** ((n if slower else -n) / 4), seed=seed)
@@ -123,7 +123,7 @@ def test_promise_27_no_failure_hides_a_drift(seed, at, failed, slower):
 
 
 def test_promise_27_failures_leave_a_drift_open():
-    """A steady arm whose failures could hide a change does not pass; few of them hide none."""
+    """A steady arm whose failures could hide a change does not pass; a few failures cannot."""
     rounds = [Round(ms=10, users=10)] * ROUNDS
     assert judged(GATE, mcp=rounds).verdict == "PASS"
     few = [Round(ms=10, ok=99, failed=1, users=10), *rounds[1:]]
@@ -139,14 +139,14 @@ def test_promise_27_failures_leave_a_drift_open():
 
 
 def test_arrivals_that_chance_spreads_are_no_drift():
-    """In an open load journeys done are held against those that were to begin in the round."""
+    """In an open load, finished journeys are compared with the round's planned arrivals."""
     planned = [80, 130, 90, 110, 100, 120, 70, 100, 140, 90]
     rounds = [Round(ms=10, ok=n, planned=n, rate=100) for n in planned]
     assert judged("mcp.drift < 1%", mcp=rounds).verdict == "PASS"
 
 
 def test_a_load_that_changes_has_no_drift():
-    """Where users become more, so do journeys: nothing is noted, and each level is judged alone."""
+    """With more users there are more journeys: nothing is noted, and each level is judged alone."""
     report = report_of([Round(ms=10, ok=100 * n, users=n) for n in range(1, 9)])
     assert report.arms["mcp"].drift == []
     assert drift_notes(report) == []

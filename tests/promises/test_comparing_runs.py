@@ -1,4 +1,4 @@
-"""What is promised of comparing runs: by simulation, and by real runs of a server that slows."""
+"""The promises about comparing runs: by simulation, and by real runs of a server that slows."""
 
 import json
 import random
@@ -51,22 +51,22 @@ SIMULATED = [(n, arms) for n in (1, 3, 5) for arms in (("mcp",), ("control", "mc
 
 @pytest.mark.parametrize(("base_runs", "arms"), SIMULATED)
 def test_promise_15_equal_runs_are_not_called_worse(base_runs, arms):
-    """Over all metrics together, at 3 % between runs and 2 % between rounds, at most 5 % fail."""
+    """Over all metrics, with 3 % noise between runs and 2 % between rounds, at most 5 % fail."""
     assert verdicts(base_runs, arms)["FAIL"] <= 0.05
 
 
 @pytest.mark.parametrize(("base_runs", "arms"), SIMULATED)
 def test_promise_12_a_regression_of_a_fifth_is_found(base_runs, arms):
-    """In at least nine of ten runs, by one base run or several."""
+    """In at least nine of ten runs, with one base run or several."""
     assert verdicts(base_runs, arms, slower=1.2)["FAIL"] >= 0.9
 
 
 NOISE = {"p90": 0.03, "p95": 0.04, "journey_p95": 0.04, "p99": 0.1}
-"""From round to round, of what varies by more than 2 %."""
+"""The noise between rounds of metrics that vary by more than 2 %."""
 
 
 def a_short_run(rng, names=("rest", "mcp")):
-    """Give a run of these arms, of 8 short rounds each, on a machine that differs by 2 %."""
+    """Give a run of these arms with 8 short rounds each, on a machine that varies by 2 %."""
     arms, state = {}, rng.lognormvariate(0, 0.02)
     for arm in names:
         parts = {
@@ -80,7 +80,7 @@ def a_short_run(rng, names=("rest", "mcp")):
 
 @pytest.mark.parametrize("itself", [True, False])
 def test_promise_15_equal_short_runs_pass(itself):
-    """Eight rounds by the default tolerance, against another run of the same or against itself."""
+    """Eight rounds with the default tolerance, compared with a similar run or with itself."""
     rng = random.Random(8)
     passed = 0
     for _ in range(40):
@@ -92,9 +92,9 @@ def test_promise_15_equal_short_runs_pass(itself):
 
 @pytest.mark.parametrize("control", [(), ("control",)])
 def test_promise_15_many_metrics_together_raise_no_false_alarm(control):
-    """Five arms in ten metrics each, all with a noise of their own, tolerated only 5 %.
+    """Five arms with ten metrics each, all with independent noise, at a tolerance of 5 %.
 
-    Though at least half of the runs have a p-value below 0.05, at most 5 % fail.
+    Although at least half of the runs have a p-value below 0.05, at most 5 % fail.
     """
     rng = random.Random(5)
     names = [*control, "a", "b", "c", "d", "e"]
@@ -108,7 +108,7 @@ def test_promise_15_many_metrics_together_raise_no_false_alarm(control):
 
 
 def on_pairs(rng, slower):
-    """Compare five pairs: states differ by 30 %, starts of a process by 2 %, rounds by 2 %."""
+    """Compare five pairs: machine states vary by 30 %, process starts by 2 %, rounds by 2 %."""
     runs = []
     for _ in range(5):
         state = rng.lognormvariate(0, 0.3)
@@ -122,7 +122,7 @@ def on_pairs(rng, slower):
 def test_promise_15_pairs_of_fresh_processes_tell_a_slower_release_from_an_equal_one(
     slower, verdict
 ):
-    """In nine of ten comparisons; one that is slower by the tolerance rarely fails."""
+    """In nine of ten comparisons; a release slower by just the tolerance rarely fails."""
     rng = random.Random(26)
     found = [on_pairs(rng, slower) for _ in range(200)]
     if verdict == "not FAIL":
@@ -133,7 +133,7 @@ def test_promise_15_pairs_of_fresh_processes_tell_a_slower_release_from_an_equal
 
 
 def test_promise_13_five_rounds_show_no_change_between_runs():
-    """However large it is: INCONCLUSIVE, with the number that is needed."""
+    """However large the change is: INCONCLUSIVE, with the number of rounds that is needed."""
     rng = random.Random(1)
     short = {n: earlier.run({"mcp": earlier.noisy(rng, n, n=5)}) for n in (1, 5)}
     found = compare_runs([short[1]], short[5], 0.05).regressions
@@ -143,19 +143,19 @@ def test_promise_13_five_rounds_show_no_change_between_runs():
 
 @dataclass
 class Place:
-    """A folder with a scenario, in which runs are made of a server and of a slower one."""
+    """A folder with a scenario, for runs against a server and against a slower one."""
 
     folder: Path
     servers: dict[str, str]
     cli: Callable
 
     def run(self, name, *more, server="fast"):
-        """Make a run in a folder of this name."""
+        """Make a run in a folder with this name."""
         target = f"mcp={self.servers[server]}/mcp"
         return self("run", "slowing.yaml", "--target", target, "--out", name, *more)
 
     def __call__(self, *argv):
-        """Give a command."""
+        """Run a command."""
         ended = self.cli(*argv, cwd=self.folder)
         assert "Traceback" not in ended.output
         return ended
@@ -163,7 +163,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, run_cli, start_echo):
-    """Make a base and save it; a second run of the same, one of a slower server, another load."""
+    """Make and save a base run; make a second one, one of a slower server, one of another load."""
     made = Place(tmp_path_factory.mktemp("runs"), {}, run_cli)
     for name, delay in (("fast", "20ms"), ("slow", "26ms")):
         made.servers[name] = start_echo("--delay", delay)
@@ -180,7 +180,7 @@ def place(tmp_path_factory, run_cli, start_echo):
 
 @pytest.mark.load
 def test_promise_15_two_runs_of_the_same_show_no_regression(place):
-    """The comparison of two real runs is no FAIL; a busy machine may leave it open."""
+    """The comparison of two real runs is not FAIL; a busy machine may leave it open."""
     ended = place("compare", "base", "same", "--tolerance", "40%")
     assert ended.code in (0, 90), ended.output
     assert "between runs" in ended.output
@@ -195,7 +195,7 @@ def test_promise_15_two_runs_of_the_same_show_no_regression(place):
 
 @pytest.mark.load
 def test_promise_15_a_server_that_is_slower_by_a_third_fails(place):
-    """Exit code 99 with the metric, its values and its interval, by `compare` in every order."""
+    """`compare` exits with 99 and shows the metric, its values and its interval, in every order."""
     ended = place("compare", "base", "same", "slow")
     assert ended.code == 99, ended.output
     assert "mcp.p50 is 1." in ended.output
@@ -220,7 +220,7 @@ def test_promise_15_a_release_that_is_slower_by_a_third_fails_by_one_command(pla
 
 @pytest.mark.load
 def test_promise_15_a_command_is_a_release_and_no_difference_to_itself_is_claimed(place):
-    """A stdio server is started anew for each pair; one that cannot be started ends it: 108."""
+    """A stdio server is started again for each pair; if one cannot be started, it ends with 108."""
     echo = shlex.join([sys.executable, str(ROOT / "mcp_targets" / "stdio.py"), "echo"])
     words = (*QUICK_PAIRS, "--out", "releases", "--tolerance", "40%", "slowing.yaml")
     ended = place("compare", "--base", echo, "--head", echo, *words)
@@ -233,7 +233,7 @@ def test_promise_15_a_command_is_a_release_and_no_difference_to_itself_is_claime
 
 @pytest.mark.load
 def test_promise_15_a_run_fails_by_its_baseline_and_rebuilds_so(place, report):
-    """The regression is in every report, the exit code is 99; the journal alone gives the same."""
+    """The regression is in every report, with exit code 99; the journal alone gives the same."""
     ended = place.run("judged", "--baseline", "baselines/slowing.json", server="slow")
     assert ended.code == 99, ended.output
     folder = place.folder / "judged"
@@ -251,7 +251,7 @@ def test_promise_15_a_run_fails_by_its_baseline_and_rebuilds_so(place, report):
 
 @pytest.mark.load
 def test_promise_17_what_cannot_be_compared_is_refused_before_the_first_request(place, counters):
-    """Another load is 104, named with both values; nothing is sent, and no folder made."""
+    """Another load is 104, with both values named; nothing is sent, and no folder is made."""
     seen = counters(place.servers["fast"])
     ended = place.run("refused", "--baseline", "baselines/slowing.json", "-u", "2")
     assert ended.code == 104
@@ -278,7 +278,7 @@ def test_promise_17_an_arm_of_the_baseline_that_is_gone_never_passes(place, tmp_
 
 @pytest.mark.load
 def test_promise_17_an_older_journal_is_refused_with_what_to_do(place):
-    """A run that does not say what it did cannot be compared."""
+    """A run that does not record what it did cannot be compared."""
     shutil.copytree(place.folder / "base", place.folder / "old")
     path = place.folder / "old" / "journal.jsonl"
     first, rest = path.read_text("utf-8").split("\n", 1)
@@ -340,7 +340,7 @@ def test_a_mistake_is_told_before_a_run(place, argv, said):
 
 @pytest.mark.load
 def test_every_finished_run_is_in_the_history_and_the_trend_shows_it(place):
-    """With its verdict, and only what can be compared in one line."""
+    """With its verdict; only comparable runs are in one line."""
     store = f"sqlite:///{folders.runs(place.folder)}/history.sqlite"
     found = points(store, "slowing", [("mcp", "p50")])
     assert len(found) >= 4
@@ -355,7 +355,7 @@ def test_every_finished_run_is_in_the_history_and_the_trend_shows_it(place):
 
 @pytest.mark.load
 def test_a_history_that_cannot_be_written_costs_no_run(place):
-    """A warning without the store's password; reports and exit code are as ever."""
+    """A warning without the store's password; reports and exit code are the same."""
     store = "postgresql://me:canary@127.0.0.1:1/runs"
     ended = place.run("unstored", "--store", store)
     assert ended.code == 0, ended.output

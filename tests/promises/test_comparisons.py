@@ -1,4 +1,4 @@
-"""Promises 13 and 15: a comparison claims what its rounds show, and no more."""
+"""Promises 13 and 15: a comparison claims only what its rounds show."""
 
 import math
 import random
@@ -56,7 +56,7 @@ THIN_OR_BROKEN = {
 
 @pytest.mark.parametrize("name", THIN_OR_BROKEN)
 def test_promise_13_thin_or_broken_data_decides_nothing(name):
-    """A gate on it is INCONCLUSIVE and says why, and how many rounds it takes; nothing passes."""
+    """A gate on it is INCONCLUSIVE, with the reason and the number of rounds needed."""
     mcp, control, why, needed = THIN_OR_BROKEN[name]
     report = report_of(mcp, control)
     (gate,) = report.gates
@@ -76,7 +76,7 @@ def test_promise_13_thin_or_broken_data_decides_nothing(name):
     st.booleans(),
 )
 def test_promise_13_one_broken_value_among_good_ones_is_enough(place, value, in_control):
-    """No ratio comes from rounds of which one has no number, in whichever arm it is."""
+    """If one round of either arm lacks a value, there is no ratio."""
     good, broken = [10.0 + n / 10 for n in range(10)], [10.0 - n / 10 for n in range(10)]
     broken[place] = value
     arms = (good, broken) if in_control else (broken, good)
@@ -87,7 +87,7 @@ def test_promise_13_one_broken_value_among_good_ones_is_enough(place, value, in_
 
 
 def test_promise_13_the_rounds_that_are_asked_for_would_do():
-    """With as many rounds as the reason names, the same difference is decided."""
+    """With as many rounds as the reason asks for, the same difference is decided."""
     few, enough = (report_of(noisy(20, n), noisy(10, n, seed=2)) for n in (5, 6))
     assert (few.verdict, enough.verdict) == ("INCONCLUSIVE", "PASS")
 
@@ -115,7 +115,7 @@ def test_promise_15_a_comparison_fails_only_when_the_whole_interval_does(seed, f
 
 
 def holm_by_the_book(p_values: list[float]) -> list[float]:
-    """Correct p-values by the definition: the largest of (m - i + 1) p over all not larger ones."""
+    """Correct p-values by the definition: the maximum of (m - i + 1) p over all p not larger."""
     ranked = sorted(p_values)
     steps = [(len(ranked) - place) * p for place, p in enumerate(ranked)]
     return [min(1.0, max(steps[: ranked.index(p) + p_values.count(p)])) for p in p_values]
@@ -124,7 +124,7 @@ def holm_by_the_book(p_values: list[float]) -> list[float]:
 @settings(max_examples=30)
 @given(st.integers(0, 2**32), st.floats(0.95, 1.05))
 def test_promise_15_several_metrics_are_corrected_together(seed, effect):
-    """The p-values of a report are those of each metric alone, corrected as one family (Holm)."""
+    """A report's p-values are the metrics' separate ones, corrected as one family (Holm)."""
     rng = random.Random(seed)
     arms = {
         name: noisy(10 * ms, 10, n=30, seed=rng.randrange(2**32))
@@ -146,7 +146,7 @@ def test_promise_15_several_metrics_are_corrected_together(seed, effect):
 
 
 def test_promise_15_an_effect_size_stands_beside_every_p():
-    """Wherever a p is shown, the ratio and its interval are, in the document and for readers."""
+    """Wherever a p is shown, so are the ratio and its interval, in the document and for readers."""
     report = report_of(noisy(10.2, 10), noisy(10, 10, seed=2))
     known = [one for one in report.comparisons if one.p_value is not None]
     assert len(known) >= 8

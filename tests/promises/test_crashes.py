@@ -1,4 +1,4 @@
-"""Promises 19 and 21: what a lost worker or a crash takes with it, and what stays."""
+"""Promises 19 and 21: what a lost worker or a crash destroys, and what remains."""
 
 import random
 import signal
@@ -22,14 +22,14 @@ from tests.support.virtual_run import Round, texts
 KILLS = 20
 EARLY = 4
 AT_ONCE = 4
-"""So many runs side by side, each with an echo system of its own."""
+"""How many runs there are at a time, each with its own echo system."""
 USERS = 4
 DELAY_S = 0.02
 MOST_PER_S = USERS / DELAY_S
-"""More calls than this the users cannot make in a second, because each waits for its answer."""
+"""The most calls that the users can make in a second, because each waits for its answer."""
 LONGEST_S = 2.0
 SLICES_S = 1.25
-"""A second, and what a busy machine may be late with writing it down."""
+"""A second, plus the time that a busy machine may be late with writing."""
 SCENARIO = """
 name: killed
 title: A run that is killed
@@ -42,7 +42,7 @@ limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 
 @dataclass(frozen=True)
 class Killed:
-    """What a killed run left behind, and what its server knows."""
+    """What a killed run left behind, and what its server counted."""
 
     after_s: float
     served: int
@@ -57,7 +57,7 @@ def kill_one(
     folder: Path,
     argv: tuple[list[str], dict[str, str]],
 ) -> Path:
-    """Start a run and kill it, by SIGKILL, so long after it has begun."""
+    """Start a run and kill it with SIGKILL some time after it has begun."""
     folder.mkdir()
     path = folder / "killed.yaml"
     path.write_text(SCENARIO.replace("BASE", base))
@@ -84,10 +84,10 @@ def kill_one(
 
 @pytest.fixture(scope="module")
 def killed(start_echo, counters, command, environment, tmp_path_factory) -> list[Killed]:
-    """Kill twenty runs at moments that a seed chooses; read what is left of them.
+    """Kill twenty runs at seeded random moments; read what is left of them.
 
-    Of four the moment is counted from the journal's first line, which on a slow machine is before
-    any call; of the others from the first calls of a round in it.
+    For four of them the moment counts from the journal's first line, which on a slow machine is
+    before any call; for the others, from the first calls of a round in it.
     """
     folder = tmp_path_factory.mktemp("killed")
     rng = random.Random(21)
@@ -118,7 +118,7 @@ def killed(start_echo, counters, command, environment, tmp_path_factory) -> list
 
 @pytest.mark.load
 def test_promise_21_every_killed_run_is_reported_as_incomplete(killed):
-    """Each of twenty journals can be read, and no report takes the run for a whole one."""
+    """Each of twenty journals can be read, and no report presents the run as complete."""
     assert len(killed) == KILLS
     for one in killed:
         assert (one.report.complete, one.report.exit_code) == (False, 90)
@@ -130,7 +130,7 @@ def test_promise_21_every_killed_run_is_reported_as_incomplete(killed):
 
 @pytest.mark.load
 def test_promise_21_a_kill_loses_at_most_a_second(killed):
-    """What the server answered beyond the journal is a second's worth, and what was in flight."""
+    """The server answered at most a second's calls, and those in flight, beyond the journal."""
     losses = []
     for one in killed:
         arm = one.report.arms["mcp"]
@@ -139,7 +139,7 @@ def test_promise_21_a_kill_loses_at_most_a_second(killed):
         losses.append(one.served - kept)
     print(f"lost of {sum(one.served for one in killed)} calls, run by run: {sorted(losses)}")
     assert max(losses) <= MOST_PER_S * SLICES_S + USERS
-    assert max(losses) > USERS  # else no kill came in the middle of anything
+    assert max(losses) > USERS  # otherwise no kill came in the middle of anything
 
 
 def whole_journal(tmp_path: Path) -> bytes:
@@ -167,7 +167,7 @@ def whole_journal(tmp_path: Path) -> bytes:
 
 
 def test_promise_21_a_journal_torn_at_any_byte_is_read_up_to_there(tmp_path):
-    """Cut behind every single byte, all records before the torn one come back as written."""
+    """Cut after any byte, it returns all records before the torn one as written."""
     content = whole_journal(tmp_path)
     records = list(read(tmp_path / "whole.jsonl"))
     torn = tmp_path / "torn.jsonl"
@@ -177,13 +177,13 @@ def test_promise_21_a_journal_torn_at_any_byte_is_read_up_to_there(tmp_path):
     for cut in range(len(content) + 1):
         torn.write_bytes(content[:cut])
         whole = sum(cut >= end for end in ends[1:])
-        # A last line that lacks only its newline is whole, too.
+        # A last line that lacks only its newline is complete, too.
         whole += cut + 1 in ends[1:]
         assert list(read(torn)) == records[:whole], cut
 
 
 def test_promise_21_a_torn_journal_makes_an_incomplete_report(tmp_path):
-    """Whatever its last record was: the report has the calls before it, and no verdict PASS."""
+    """Whatever its last record was, the report has the calls before it, and is never PASS."""
     whole_journal(tmp_path)
     records = list(read(tmp_path / "whole.jsonl"))
     assert isinstance(records[-1], RunEnded)
@@ -197,7 +197,7 @@ def test_promise_21_a_torn_journal_makes_an_incomplete_report(tmp_path):
 
 
 def lost_in_the_middle(turn: Callable, nodes: list[str]) -> list:
-    """Give a run of one arm in six rounds, in the third of which all workers but one are gone."""
+    """Give a run of one arm in six rounds; in the third, all workers but one are lost."""
     records = [virtual.started(["mcp"])]
     for number in range(6):
         present = nodes if number < 3 else nodes[:1]
@@ -212,7 +212,7 @@ def lost_in_the_middle(turn: Callable, nodes: list[str]) -> list:
 
 
 def test_promise_19_a_lost_worker_makes_the_run_invalid_and_is_named():
-    """92, whatever the gates say; the reason and the generator's part have its name."""
+    """92, whatever the gates say; the reason and the generator's section name the worker."""
     records = lost_in_the_middle(virtual.turn, ["w1", "w2", "w3"])
     records[0] = virtual.started(["mcp"], gates=["mcp.p50 < 1s", "mcp.p50 > 1s"])
     report = build(records)
@@ -225,7 +225,7 @@ def test_promise_19_a_lost_worker_makes_the_run_invalid_and_is_named():
 
 
 def test_promise_19_the_part_of_a_lost_worker_is_not_extrapolated():
-    """Calls are those that were recorded; rounds without the worker have only the other's rate."""
+    """Only recorded calls count; rounds without the worker have only the other worker's rate."""
     arm = build(lost_in_the_middle(virtual.turn, ["w1", "w2"])).arms["mcp"]
     assert arm.calls == 3 * 200 + 3 * 100
     assert [turn.calls for turn in arm.rounds] == [200] * 3 + [100] * 3

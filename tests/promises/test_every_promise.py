@@ -7,7 +7,7 @@ from tests.support import ROOT
 
 
 def test_every_promise_has_a_test_with_its_number():
-    """The table on the page lists them in their order; each has a test, and no test another."""
+    """The page's table lists them in order; each has a test, and no test has another number."""
     page = (ROOT / "docs" / "explanation" / "measurement.md").read_text("utf-8")
     section = page.partition("\n## The promises\n")[2].partition("\n## ")[0]
     promised = [int(number) for number in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)]
@@ -18,7 +18,7 @@ def test_every_promise_has_a_test_with_its_number():
 
 
 def test_the_page_on_security_names_tests_that_exist():
-    """Each boundary has its tests, by their names or their files."""
+    """Each boundary names its tests or their files."""
     page = (ROOT / "docs" / "explanation" / "security.md").read_text("utf-8")
     files = re.findall(r"`(tests/\S+\.py)`", page)
     tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))

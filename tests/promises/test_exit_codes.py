@@ -18,7 +18,7 @@ OK = "call: echo, arguments: {message: hi}"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What makes a run end with a code: its call, more of its file, and its verdict."""
+    """A run that ends with a code: its call, the rest of its file, and its verdict."""
 
     code: int
     verdict: str | None
@@ -51,8 +51,8 @@ ELSEWHERE = {
     105: ("test_cut_short.py", "test_promise_16_a_signal_ends_the_run_with_all_its_reports"),
     107: ("test_own_fault.py", "test_promise_16_a_fault_of_ours_before_the_first_call_is_107"),
 }
-"""Codes that take more than a file (a worker is lost, a signal comes, our own code breaks), and
-where in tests/system/runs such runs end by them."""
+"""Codes that need more than a file (a lost worker, a signal, our own bug), and the tests in
+tests/system/runs that produce them."""
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def dead() -> str:
 
 
 def test_promise_16_the_tables_have_every_code():
-    """No outcome is left out: each code of the verdict and of refusals is the end of some run."""
+    """No outcome is left out: some run ends with each code of the verdicts and refusals."""
     codes = {value for name, value in vars(order).items() if name.endswith("_CODE")}
     codes |= {*order.CODES.values(), refusal.CONFIGURATION, refusal.UNREACHABLE}
     assert {outcome.code for outcome in OUTCOMES.values()} | ELSEWHERE.keys() == codes
@@ -78,7 +78,7 @@ def test_promise_16_the_tables_have_every_code():
 def test_promise_16_each_outcome_has_its_code(
     name, tool, echo, case, dead, run_cli, report, tmp_path
 ):
-    """By `mcp-perf run` and by plain `locust` alike, and the report names the same code."""
+    """With `mcp-perf run` and plain `locust` alike, and the report has the same code."""
     wanted, out = OUTCOMES[name], tmp_path / "run"
     options = [text.replace("DEAD", dead) for text in (*SHORT, *CALM, *wanted.options)]
     path = case(echo, wanted.call, wanted.more)
@@ -111,7 +111,7 @@ BAD_GATES = {
 
 @pytest.fixture
 def listener():
-    """Listen, and see whether anybody comes."""
+    """Listen, and count the connections."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         yield listening
@@ -122,7 +122,7 @@ def listener():
 def test_promise_17_a_bad_gate_is_104_before_the_first_request(
     name, listener, case, run_cli, tmp_path
 ):
-    """It is refused with its place and what to write; nobody was connected to, no folder made."""
+    """It is refused with its place and what to write; no connection and no folder is made."""
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     path = case(base, more=f"gates:\n  - {json.dumps(BAD_GATES[name])}\n")
     ended = run_cli("run", path, "--out", tmp_path / "run")
@@ -148,7 +148,7 @@ def test_promise_17_a_bad_gate_is_104_before_the_first_request(
 def test_promise_17_a_run_without_evidence_is_no_pass(
     call, gates, echo, case, run_cli, report, tmp_path
 ):
-    """Real runs in which the thing asked about never happened end INCONCLUSIVE, and say so."""
+    """Real runs in which the gate's subject never happened end INCONCLUSIVE, and say so."""
     few = ("--set", "limits.drain=0s", "--set", "load.think=100ms", *CALM, *SHORT)
     ended = run_cli("run", case(echo, call, gates), *few, "--out", tmp_path / "run")
     document = report(tmp_path / "run")

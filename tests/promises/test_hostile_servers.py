@@ -1,4 +1,4 @@
-"""Promise 24: a hostile server neither acts by its words, nor has secrets told, nor stops a run."""
+"""Promise 24: a hostile server cannot act through its text, reveal secrets or stop a run."""
 
 import base64
 import json
@@ -23,14 +23,14 @@ LARGE = "z" * 5_000_000
 
 
 def deep() -> dict:
-    """Return a schema that stands for 8^12 schemas."""
+    """Return a schema that expands to 8^12 schemas."""
     parts = {f"p{n}": {"allOf": [{"$ref": f"#/$defs/p{n + 1}"}] * 8} for n in range(12)}
     kept = {"type": "object", "$ref": "#/$defs/p0"}
     return {**kept, "$defs": {**parts, "p12": {"type": "object"}}}
 
 
 class _Hostile(BaseHTTPRequestHandler):
-    """Answers with orders to terminals and spreadsheets, megabytes, and all that it was told."""
+    """Answers with control sequences, spreadsheet formulas, megabytes, and all that it received."""
 
     protocol_version = "HTTP/1.1"
     calls = 0
@@ -121,7 +121,7 @@ limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, errors: 100%}
 def test_promise_24_a_hostile_server_acts_nowhere_and_has_no_secret_told(
     hostile, run_cli, environment, tmp_path: Path
 ):
-    """Its names, errors and replies are in all files, harmless, short, without what it knows."""
+    """Its names, errors and replies are in all files: harmless, short and without secrets."""
     path, out = tmp_path / "hostile.yaml", tmp_path / "out"
     path.write_text(SCENARIO.replace("LITERAL", CANARIES["literal"]))
     pem = f"-----BEGIN KEY-----\n{CANARIES['pem']}\n-----END KEY-----\n"

@@ -1,4 +1,4 @@
-"""Promises 5 to 9: what is said of a time, a percentile and a class is so."""
+"""Promises 5 to 9: reported times, percentiles and classes are true."""
 
 import ast
 import subprocess
@@ -26,23 +26,23 @@ from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, filled
 
 FROM_1_US = st.integers(1000, HOUR_NS)
-"""Evenly over the range, so that nearly all are long; the next one is as often short as long."""
+"""Uniform over the range: nearly all are long. In the next one, short ones are as frequent."""
 ALL_SIZES = st.integers(10, 41).flatmap(lambda bits: st.integers(1 << bits, (2 << bits) - 1))
 DURATIONS = (FROM_1_US | ALL_SIZES).map(lambda ns: min(max(ns, 1000), HOUR_NS))
 ANY = DURATIONS | st.integers(0, 1000) | st.integers(HOUR_NS + 1, 100 * HOUR_NS)
 MOST_BUCKETS = 33_422
-"""Up to an hour and one for what is longer: a histogram of any number of samples has no more."""
+"""Buckets up to an hour, and one for longer times: no histogram has more."""
 COOL = Health(cpu_s=0.1, wall_s=1.0)
 
 
 def exact(samples: list[int], fraction: float) -> int:
-    """Give the order statistic by its definition, in exact arithmetic."""
+    """Give the order statistic by definition, in exact arithmetic."""
     wanted = Fraction(str(fraction)) * len(samples)
     return next(ns for place, ns in enumerate(sorted(samples), 1) if place >= wanted)
 
 
 def recorded(samples: list[tuple[str, int]], node: str = "w1") -> list[AnyRecord]:
-    """Give what a process records of calls (class, ns), each in a second of its own, as sent."""
+    """Give what a process records of calls (class, ns), each in a separate second, as sent."""
     records: list[AnyRecord] = []
     now_ns = 0
     recorder = Recorder(node, records.extend, lambda: now_ns)
@@ -59,7 +59,7 @@ def recorded(samples: list[tuple[str, int]], node: str = "w1") -> list[AnyRecord
 
 
 def reported(*parts: list[AnyRecord]) -> ArmNumbers:
-    """Give the report's numbers of one round that was recorded in these parts."""
+    """Give the report's numbers for one round that was recorded in these parts."""
     begun = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1)
     records = [record for part in parts for record in part]
     end = RunEnded(at_s=1, reason="finished")
@@ -68,7 +68,7 @@ def reported(*parts: list[AnyRecord]) -> ArmNumbers:
 
 @given(st.lists(DURATIONS, min_size=1, max_size=60), st.integers(0, 1000))
 def test_promise_05_any_percentile_is_within_a_thousandth_of_the_exact_one(samples, thousandths):
-    """From 1 µs to 1 h, whatever the samples: at most 0.1 % beside the order statistic."""
+    """From 1 µs to 1 h, for any samples: within 0.1 % of the order statistic."""
     fraction = thousandths / 1000
     measured = filled(samples).percentile(fraction)
     assert measured == pytest.approx(exact(samples, fraction), rel=0.001, abs=0)
@@ -77,7 +77,7 @@ def test_promise_05_any_percentile_is_within_a_thousandth_of_the_exact_one(sampl
 @settings(max_examples=50)
 @given(st.lists(DURATIONS, min_size=1, max_size=40))
 def test_promise_05_the_percentiles_of_the_report_are_those_of_the_calls(samples):
-    """On the whole way, from the recorder through the journal to the document, nothing is added."""
+    """From the recorder through the journal to the document, no error is added."""
     arm = reported(recorded([(OK, ns) for ns in samples]))
     for name, fraction in FRACTIONS.items():
         wanted = exact(samples, fraction) / 1e6
@@ -88,7 +88,7 @@ def test_promise_05_the_percentiles_of_the_report_are_those_of_the_calls(samples
 
 @given(st.lists(ANY, max_size=60))
 def test_promise_05_no_sample_is_lost(samples):
-    """Every duration is counted once; those beyond an hour are counted as such."""
+    """Every duration is counted once; durations beyond an hour are counted as such."""
     histogram = filled(samples)
     assert histogram.count == len(samples)
     assert histogram.overflow == sum(ns > HOUR_NS for ns in samples)
@@ -96,7 +96,7 @@ def test_promise_05_no_sample_is_lost(samples):
 
 @given(ANY)
 def test_promise_05_memory_is_bounded_whatever_is_recorded(ns):
-    """A sample falls into one of 33 422 buckets, so that no run makes a histogram larger."""
+    """A sample falls into one of 33 422 buckets, so no run makes a histogram larger."""
     assert 0 <= bucket(ns) <= OVERFLOW == MOST_BUCKETS - 1
     histogram = Histogram()
     histogram.record(ns, 10**12)
@@ -112,7 +112,7 @@ PARTS = st.lists(
 
 @given(st.lists(st.lists(ANY, max_size=20), min_size=1, max_size=5), st.randoms())
 def test_promise_06_merged_equals_pooled_in_any_order(parts, order):
-    """Merging parts, in whatever order, gives the histogram of all samples together."""
+    """Merging parts in any order gives the histogram of all samples together."""
     pooled = filled([ns for part in parts for ns in part])
     order.shuffle(parts)
     merged = Histogram()
@@ -124,7 +124,7 @@ def test_promise_06_merged_equals_pooled_in_any_order(parts, order):
 @settings(max_examples=50)
 @given(PARTS, st.randoms())
 def test_promise_06_calls_spread_over_workers_give_the_report_of_one(parts, order):
-    """Counts, classes, times and curve are the same, however workers' records arrive."""
+    """Counts, classes, times and curve are the same in any order of the workers' records."""
     alone = reported(recorded([call for part in parts for call in part]))
     nodes = [recorded(part, f"w{n}") for n, part in enumerate(parts)]
     order.shuffle(nodes)
@@ -164,11 +164,11 @@ LABELS = {
     "mcp_perf/results/journal/lock.py": "how old a journal is whose file system has no locks",
     "mcp_perf/dashboard/following.py": "how long ago a file of another process has changed",
 }
-"""Files that read the wall clock, and what for."""
+"""Files that read the wall clock, and why."""
 
 
 def wall_clock_reads(path: Path) -> list[str]:
-    """Return the calls of a file that ask what time of day it is."""
+    """Return the calls in a file that read the time of day."""
     calls = [
         node.func
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
@@ -178,7 +178,7 @@ def wall_clock_reads(path: Path) -> list[str]:
 
 
 def test_promise_07_the_wall_clock_is_read_only_for_labels():
-    """Nothing that measures asks for the time of day; systems under load are no part of it."""
+    """No measuring code reads the time of day; the systems under load are not included."""
     files = [*(ROOT / "mcp_perf").rglob("*.py"), *(ROOT / "locustfiles").glob("*.py")]
     readers = {str(path.relative_to(ROOT)) for path in files if wall_clock_reads(path)}
     assert readers == LABELS.keys()
@@ -206,7 +206,7 @@ sys.exit(code)
 
 @pytest.mark.load
 def test_promise_07_a_wall_clock_that_jumps_changes_no_number(tmp_path, report, environment):
-    """With the time of day falling by an hour at each look, all times of a run are as ever."""
+    """If the time of day falls by an hour at each reading, all times of a run stay the same."""
     argv = [sys.executable, "-c", JUMPING, str(tmp_path / "run")]
     ended = subprocess.run(
         argv, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
@@ -227,7 +227,7 @@ def test_promise_07_a_wall_clock_that_jumps_changes_no_number(tmp_path, report, 
 @settings(max_examples=50)
 @given(PARTS)
 def test_promise_08_every_call_ends_in_one_class_with_a_latency(parts):
-    """Whatever the classes and times, they add up to the calls, in every place of the report."""
+    """For any classes and times, they add up to the calls everywhere in the report."""
     calls = [call for part in parts for call in part]
     arm = reported(*(recorded(part, f"w{n}") for n, part in enumerate(parts)))
     counts = Counter(cls for cls, _ in calls)
@@ -244,7 +244,7 @@ def test_promise_08_every_call_ends_in_one_class_with_a_latency(parts):
 
 
 def test_promise_09_a_warm_up_is_labelled_and_kept_and_counts_nowhere_else():
-    """Slow calls of the warm-up are in its own row, and in no number of the arm."""
+    """Slow calls of the warm-up are in a separate row, and in no number of the arm."""
     warm = virtual.turn(0, "mcp", 0, Round(ms=1000, ok=30, failed=5))
     round_ = virtual.turn(1, "mcp", 1, Round(ms=10, ok=100))
     end = RunEnded(at_s=4, reason="finished")
@@ -258,7 +258,7 @@ def test_promise_09_a_warm_up_is_labelled_and_kept_and_counts_nowhere_else():
 
 
 def test_promise_09_outliers_are_kept():
-    """One call of two hours among thousands is counted, is the maximum, and is spoken of."""
+    """One call of two hours among thousands is counted, is the maximum, and is mentioned."""
     calls = [(OK, 10**6)] * 99 + [(OK, 2 * HOUR_NS)]
     begun = TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=1)
     end = RunEnded(at_s=1, reason="finished")

@@ -1,4 +1,4 @@
-"""Who lacks the run key takes no part in a run, and no secret goes between its processes."""
+"""A process without the run key takes no part in a run, and processes exchange no secrets."""
 
 import re
 import select
@@ -18,7 +18,7 @@ from tests.support.waiting import answers, free_port, until
 KEY = "canary-key-of-the-run"
 STORE = "canary-of-the-store"
 ENV = "canary-of-the-environment-0a1b2c"
-"""JSON, URLs and messages all write it as it is."""
+"""JSON, URLs and messages all write it unchanged."""
 SCENARIO = """
 name: canary
 title: Secrets that a master and its workers know
@@ -42,7 +42,7 @@ limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, errors: 100%}
 
 
 class Wire:
-    """Passes on what goes to a port and back, and keeps all of it."""
+    """Forwards the traffic of a port in both directions, and keeps all of it."""
 
     def __init__(self, port: int) -> None:
         self.seen = bytearray()
@@ -52,7 +52,7 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Accept no more connections."""
         self._server.close()
 
     def _accept(self) -> None:
@@ -80,7 +80,7 @@ class Wire:
 
 @pytest.fixture
 def start(command, environment, echo, tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
-    """Start Locust in a role, for the scenario; what it says goes to `name`."""
+    """Start Locust in a role, for the scenario; its output goes to `name`."""
     started: list[subprocess.Popen] = []
     path = tmp_path / "canary.yaml"
     path.write_text(SCENARIO.replace("BASE", echo))
@@ -108,7 +108,7 @@ def start(command, environment, echo, tmp_path) -> Iterator[Callable[..., subpro
 
 @pytest.fixture
 def rogue() -> Iterator[Callable[..., list[bytes]]]:
-    """Send messages to a master as a worker of plain Locust does; return what comes back."""
+    """Send messages to a master as a plain Locust worker does; return what comes back."""
     context = zmq.Context()
 
     def send(port: int, *messages: tuple) -> list[bytes]:
@@ -128,7 +128,7 @@ def rogue() -> Iterator[Callable[..., list[bytes]]]:
 def test_promise_24_only_who_has_the_run_key_takes_part_and_no_secret_is_sent(
     start, rogue, report, tmp_path
 ):
-    """A stranger, a late worker and forged records are named, and the run goes on without them."""
+    """A stranger, a late worker and forged records are reported; the run goes on without them."""
     port, out = free_port(), tmp_path / "run"
     roles = ("--master", "--master-bind-port", port, "--expect-workers", 1, "--headless")
     store = f"postgresql://me:{STORE}@127.0.0.1:1/runs"
@@ -176,7 +176,7 @@ def test_promise_24_only_who_has_the_run_key_takes_part_and_no_secret_is_sent(
 @pytest.mark.process
 @pytest.mark.parametrize("role", [("--master", "--headless"), ("--worker",)])
 def test_without_a_key_neither_role_begins(role, start, tmp_path):
-    """104, in words, at once."""
+    """104 with a message, at once."""
     ended = start("it.log", *role, "--master-port", free_port(), key="")
     assert ended.wait(120) == 104
     assert (

@@ -1,4 +1,4 @@
-"""Promises 1 to 3 and 18: latency from the intended start, drops counted, late starts told.
+"""Promises 1 to 3 and 18: latency from the intended start, drops counted, late starts reported.
 
 A server that freezes, in virtual time: nothing here waits.
 """
@@ -31,14 +31,14 @@ SECOND = 1_000_000_000
 
 
 def served(asked_ns):
-    """Return when a server answers that takes 1 ms, one by one, and is frozen from 5 s to 7 s."""
+    """Return when a server answers: calls take 1 ms, in turn, and it is frozen from 5 s to 7 s."""
     begin_ns = 7 * SECOND if 5 * SECOND <= asked_ns < 7 * SECOND else asked_ns
     end_ns = begin_ns + MS
     return end_ns + 2 * SECOND if begin_ns < 5 * SECOND < end_ns else end_ns
 
 
 def recorded(calls):
-    """Take calls (intended or None, sent, ended; ns) through recorder, journal and report."""
+    """Pass calls (intended or None, sent, ended; ns) through recorder, journal and report."""
     records = [started(["mcp"], load={"model": "open"})]
     records.append(TurnStarted(turn=0, arm="mcp", phase="round", round=1, at_s=0, planned_s=10))
     recorder = Recorder("local", records.extend, lambda: 0)
@@ -58,13 +58,13 @@ def recorded(calls):
 
 
 def milliseconds(latency):
-    """Return the numbers of a latency, to compare to the millisecond."""
+    """Return the numbers of a latency, for comparison to the millisecond."""
     names = ("p50", "p90", "p95", "p99", "p99_9", "max")
     return pytest.approx([getattr(latency, name) for name in names], abs=0.999)
 
 
 def open_plan():
-    """Return the calls of 100/s for 10 s against that server, which has a queue."""
+    """Return the calls of 100/s for 10 s to that server, which has a queue."""
     calls, free_ns = [], 0
     for intended_ns in arrivals(100, 10, poisson=False, seed=""):
         sent_ns = max(intended_ns, free_ns)
@@ -92,13 +92,13 @@ def test_promise_01_the_freeze_is_seen_from_the_intended_start_to_the_millisecon
 
 
 def test_promise_01_service_time_is_kept_beside_it():
-    """From the actual send the same run looks perfect, but for one call."""
+    """Measured from the actual send, the same run looks perfect except for one call."""
     arm = recorded(open_plan())
     assert milliseconds(arm.service_ms) == [1, 1, 1, 1, 1, 2001]
 
 
 def test_promise_02_a_closed_loop_is_never_corrected_silently():
-    """One user saw one slow call, and that is what is reported: 801 samples, not 1000."""
+    """One user saw one slow call, and the report has exactly that: 801 samples, not 1000."""
     arm = recorded(closed_loop())
     assert arm.calls == 801
     assert milliseconds(arm.latency_ms) == [1, 1, 1, 1, 2001, 2001]
@@ -106,17 +106,17 @@ def test_promise_02_a_closed_loop_is_never_corrected_silently():
 
 
 class World:
-    """Virtual time for gates: journeys and waits end only as the clock moves."""
+    """Virtual time for gates: journeys and waits end only when the clock moves."""
 
     def __init__(self, journey_s, *, random_times=False):
         self.ns = SECOND
         self.journey_s = journey_s
         self.random_times = random_times
-        """Whether journeys take so long in the mean alone; when one begins decides how long."""
+        """Whether only the mean is `journey_s`; a journey's time depends on when it begins."""
         self.due: list[tuple[int, bool, int, Event]] = []
         self.lags: list[int] = []
         self.oversleep_ns = 0
-        """By how much each waiting comes late: a generator that is kept from running."""
+        """How late each wait ends, as in a generator that is kept from running."""
         self._order = count()
 
     def clock(self):
@@ -124,11 +124,11 @@ class World:
         return self.ns
 
     def wait_until(self, at_ns):
-        """Sleep until then; what ends at the same moment ends before."""
+        """Sleep until then; journeys that end at the same moment end first."""
         self._wait(at_ns + self.oversleep_ns, True)
 
     def close(self):
-        """Hold nothing."""
+        """Do nothing."""
 
     def journey(self, intended_ns):
         """Walk one journey."""
@@ -152,13 +152,13 @@ class World:
 
     def _settle(self):
         for _ in range(3):
-            gevent.idle()  # what processes tell each other has to arrive, too
+            gevent.idle()  # messages between processes have to arrive, too
 
 
 def run_turn(
     world, rate, seconds, users, *, poisson=False, seed="1", dropped=lambda _lag_ns: None, nodes=1
 ):
-    """Run one open turn in virtual time, in so many processes; return what it planned, dropped."""
+    """Run one open turn in virtual time, in `nodes` processes; return what it planned, dropped."""
     turn = Turn(0, "mcp", "round", 1, seconds, users, rate)
     with contextlib.ExitStack() as held, gevent.Timeout(20):
         folder = Path(held.enter_context(meeting_point(nodes)))
@@ -190,7 +190,7 @@ def run_turn(
 
 
 def ring(world, gate, end_ns):
-    """Close a turn at its end."""
+    """End a turn."""
     world.wait_until(end_ns)
     gate.close()
 
@@ -208,7 +208,7 @@ def ring(world, gate, end_ns):
 def test_promise_03_an_arrival_that_finds_nobody_free_is_dropped_and_counted(
     rate, journey_s, users, planned, dropped
 ):
-    """With n in flight at most, and a second each, n are served a second and the rest dropped."""
+    """With at most n in flight and a second each, n per second are served and the rest dropped."""
     world = World(journey_s)
     assert run_turn(world, rate, 10, users) == (planned, dropped)
     assert len(world.lags) == planned - dropped
@@ -218,7 +218,7 @@ def test_promise_03_an_arrival_that_finds_nobody_free_is_dropped_and_counted(
 @settings(deadline=None, max_examples=40)
 @given(st.floats(1, 80), st.floats(0.001, 0.5), st.integers(1, 8), st.booleans())
 def test_promise_03_planned_is_started_plus_dropped(rate, journey_s, users, poisson):
-    """No arrival is lost and none is made up, whatever the target does."""
+    """No arrival is lost and none is invented, whatever the target does."""
     world = World(journey_s)
     planned, dropped = run_turn(world, rate, 2, users, poisson=poisson)
     plan = list(arrivals(rate, 2, poisson=poisson, seed="1"))
@@ -228,7 +228,7 @@ def test_promise_03_planned_is_started_plus_dropped(rate, journey_s, users, pois
 @pytest.mark.parametrize("seed", "abc")
 @pytest.mark.parametrize("poisson", [False, True])
 def test_promise_03_three_processes_drop_what_one_would_drop(seed, poisson):
-    """`max_in_flight` is one number for the run, also if journeys take random times."""
+    """`max_in_flight` is one number for the run, even if journeys take random times."""
     one, three = World(0.5, random_times=True), World(0.5, random_times=True)
     found = run_turn(one, 22, 10, 8, poisson=poisson, seed=seed)
     assert 20 < found[1] < 120
@@ -246,7 +246,7 @@ def test_promise_18_a_generator_that_comes_late_says_by_how_much():
 
 
 def test_promise_18_an_arrival_that_is_seen_late_and_dropped_counts_as_late():
-    """A generator that was stopped finds nobody free when it goes on: that is not the target's."""
+    """A generator that was stopped finds nobody free when it resumes: not the target's fault."""
     world = World(100)
     world.oversleep_ns = 20 * MS
     seen = []
@@ -261,7 +261,7 @@ def test_promise_18_an_arrival_that_is_seen_late_and_dropped_counts_as_late():
 
 
 def late_run(late, starts):
-    """Return the report of a run with so many late starts."""
+    """Return the report of a run with this many late starts."""
     health = Health(cpu_s=0.3, wall_s=1.0, lag=[10_000, 20], starts=starts, late_starts=late)
     return build(journal({"mcp": [Round()]}, health=health))
 
@@ -270,7 +270,7 @@ def late_run(late, starts):
     ("late", "verdict", "code"), [(0, "PASS", 0), (10, "PASS", 0), (11, "INVALID", 91)]
 )
 def test_promise_18_more_than_one_percent_of_late_starts_is_invalid(late, verdict, code):
-    """The plan was not kept, so the run says nothing about the target; what to do is said."""
+    """The plan was not kept, so the run shows nothing about the target; it says what to do."""
     report = late_run(late, 1000)
     assert (report.verdict, report.exit_code) == (verdict, code)
     assert report.generator.late_starts == late
@@ -280,7 +280,7 @@ def test_promise_18_more_than_one_percent_of_late_starts_is_invalid(late, verdic
 
 
 def test_promise_18_the_recorder_counts_starts_and_those_beyond_the_limit():
-    """Exactly the limit is in time; a nanosecond more is late."""
+    """A start at exactly the limit is in time; one nanosecond later is late."""
     records = []
     recorder = Recorder("local", records.extend, lambda: 0, late_ns=5 * MS)
     track = recorder.track("mcp", "start", "j")

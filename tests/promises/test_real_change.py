@@ -1,4 +1,4 @@
-"""Promise 36 by a real run: a function that takes longer and longer slows down its arm."""
+"""Promise 36 in a real run: a function that takes longer and longer slows down its arm."""
 
 import pytest
 

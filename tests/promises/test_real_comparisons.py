@@ -1,4 +1,4 @@
-"""Promises 10, 12 and 23 by real runs: equal arms are equal, +5 % is found, Little's law holds."""
+"""Promises 10, 12 and 23 in real runs: equal arms are equal, +5 % is found, Little's law holds."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,7 +33,7 @@ limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%}
 """
 RUNS = TRIES = 3
 QUIET = 1.02
-"""A run that needs no larger an effect than this has rounds that differ by about 1 %."""
+"""A run that needs no larger effect than this has rounds that vary by about 1 %."""
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def pair(run_cli, report, tmp_path):
 
 
 def differences(document: dict[str, Any]) -> list[str]:
-    """Return the metrics in which a report calls its arms different, of all that it compares."""
+    """Return the metrics in which a report calls its arms different."""
     known = [one for one in document["comparisons"] if one["p_value"] is not None]
     assert len(known) >= 8
     assert all(len(arm["rounds"]) == 11 for arm in document["arms"].values())
@@ -62,11 +62,11 @@ def differences(document: dict[str, Any]) -> list[str]:
 
 
 def test_promise_10_real_runs_of_a_server_against_itself_show_no_difference(pair, start_echo):
-    """Of three runs at most one calls a server different from itself, in any metric.
+    """At most one of three runs calls a server different from itself, in any metric.
 
-    One run may, by chance, with a probability of at most 5 %: p-values are corrected for the whole
-    family. That two of three do has then one of at most 0.8 %, so that this test does not fail by
-    chance.
+    One run may do so by chance, with a probability of at most 5 %, because p-values are corrected
+    for the whole family. The probability that two of three do is then at most 0.8 %, so this test
+    does not fail by chance.
     """
     bases = [start_echo("--delay", "10ms") for _ in range(RUNS)]
     with ThreadPoolExecutor(RUNS) as pool:
@@ -78,10 +78,10 @@ def test_promise_10_real_runs_of_a_server_against_itself_show_no_difference(pair
 
 @pytest.mark.long
 def test_promise_12_a_real_five_percent_is_found(pair, start_echo):
-    """A tool that takes 210 ms instead of 200 is slower, by the ratio, its interval, p and gate.
+    """A tool that takes 210 ms instead of 200 is slower by the ratio, its interval, p and gate.
 
-    By ten milliseconds, which is more than what wakes up late by other work on the machine. A run
-    that is too noisy all the same says so by its `effect_needed`, and is made again.
+    Ten milliseconds are more than a wake-up is late because of other work on the machine. A run
+    that is too noisy all the same shows that in its `effect_needed`, and is repeated.
     """
     bases = [start_echo("--delay", delay) for delay in ("200ms", "210ms")]
     for attempt in range(TRIES):
@@ -103,7 +103,7 @@ def test_promise_12_a_real_five_percent_is_found(pair, start_echo):
 def test_promise_23_littles_law_in_a_real_run(
     wait, holds, start_echo, run_cli, report, tmp_path: Path
 ):
-    """Users who only make calls are all accounted for; time that they wait is missed, and told."""
+    """Users who only make calls are all accounted for; waiting time is missing, and is reported."""
     path = tmp_path / "busy.yaml"
     path.write_text(THINKING.replace("MCP", start_echo("--delay", "100ms")).replace("WAIT", wait))
     ended = run_cli("run", path, "--out", tmp_path / "run")

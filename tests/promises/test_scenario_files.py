@@ -1,4 +1,4 @@
-"""Promise 25: a scenario file is data, and what is more than data is refused before anything."""
+"""Promise 25: a scenario file is data, and anything more than data is refused first."""
 
 import socket
 from pathlib import Path
@@ -44,7 +44,7 @@ CSV = "    with: {{x: {{csv: {{file: {}, column: a}}}}}}"
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Return a scenario's folder, beside which lies a file that is none of its business."""
+    """Return a scenario's folder, next to a file that it must not read."""
     (tmp_path / "secret.csv").write_text("a\nhidden\n")
     (tmp_path / "own" / "data").mkdir(parents=True)
     (tmp_path / "own" / "link.csv").symlink_to(tmp_path / "secret.csv")
@@ -53,7 +53,7 @@ def folder(tmp_path) -> Path:
 
 
 def refusal(text: str, folder: Path) -> str:
-    """Load what has to be refused; return what is said of it."""
+    """Load a scenario that has to be refused; return the message."""
     environ = {"ALLOWED": "yes", "HOME": "/home/hidden"}
     with pytest.raises(ScenarioError) as caught:
         load_text(text, "data.yaml", folder, environ=environ)
@@ -64,7 +64,7 @@ def refusal(text: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("name", MORE_THAN_DATA)
 def test_promise_25_what_is_more_than_data_is_refused(name, folder):
-    """With the file, the line where there is one, and what it was; nothing is evaluated."""
+    """With the file, the line if there is one, and the cause; nothing is evaluated."""
     added, says = MORE_THAN_DATA[name]
     said = refusal(f"{GOOD}{added}\n", folder)
     assert says in said
@@ -74,7 +74,7 @@ def test_promise_25_what_is_more_than_data_is_refused(name, folder):
 
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_promise_25_files_stay_inside_the_scenarios_folder(name, folder):
-    """Paths that lead out are refused; a file of the folder itself is read."""
+    """Paths that lead out are refused; a file in the folder is read."""
     load_text(f"{GOOD}{CSV.format('mine.csv')}\n", "data.yaml", folder, environ={"ALLOWED": ""})
     said = refusal(f"{GOOD}{CSV.format(chr(34) + OUTSIDE[name] + chr(34))}\n", folder)
     assert f"data.yaml:{END + 1}: " in said

@@ -1,4 +1,4 @@
-"""Promise 24: secrets never leave, by whatever way they came in."""
+"""Promise 24: secrets never leave, whatever way they came in."""
 
 import base64
 import subprocess
@@ -14,7 +14,7 @@ from tests.support import ROOT
 from tests.support.commands import CALM
 
 ENV = 'canary/of "the" env+0a1b2c'
-"""With signs that JSON, URLs and base64 each write in their own way."""
+"""With characters that JSON, URLs and base64 each write differently."""
 LITERAL = "canary-literal-3d4e5f"
 URL = "canary-url-6a7b8c"
 USER = "canary-user-9d0e1f"
@@ -65,7 +65,7 @@ sys.exit(run_on_screen(["--scenario", *sys.argv[1:]], ("json", "md")))
 
 
 def forms(secret: str) -> Iterator[str]:
-    """Yield how a secret may be written."""
+    """Yield the ways in which a secret may be written."""
     yield secret
     yield secret.replace('"', '\\"')
     yield from (quote(secret), quote(secret, safe=""), quote_plus(secret))
@@ -75,7 +75,7 @@ def forms(secret: str) -> Iterator[str]:
 
 
 def leaks(text: str) -> list[str]:
-    """Return the lines that hold one of the canaries, in whatever writing."""
+    """Return the lines that contain one of the canaries, in any form."""
     written = [form for canary in CANARIES for form in forms(canary)]
     return [line[:300] for line in text.splitlines() if any(form in line for form in written)]
 
@@ -107,7 +107,7 @@ def secretive(environment) -> dict[str, str]:
 def test_promise_24_no_file_and_no_terminal_shows_a_secret(
     tool, scenario, secretive, run_cli, tmp_path
 ):
-    """Header, environment, URL, argument, reply and refusal: nothing of them is in any output."""
+    """Secrets in header, environment, URL, argument, reply and refusal are in no output."""
     out = tmp_path / "out"
     argv: tuple[object, ...] = ("run", scenario, "--processes", "2")
     if tool == "locust":
@@ -123,7 +123,7 @@ def test_promise_24_no_file_and_no_terminal_shows_a_secret(
     assert leaks_in(out) == {}
     written = {path.name for path in out.rglob("*") if path.is_file()}
     assert written >= {"journal.jsonl", "report.html", "samples.csv", "run.log", "junit.xml"}
-    # The texts themselves are there, only not the secrets in them.
+    # The texts are there, but not the secrets in them.
     journal = (out / "run" / "journal.jsonl").read_text("utf-8")
     for text in ("wrong: [redacted]", "api_key=[redacted]", "token=[redacted]", "found"):
         assert text in journal
@@ -153,7 +153,7 @@ for line in sys.stdin:
 
 @pytest.mark.load
 def test_promise_24_the_log_of_a_server_shows_no_secret(secretive, run_cli, tmp_path):
-    """What it writes to its standard error is kept, but for the key that it was given."""
+    """Its standard error is kept, except for the key that it was given."""
     (tmp_path / "server.py").write_text(TALKATIVE)
     path = tmp_path / "talkative.yaml"
     path.write_text(STDIO.replace("PYTHON", sys.executable))
@@ -168,7 +168,7 @@ def test_promise_24_the_log_of_a_server_shows_no_secret(secretive, run_cli, tmp_
 def test_promise_24_no_exception_of_ours_shows_a_secret(
     module, name, scenario, secretive, tmp_path
 ):
-    """A traceback whose text holds a secret is written without it, to the log and the terminal."""
+    """A traceback that contains a secret is written without it, to the log and the terminal."""
     out = tmp_path / "out"
     script = OWN_FAULT.replace("MODULE", module).replace("BROKEN", name)
     argv = [sys.executable, "-c", script, str(scenario), "--out", str(out), *SHORT]
@@ -195,7 +195,7 @@ def test_promise_24_no_refusal_shows_a_secret(path, echo, scenario, secretive, r
 
 
 def test_promise_24_a_refusal_is_clean_wherever_it_is_shown():
-    """Its lines go to the log, and as they are to the page that started the run."""
+    """Its lines go to the log and, unchanged, to the page that started the run."""
     refusal = Refusal(f"mcp: cannot reach http://a:{USER}@host/?token={URL}", code=108)
     assert refusal.lines == ["mcp: cannot reach http://[redacted]@host/?token=[redacted]"]
     assert leaks(str(refusal)) == []

@@ -1,9 +1,9 @@
-"""Promises 10 to 12 and 14: what the statistics claim comes true in simulated runs.
+"""Promises 10 to 12 and 14: the claims of the statistics hold in simulated runs.
 
-Simulated runs go the way of real ones: turns in the order of `plan`, a value per round, and
-`compare`, `holm` and `judge`; some of them as whole journals. Everything is seeded, so that the
-figures are always the same. They stand in docs/explanation/measurement.md:
-MCP_PERF_UPDATE_DOCS=1 writes the table anew.
+Simulated runs use the code of real ones: turns in the order of `plan`, a value per round, and
+`compare`, `holm` and `judge`; some of them as whole journals. Everything is seeded, so the figures
+are always the same. They are in docs/explanation/measurement.md: MCP_PERF_UPDATE_DOCS=1 writes the
+table again.
 """
 
 import os
@@ -33,24 +33,24 @@ BEGIN, END = "<!-- simulation: begin -->\n", "<!-- simulation: end -->\n"
 UPDATE = "MCP_PERF_UPDATE_DOCS"
 
 TRIALS, RUNS, MANY = 2000, 200, 2000
-"""Simulated runs of values, of whole journals, and where a bound is close."""
+"""How many runs of values, of whole journals, and for close bounds are simulated."""
 BEFORE = 20
-"""Rounds that were before, so that the first one resembles others, too."""
+"""Rounds before the first one, which make it resemble others, too."""
 ROUNDS = 10
 GATE = "mcp.journey_p50 <= 1x control"
 NOISE = 0.02
-"""From round to round."""
+"""The noise between rounds."""
 Noise = Callable[[random.Random], float]
 """Gives the logarithm of a factor."""
 
 
 def normal(rng: random.Random) -> float:
-    """Give the usual noise: the factor itself is normal."""
+    """Give the usual noise: the factor is normal."""
     return log(1 + rng.gauss(0, NOISE))
 
 
 def log_normal(rng: random.Random) -> float:
-    """Give noise whose logarithm is normal, five times as much as usual."""
+    """Give five times the usual noise, with a normal logarithm."""
     return rng.gauss(0, 5 * NOISE)
 
 
@@ -60,7 +60,7 @@ def two_humped(rng: random.Random) -> float:
 
 
 def rarely_slow(rng: random.Random) -> float:
-    """Give little noise, but make one round in ten a tenth slower."""
+    """Give little noise, but make one round in ten slower by a tenth."""
     return rng.gauss(0, 0.005) + (0.1 if rng.random() < 0.1 else 0)
 
 
@@ -76,7 +76,7 @@ def rounds_of(
     noise: Noise = normal,
     interleaved: bool = True,
 ) -> tuple[list[float], list[float]]:
-    """Simulate a value per round of mcp and of control, on a machine that drifts by so much."""
+    """Simulate a value per round of mcp and of control, on a machine with this drift."""
     turns = list(plan(["control", "mcp"], [Level(1)] * rounds, 1.0, 0.0))
     if not interleaved:
         turns.sort(key=lambda turn: turn.arm)
@@ -93,36 +93,36 @@ def compared(rng: random.Random, rounds: int = ROUNDS, **how) -> Comparison:
 
 
 def share(seed: int, trials: int, claim: Callable[[random.Random], bool]) -> float:
-    """Return in how many of the trials the claim is made."""
+    """Return the share of trials that make the claim."""
     rng = random.Random(seed)
     return sum(claim(rng) for _ in range(trials)) / trials
 
 
 def differs(rng: random.Random, rounds: int = ROUNDS, **how) -> bool:
-    """Tell whether a run calls its arms different."""
+    """Return whether a run calls its arms different."""
     return compared(rng, rounds, **how).p_value < 0.05
 
 
 def shown(rng: random.Random, effect: float) -> bool:
-    """Tell whether the interval leaves out 1."""
+    """Return whether the interval excludes 1."""
     return compared(rng, effect=effect).ci95[0] > 1
 
 
 def covered(rng: random.Random, noise: Noise) -> bool:
-    """Tell whether the interval of a ratio holds the true one."""
+    """Return whether the interval of a ratio contains the true one."""
     low, high = compared(rng, effect=2, noise=noise).ci95
     return low <= 2 <= high
 
 
 def covered_alone(rng: random.Random, noise: Noise, truth: float, rounds: int = ROUNDS) -> bool:
-    """Tell whether the interval of one arm's value holds the true mean."""
+    """Return whether the interval of one arm's value contains the true mean."""
     _, values = rounds_of(rng, rounds, noise=noise)
     low, high = around(fmean(values), values)
     return low <= truth <= high
 
 
 def alike(rng: random.Random, rounds: int, r: float, noise: Noise = normal) -> list[float]:
-    """Give logarithms of rounds that resemble the one before with the autocorrelation r."""
+    """Give logarithms of rounds with the autocorrelation r."""
     found, last = [], 0.0
     for number in range(rounds + BEFORE):
         last = r * last + noise(rng)
@@ -132,31 +132,31 @@ def alike(rng: random.Random, rounds: int, r: float, noise: Noise = normal) -> l
 
 
 def alike_covered(rng: random.Random, noise: Noise, rounds: int, r: float = 0.5) -> bool:
-    """Tell whether the interval of a mean of such rounds holds the true one."""
+    """Return whether the interval of a mean of such rounds contains the true one."""
     mean = Mean(alike(rng, rounds, r, noise))
     return mean.doubt(abs(mean.value - expected(noise) / (1 - r))) >= 0.05
 
 
 def arms_differ(rng: random.Random, rounds: int, r: float) -> bool:
-    """Tell whether two equal arms of one run are called different, each with such rounds."""
+    """Return whether two equal arms of one run with such rounds are called different."""
     mean = Mean([a - b for a, b in zip(*(alike(rng, rounds, r) for _ in "ab"), strict=True)])
     return mean.doubt(abs(mean.value)) < 0.05
 
 
 def runs_differ(rng: random.Random, of_base: int, of_new: int) -> bool:
-    """Tell whether two equal runs are called different, with rounds of r = 0.5."""
+    """Return whether two equal runs with rounds of r = 0.5 are called different."""
     return between_rounds(alike(rng, of_base, 0.5), alike(rng, of_new, 0.5)).p < 0.05
 
 
 @cache
 def expected(noise: Noise) -> float:
-    """Return the true mean of the logarithms of this noise, from very many of them."""
+    """Return the true mean of this noise's logarithms, from a very large sample."""
     rng = random.Random(0)
     return fmean(noise(rng) for _ in range(200_000))
 
 
 def mean_of(noise: Noise) -> float:
-    """Return the true mean of rounds with this noise, from very many of them."""
+    """Return the true mean of rounds with this noise, from a very large sample."""
     rng = random.Random(0)
     return 100 * fmean(exp(noise(rng)) for _ in range(200_000))
 
@@ -171,14 +171,14 @@ def p99_of_a_round(rng: random.Random, median_ms: float) -> float:
 
 
 def p99_covered(rng: random.Random) -> bool:
-    """Tell whether the interval of a ratio of p99s holds the true one."""
+    """Return whether the interval of a ratio of p99s contains the true one."""
     values, base = ([p99_of_a_round(rng, ms) for _ in range(ROUNDS)] for ms in (10.5, 10))
     low, high = compare("p99", "mcp", "control", values, base).ci95
     return low <= 1.05 <= high
 
 
 def failures_covered(rng: random.Random) -> bool:
-    """Tell whether the interval of an error rate holds the true one, 1 % of 1000 calls."""
+    """Return whether the interval of an error rate contains the true one, 1 % of 1000 calls."""
     failed = sum(rng.random() < 0.01 for _ in range(1000))
     low, high = proportion(failed, 1000)
     return low <= 0.01 <= high
@@ -198,29 +198,29 @@ def whole_runs(seed: int, rounds: int = ROUNDS, **how) -> list[Report]:
 
 
 def any_difference(report: Report) -> bool:
-    """Tell whether a report calls its arms different in any of its metrics."""
+    """Return whether a report calls its arms different in any of its metrics."""
     return any(one.p_value is not None and one.p_value < 0.05 for one in report.comparisons)
 
 
 def finds_slower(report: Report) -> bool:
-    """Tell whether a report calls an arm slower, after Holm's correction."""
+    """Return whether a report calls an arm slower, after Holm's correction."""
     (mean,) = [one for one in report.comparisons if one.metric == "mean"]
     return mean.p_value < 0.05 and mean.ci95[0] > 1
 
 
 def part(reports: list[Report], claim: Callable[[Report], bool]) -> float:
-    """Return in how many of the reports the claim is made."""
+    """Return the share of reports that make the claim."""
     return sum(map(claim, reports)) / len(reports)
 
 
 def fails(report: Report) -> bool:
-    """Tell whether the run failed its gate, which asks for an arm as fast as the other."""
+    """Return whether the run failed its gate, which wants the arms to be equally fast."""
     return report.exit_code == 99
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A line of the table: what is simulated, what was promised of it, and what came out."""
+    """A line of the table: what is simulated, what is promised, and the result."""
 
     promise: str
     what: str
@@ -239,7 +239,7 @@ class Figure:
 
     @property
     def kept(self) -> bool:
-        """Whether it lies within its bounds."""
+        """Whether the figure is within its bounds."""
         return (self.low or 0) <= self.found <= (1 if self.high is None else self.high)
 
 
@@ -280,7 +280,7 @@ def power() -> Iterator[Figure]:
 
 
 def coverage() -> Iterator[Figure]:
-    """Simulate what the truth is, and see whether intervals hold it."""
+    """Simulate a known truth, and check whether intervals contain it."""
     bounds = {"normal": (0.93, 0.97)}
     for seed, (name, noise) in enumerate(NOISES.items(), 20):
         found = share(seed, TRIALS, partial(covered, noise=noise))
@@ -338,34 +338,34 @@ def figures() -> list[Figure]:
 
 
 def kept(figures: list[Figure], promise: str) -> None:
-    """See that all figures of a promise lie within its bounds."""
+    """Check that all figures of a promise are within its bounds."""
     of_promise = [figure for figure in figures if figure.promise == promise]
     assert any(figure.promised for figure in of_promise)
     assert [figure for figure in of_promise if not figure.kept] == []
 
 
 def test_promise_10_equal_arms_are_rarely_called_different(figures):
-    """At 2 % noise at most 8 % of runs find a difference that is not there."""
+    """With 2 % noise, at most 8 % of runs find a difference that does not exist."""
     kept(figures, "10")
 
 
 def test_promise_11_a_drifting_machine_favours_no_arm(figures):
-    """Under 5 % drift false alarms stay below 8 %, because arms take turns in mirrored order."""
+    """With 5 % drift, false alarms stay below 8 %, because arms take turns in mirrored order."""
     kept(figures, "11")
 
 
 def test_promise_12_ten_rounds_find_five_percent(figures):
-    """A true +5 % is found in at least 9 of 10 runs, and the report says what it could see."""
+    """A true +5 % is found in at least 9 of 10 runs, and the report says what it could detect."""
     kept(figures, "12")
 
 
 def test_promise_14_intervals_cover_the_truth_as_often_as_they_say(figures):
-    """95 % intervals hold the true value in 93 to 97 % of simulated runs."""
+    """95 % intervals contain the true value in 93 to 97 % of simulated runs."""
     kept(figures, "14")
 
 
 def test_promise_14_the_page_shows_what_the_simulation_found(figures):
-    """The table of docs/explanation/measurement.md is the one that comes out here."""
+    """The table in docs/explanation/measurement.md equals the one computed here."""
     rows = (
         f"| {figure.what} | {figure.promised} | {100 * figure.found:.1f} % |\n"
         for figure in figures

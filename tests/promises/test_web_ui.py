@@ -1,4 +1,4 @@
-"""Promise 26: the web page obeys only itself and who was let in; GET changes nothing."""
+"""Promise 26: the web page obeys only itself and users who are let in; GET changes nothing."""
 
 import contextlib
 import http.client
@@ -47,14 +47,14 @@ FOREIGN = {
     "an origin of another scheme": {"Origin": "https://127.0.0.1:{port}"},
     "an origin that hides": {"Origin": "null"},
 }
-"""Headers of requests that the page did not make; the name 127.0.0.1 is the page's own here."""
+"""Headers of requests that the page did not make; 127.0.0.1 is the page's name here."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 
 
 def ask(page, method, path, headers=(), body=None):
-    """Send one request with just these headers; return its status, headers and text.
+    """Send one request with exactly these headers; return its status, headers and text.
 
-    It comes from the browser that was let in, unless they have another cookie.
+    It comes from the browser that was let in, unless the headers have another cookie.
     """
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
     with contextlib.closing(connection):
@@ -69,7 +69,7 @@ def ask(page, method, path, headers=(), body=None):
 
 
 def routes(page):
-    """Return every route of the page with its methods, parameters filled in."""
+    """Return every route of the page with its methods and with parameters filled in."""
     listed = page.folder / "routes.json"
     page.until(listed.exists)
     found = [(rule.partition("<")[0], methods) for rule, methods in json.loads(listed.read_text())]
@@ -89,20 +89,20 @@ def listing(folder, *arguments, **environ):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Start one page for all tests that leave it as it is."""
+    """Start one page for all tests that do not change it."""
     with listing(tmp_path_factory.mktemp("web")) as page:
         yield page
 
 
 def is_protected(headers):
-    """Tell whether an answer gives other sites no leave, and carries the page's protection."""
+    """Return whether an answer gives other sites no access, and has the page's protection."""
     allowing = [name for name in headers if name.lower().startswith("access-control-")]
     return not allowing and all(headers[name] == value for name, value in guard.PROTECTION)
 
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
 def test_promise_26_no_route_obeys_another_page(page, headers):
-    """Every route refuses, by every method, what the page did not ask for, and tells nothing."""
+    """Every route refuses every method of a request that the page did not make, without details."""
     for path, _ in routes(page):
         for method in METHODS:
             status, given, text = ask(page, method, path, headers)
@@ -112,7 +112,7 @@ def test_promise_26_no_route_obeys_another_page(page, headers):
 
 
 def test_promise_26_a_typed_address_opens_the_page_but_presses_nothing(page):
-    """`Sec-Fetch-Site: none` is the user: good for reading, and for nothing else."""
+    """`Sec-Fetch-Site: none` means the user: allowed to read, and nothing else."""
     assert ask(page, "GET", "/", {"Sec-Fetch-Site": "none"})[0] == 200
     for path, _ in routes(page):
         assert ask(page, "POST", path, {"Sec-Fetch-Site": "none"})[0] == 403
@@ -120,7 +120,7 @@ def test_promise_26_a_typed_address_opens_the_page_but_presses_nothing(page):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_promise_26_no_answer_lets_other_sites_read(page, method):
-    """No route has an Access-Control header, whatever it answers: found, missing or wrong."""
+    """No route has an Access-Control header in any answer: found, missing or wrong."""
     own = {"Origin": "http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"}
     for path, _ in routes(page):
         if method != "POST":
@@ -132,7 +132,7 @@ def test_promise_26_no_answer_lets_other_sites_read(page, method):
 
 @pytest.mark.load
 def test_promise_26_get_changes_nothing(tmp_path):
-    """GET of any route neither starts, stops nor resets; what would do so answers 405."""
+    """GET of any route neither starts, stops nor resets; routes that would do so answer 405."""
     with listing(tmp_path) as page:
 
         def get_all():
@@ -160,13 +160,13 @@ def test_promise_26_get_changes_nothing(tmp_path):
 
 
 def test_promise_26_a_client_without_a_browser_needs_no_headers(page):
-    """Scripts send neither Origin nor Sec-Fetch-Site; they may press what the page presses."""
+    """Scripts send neither Origin nor Sec-Fetch-Site, and may do everything the page does."""
     status, _, text = ask(page, "POST", "/stop")
     assert (status, json.loads(text)["success"]) == (200, True)
 
 
 def test_promise_26_the_page_is_for_this_machine_unless_told(page):
-    """It listens on loopback, and on nothing else."""
+    """It listens only on loopback."""
     listening = [
         connection.laddr.ip
         for connection in psutil.Process(page.process.pid).net_connections("inet")
@@ -198,7 +198,7 @@ def test_promise_26_a_public_page_without_a_login_is_refused(run_cli, tmp_path, 
 def test_promise_26_a_login_without_a_good_password_is_refused(
     run_cli, environment, tmp_path, given, said
 ):
-    """A page that nobody, or anybody, could log in to does not start."""
+    """A page that nobody or everybody could log in to does not start."""
     ended = run_cli(
         *("-f", ROOT / "locustfiles", "--web-port", web.free_port(), "--web-login"),
         name="locust",
@@ -218,7 +218,7 @@ def options(**changed):
 
 
 def obeyed(served, host, origin=None, scheme="http"):
-    """Tell whether a POST with this Host and Origin is obeyed."""
+    """Return whether a POST with this Host and Origin is obeyed."""
     environ = {"REQUEST_METHOD": "POST", "HTTP_HOST": host, "wsgi.url_scheme": scheme}
     return guard.refusal(environ | ({"HTTP_ORIGIN": origin} if origin else {}), served) is None
 
@@ -232,7 +232,7 @@ def obeyed(served, host, origin=None, scheme="http"):
     ],
 )
 def test_promise_26_only_loopback_needs_no_login(host, loopback):
-    """Any address or name that is not surely this machine's own is public."""
+    """Any address or name that is not certainly this machine's is public."""
     if loopback:
         guard.served_by(options(web_host=host))
     else:
@@ -243,7 +243,7 @@ def test_promise_26_only_loopback_needs_no_login(host, loopback):
 
 
 def test_promise_26_a_page_on_all_addresses_is_reached_by_address_not_by_name():
-    """An address cannot be rebound; a name can, unless the user gave it."""
+    """An address cannot be rebound; a name can be, unless the user gave it."""
     served = guard.served_by(options(web_host="0.0.0.0", web_login=True))
     for own in ("192.0.2.7:8089", "[2001:db8::1]:8089", "localhost:8089"):
         assert obeyed(served, own, f"http://{own}"), own
@@ -262,7 +262,7 @@ def test_promise_26_a_page_on_all_addresses_is_reached_by_address_not_by_name():
     ],
 )
 def test_promise_26_behind_a_proxy_the_user_names_the_address(named, host):
-    """It is obeyed whether or not the proxy passes Host on, and nobody else is."""
+    """It is obeyed whether or not the proxy forwards Host, and no other address is."""
     served = guard.served_by(options(web_host_display_name=named))
     origin = f"{named.partition('://')[0]}://{host}"
     assert obeyed(served, host, origin)
@@ -294,7 +294,7 @@ def test_promise_26_https_and_usual_ports_are_known():
 
 @pytest.mark.browser
 def test_promise_26_the_page_itself_works_in_a_browser(tmp_path):
-    """Start, Stop and Reset do what they say, and the browser blocks nothing of the page."""
+    """Start, Stop and Reset work, and the browser blocks nothing on the page."""
     with opened(tmp_path) as page, chromium() as browser:
         window = browser.new_page(viewport={"width": 1280, "height": 900})
         complaints = []
@@ -322,7 +322,7 @@ def test_promise_26_the_page_itself_works_in_a_browser(tmp_path):
 
 @contextlib.contextmanager
 def attacker():
-    """Serve an empty page of somebody else's; yield its port."""
+    """Serve an empty foreign page; yield its port."""
 
     class Empty(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -365,7 +365,7 @@ PRESSES = ("/swarm", "/stop", "/stats/reset", "/user")
 @pytest.mark.parametrize("there", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("here", ["127.0.0.1", "localhost"])
 def test_promise_26_a_page_on_another_port_reaches_nothing(page, there, here):
-    """In a real browser another origin of this machine can neither read, frame nor press."""
+    """In a real browser, another origin on this machine can neither read, frame nor use it."""
     before, url = len(page.runs()), f"http://{here}:{page.port}"
     with attacker() as port, chromium() as browser:
         window = browser.new_page()
@@ -384,7 +384,7 @@ def test_promise_26_a_page_on_another_port_reaches_nothing(page, there, here):
         with window.expect_navigation():
             window.get_by_role("button").click()
         expect(window.get_by_text("made by another site")).to_be_visible()
-        # Of what it blocks itself the browser says nothing: frame and form are left.
+        # The browser does not report what it blocks, so only frame and form are left.
         pages = [one.status for one in answers if one.request.resource_type == "document"]
         assert pages == [403, 403]
     assert page.state() in ("ready", "stopped")
@@ -393,7 +393,7 @@ def test_promise_26_a_page_on_another_port_reaches_nothing(page, there, here):
 
 @pytest.mark.browser
 def test_promise_26_a_rebound_name_reaches_nothing(page):
-    """A name that somebody points at this machine opens no page, and presses nothing."""
+    """A name that somebody points at this machine cannot open or use the page."""
     rebound = ("--no-proxy-server", "--host-resolver-rules=MAP evil.example 127.0.0.1")
     url, before = f"http://evil.example:{page.port}", len(page.runs())
     with chromium(*rebound) as browser:
@@ -416,7 +416,7 @@ def guarded(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", ["page", "guarded"])
 def test_promise_26_no_route_tells_or_does_anything_for_who_is_outside(request, kind):
-    """Every route, by every method, answers with how to come in, and with nothing else."""
+    """Every route and method answers only with how to get in."""
     page = request.getfixturevalue(kind)
     before, said = page.runs(), {"page": "printed in the terminal", "guarded": "Password"}[kind]
     for path, _ in routes(page):
@@ -430,7 +430,7 @@ def test_promise_26_no_route_tells_or_does_anything_for_who_is_outside(request, 
 
 
 def test_promise_26_a_key_lets_in_and_is_in_no_log(page):
-    """Locust's own page shows its log; our line stands in the terminal alone."""
+    """Locust's page shows its log; our line is only in the terminal."""
     key = page.address.partition("key=")[2]
     assert ask(page, "GET", f"/?key={key}", {"Cookie": ""})[0] == 303
     assert key not in ask(page, "GET", "/logs")[2]
@@ -439,7 +439,7 @@ def test_promise_26_a_key_lets_in_and_is_in_no_log(page):
 
 @pytest.mark.parametrize("field", ["html_file", "store", "baseline", "csv_prefix", "tags"])
 def test_promise_26_no_option_of_locust_is_a_field(page, field):
-    """The form is refused as a whole, in words."""
+    """The whole form is refused, with a message."""
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     status, _, text = ask(page, "POST", "/swarm", kind, f"{FORM}&{field}=over")
     assert status == 400
@@ -448,14 +448,14 @@ def test_promise_26_no_option_of_locust_is_a_field(page, field):
 
 
 def test_promise_26_a_request_is_not_longer_than_a_form(page):
-    """What is longer is not read, also from who is inside."""
+    """A longer one is not read, even from a user who is let in."""
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert ask(page, "POST", "/swarm", kind, f"host={'x' * 70_000}")[0] == 413
 
 
 @pytest.mark.browser
 def test_promise_26_a_user_logs_in_and_runs_in_a_browser(guarded):
-    """The password opens the page, its buttons work, and no script can read the session."""
+    """The password opens the page, the buttons work, and no script can read the session."""
     with chromium() as browser:
         window = browser.new_page()
         window.goto(guarded.url)
