@@ -1,4 +1,4 @@
-"""What tests of several folders share: runs that never happened, pages, commands, waiting."""
+"""What tests of several folders share: simulated runs, pages, commands, waiting."""
 
 from pathlib import Path
 from typing import Final

@@ -1,11 +1,11 @@
-"""An event loop for targets in process, where gevent has patched nothing."""
+"""An event loop for targets in process, if gevent has patched nothing."""
 
 import asyncio
 import threading
 
 
 class ThreadBridge:
-    """A bridge to an event loop in a thread of its own."""
+    """A bridge to an event loop in another thread."""
 
     def __init__(self):
         self.loop = asyncio.new_event_loop()
@@ -21,7 +21,7 @@ class ThreadBridge:
         self.loop.call_soon_threadsafe(function, *arguments)
 
     def tasks(self):
-        """Return how many tasks there are beside the one that asks."""
+        """Return how many tasks there are besides the current one."""
 
         async def count():
             return len(asyncio.all_tasks()) - 1

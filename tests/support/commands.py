@@ -1,4 +1,4 @@
-"""The commands as a user runs them: in a process of their own."""
+"""The commands as a user runs them, each in a separate process."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ QUICK = (
     *("--set", "load.round=500ms"),
     *("--set", "load.rounds=2"),
     *("--set", "load.warmup=300ms"),
-    # Nothing is cut off because the machine is slow.
+    # A slow machine must not cut anything off.
     *("--set", "limits.drain=60s"),
     *CALM,
 )
@@ -34,13 +34,13 @@ class Ended:
 
     @property
     def output(self) -> str:
-        """All it said, in one line: tables and messages break lines where they like."""
+        """All output in one line, because tables and messages break lines anywhere."""
         return " ".join(f"{self.stdout} {self.stderr}".split())
 
 
 def environment() -> dict[str, str]:
     """Return the environment of all commands and servers: no telemetry, no proxies."""
-    # These tests may run under pytest-xdist; what they start is no part of that.
+    # These tests may run under pytest-xdist, but the commands must not notice.
     foreign = ("proxy", "pytest_xdist")
     kept = {
         name: value
@@ -63,7 +63,7 @@ def run(
     forge: Forge | None = None,
     **popen,
 ) -> Ended:
-    """Run a command to its end, forked if there is a forge, and nothing speaks against it."""
+    """Run a command to its end; fork it if there is a forge and the command allows it."""
     path = Path(str(argv[0]))
     ours = path.parent == BIN and path.name in NAMES and popen.keys() <= {"cwd"}
     if forge is not None and ours and _python(env) == _python(environment()):
@@ -83,5 +83,5 @@ def run(
 
 
 def _python(env: dict[str, str]) -> dict[str, str]:
-    """Return what Python reads when it starts."""
+    """Return the variables that Python reads when it starts."""
     return {name: value for name, value in env.items() if name.startswith("PYTHON")}

@@ -1,8 +1,8 @@
-"""CPU time that no clock has measured: a test says what a call costs, and what a look does."""
+"""Simulated CPU time: a test sets what a call costs, and what a look at a reply costs."""
 
 
 class Costs:
-    """A process in which a call and a look take so long, and nothing else does."""
+    """A process in which only calls and looks take time."""
 
     def __init__(self, *, look_us, call_us):
         self.look_us, self.call_us = look_us, call_us
@@ -22,5 +22,5 @@ class Costs:
         return int(1000 * (self.calls * self.call_us + self.looked_us))
 
     def thread(self):
-        """Return that of the thread: it is the only one."""
+        """Return the CPU time of the thread, which is the only one."""
         return self.process()

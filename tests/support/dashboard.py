@@ -1,4 +1,4 @@
-"""The dashboard as a browser meets it: served in this process, behind its lock."""
+"""The dashboard as a browser sees it: served in this process, with its key."""
 
 import contextlib
 import threading
@@ -21,7 +21,7 @@ from tests.support.slowed import slowed
 def remember(
     store: str, report: Report, run_id: str, slower: float = 1.0, users: int = 4, **changes: object
 ) -> Report:
-    """Put a run into a store that was slower by a factor; return its report."""
+    """Add a run to a store that was slower by a factor; return its report."""
     made = report if slower == 1 else slowed(report, slower)
     did = {"workload": dict.fromkeys(made.arms, "the same"), "load": {"users": users}}
     told = {"run_id": run_id, "environment": made.environment | did, **changes}
@@ -32,7 +32,7 @@ def remember(
 
 @contextlib.contextmanager
 def served(store: str) -> Iterator[str]:
-    """Serve a store; give the address that is opened, which holds the key."""
+    """Serve a store; give the address to open, which contains the key."""
     listener = listen("127.0.0.1", 0)
     app, told = locked(create_app(store), *listener.getsockname(), login=False)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
@@ -47,9 +47,9 @@ def served(store: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def visiting(browser: Any, opened: str) -> Iterator[Callable[..., Any]]:
-    """Give how a path is opened on a screen.
+    """Give a function that opens a path on a screen.
 
-    What the page complained of, or asked for, is kept on it.
+    The page's complaints and requests are kept on it.
     """
     with contextlib.ExitStack() as contexts:
 
@@ -72,22 +72,22 @@ def visiting(browser: Any, opened: str) -> Iterator[Callable[..., Any]]:
 
 
 def press(page: Any, role: str, name: str) -> None:
-    """Press a button or a link, and wait for the page that it leads to."""
+    """Click a button or a link, and wait for the page that it leads to."""
     with page.expect_navigation():
         page.get_by_role(role, name=name).click()
 
 
 def is_quiet(page: Any) -> bool:
-    """Check that a page neither complained nor asked another host for something."""
+    """Check that a page neither complained nor sent a request to another host."""
     assert page.complaints == []
     own = {one.netloc for one in page.requests if one.scheme not in ("data", "blob")}
     return own == {urlsplit(page.home).netloc}
 
 
 def faults(page: Any) -> dict[str, list[str]]:
-    """Return the serious faults that axe finds, each with where it is.
+    """Return the serious faults that axe finds, each with its place.
 
-    A list of what is well would take most of its time.
+    Listing the rules that pass would take most of the time.
     """
     return {
         one["id"]: [node["html"][:200] for node in one["nodes"]]

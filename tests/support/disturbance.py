@@ -1,21 +1,21 @@
-"""A test that other work on the machine has spoiled is run once more, and is then undecided.
+"""A test that other work on the machine disturbed is run once more, and may end as undecided.
 
-A plugin of pytest for the tests that start processes or make load (`TOUCHY`). Over each of them it
-measures how much of the processors went to anybody else. When one fails, and that is more than
-`LIMIT`, the failure may be the machine's: everything that the test used is set up anew, but for
-what the whole session shares, and the test is run once more. What fails again, and on a machine
-that is too busy again, is *undecided*: no pass, no failure, and listed with the figure. More than
-`MOST_UNDECIDED` of them end the session as failures do. On a quiet machine a failure is a failure,
-at once.
+A pytest plugin for the tests that start processes or make load (`TOUCHY`). During each of them it
+measures the share of the processors that went to others. If a test fails and that share is above
+`LIMIT`, the machine may be the cause: everything that the test used is set up again, except for
+fixtures of the whole session, and the test is run once more. If it fails again, again on a machine
+that is too busy, it is *undecided*: neither passed nor failed, and listed with the share. More than
+`MOST_UNDECIDED` undecided tests make the session fail. On a quiet machine, a failure counts at
+once.
 
-A test whose product says itself that it was disturbed calls `spoiled`, with the product's words.
+A test whose product reports a disturbance calls `spoiled` with the product's words.
 
-How busy the machine was is told by the processor time of the whole machine, that which a hypervisor
-stole included, less the time of this session's own process tree: with all workers of pytest-xdist,
-what they started, and what ended in between, which its parent has inherited. Pressure and delays in
-the run queue would not do, because two workers with their servers keep two processors waiting by
-themselves: every failure would be excused. So what another worker does is no excuse for a test that
-fails. It is one for a product that says that it was disturbed, but nothing at all is none.
+The share is computed from the processor time of the whole machine, including the time that a
+hypervisor stole, minus the time of this session's process tree: all workers of pytest-xdist, their
+children, and processes that have ended, whose time their parent inherits. Pressure or run-queue
+delays cannot be used: two workers with their servers are enough to keep two processors busy, and
+every failure would be excused. So the work of another worker does not excuse a failing test. It
+does excuse a product that reports a disturbance, but an idle machine does not.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 TOUCHY: Final = ("load", "process", "browser", "database", "network")
-"""Marks of the tests whose outcome can depend on the machine; no other is ever run twice."""
+"""Marks of the tests whose outcome can depend on the machine; only these are ever run twice."""
 LIMIT: Final = 0.2
-"""Of all processor time. Others take 1 or 2 % of a quiet machine, eight busy processes take 70 %
-and more of two processors, and a single one about 40 %."""
+"""A share of all processor time. On a quiet machine, others take 1 or 2 %; of two processors, eight
+busy processes take 70 % and more, and a single one about 40 %."""
 MOST_UNDECIDED: Final = 5
 SHORTEST_S: Final = 1.0
-"""Processor time is counted in steps of 10 ms, so a shorter span says nothing."""
+"""Processor time is counted in steps of 10 ms, so a shorter span is meaningless."""
 
 _ROOT: Final = "disturbance_root"
 _ATTEMPT: Final = pytest.StashKey["Attempt | None"]()
@@ -46,17 +46,17 @@ _METER: Final = pytest.StashKey["Meter"]()
 
 
 class Spoiled(pytest.fail.Exception):
-    """The product says that the machine has disturbed it."""
+    """The product reports that the machine disturbed it."""
 
 
 def spoiled(figure: str) -> NoReturn:
-    """End the test as one that was disturbed, with the product's own figure."""
+    """End the test as disturbed, with the product's figure."""
     raise Spoiled(figure, pytrace=False)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Processor time until now, in seconds: of all, of this session, of this process's tree."""
+    """Processor time until now, in seconds: total, of this session, of this process's tree."""
 
     at_s: float
     machine_s: float
@@ -66,12 +66,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Span:
-    """What others took of the processors in a span of time, as a share of all there was."""
+    """The processor time that others took in a time span, as a share of the total."""
 
     others: float
-    """Who does not belong to this session."""
+    """The share of processes outside this session."""
     around: float
-    """Those, and the other workers of this session."""
+    """The same, plus the other workers of this session."""
 
     @classmethod
     def between(cls, first: Reading, last: Reading) -> "Span":
@@ -86,20 +86,20 @@ class Span:
 
 
 class Tree:
-    """The processes below one, and what they used: also those that it has lost sight of.
+    """The processes below one, and the time they used, including orphans.
 
-    A process whose parent has ended belongs to nobody, but was ours; and when it ends itself,
-    nobody inherits what it used.
+    A process whose parent has ended is no longer below it but was ours; when it ends, nobody
+    inherits its time.
     """
 
     def __init__(self, top: int) -> None:
         self._top = top
         self._known: dict[tuple[int, float], tuple[float, float]] = {}
-        """What each used itself, and what it inherited."""
+        """The time that each used, and the time it inherited."""
         self._lost_s = 0.0
 
     def used_s(self, found: dict[int, dict[str, Any]]) -> float:
-        """Return the processor time of all that were ever seen below the top."""
+        """Return the processor time of all processes ever seen below the top."""
         parents = {pid: info["ppid"] for pid, info in found.items()}
         ours = {
             (pid, info["create_time"]): (sum(info["cpu_times"][:2]), sum(info["cpu_times"][2:4]))
@@ -117,7 +117,7 @@ class Meter:
     """Reads how much processor time was used, and by whom."""
 
     def __init__(self, root: int, worker: int) -> None:
-        """Take the tree of `root` for the session and that of `worker` for this process's."""
+        """Take `root`'s tree as the session's, and `worker`'s as this process's."""
         self._trees = Tree(root), Tree(worker)
         self._last: list[Reading] = []
 
@@ -130,7 +130,7 @@ class Meter:
         }
         machine = psutil.cpu_times()
         idle = machine.idle + getattr(machine, "iowait", 0.0)
-        # What a guest of this machine used is in `user` already.
+        # The time of guests on this machine is included in `user`.
         twice = getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
         return Reading(
             time.monotonic(),
@@ -146,7 +146,7 @@ class Meter:
         return now
 
     def since(self, first: Reading) -> Span:
-        """Return the shares from a reading until now; a span that is too short begins earlier."""
+        """Return the shares from a reading until now; start earlier if the span is too short."""
         now = self.read()
         earlier = [one for one in self._last if one.at_s <= now.at_s - SHORTEST_S]
         if now.at_s - first.at_s < SHORTEST_S and earlier:
@@ -162,7 +162,7 @@ def _descends(pid: int, top: int, parents: dict[int, int]) -> bool:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run of a test: its reports, what spoiled it, empty where nothing did, and what failed."""
+    """One run of a test: its reports, what disturbed it (empty if nothing), and what failed."""
 
     reports: list[pytest.TestReport]
     why: str = ""
@@ -170,14 +170,14 @@ class Attempt:
 
 
 class Disturbed:
-    """The tests that met a machine that was too busy, as they are told at the end."""
+    """The tests that met a busy machine, for the summary at the end."""
 
     def __init__(self) -> None:
         self.again: dict[str, str] = {}
         self.undecided: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note what a report says of disturbance; a worker's reports come here, too."""
+        """Note a report's disturbance; workers' reports arrive here, too."""
         if why := getattr(report, "undecided", ""):
             self.undecided[report.nodeid] = f"{why}\n{report.undecided_failure}"
         elif why := getattr(report, "run_once_more", ""):
@@ -185,16 +185,16 @@ class Disturbed:
 
     @property
     def too_many(self) -> bool:
-        """Tell whether so much is undecided that the session has not passed."""
+        """Return whether so many tests are undecided that the session has not passed."""
         return len(self.undecided) > MOST_UNDECIDED
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """End a session that has decided too little as one with failures."""
+        """Make a session with too many undecided tests fail."""
         if self.too_many and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """List them, with the figures."""
+        """List the disturbed tests with their figures."""
         if not self.again and not self.undecided:
             return
         terminalreporter.section("a machine that was too busy", yellow=True)
@@ -211,7 +211,7 @@ class Disturbed:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Measure in every process with tests; count in the one that ends the session."""
+    """Measure in every process that runs tests; count in the one that ends the session."""
     worker = getattr(config, "workerinput", None)
     root = os.getpid() if worker is None else worker.get(_ROOT, os.getppid())
     config.stash[_METER] = Meter(root, os.getpid())
@@ -221,13 +221,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node) -> None:
-    """Tell a worker of pytest-xdist whose tree the session is."""
+    """Tell a pytest-xdist worker which process is the session's root."""
     node.workerinput[_ROOT] = os.getpid()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef, request: pytest.FixtureRequest):
-    """Measure over what several tests share: a run of it that was disturbed spoils them all."""
+    """Measure during shared fixtures: if one was disturbed, so are all tests that use it."""
     if fixturedef.scope in ("function", "session"):
         return (yield)
     meter = request.config.stash[_METER]
@@ -240,7 +240,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef, request: pytest.FixtureR
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call: pytest.CallInfo):
-    """Note what a product said of itself."""
+    """Note what a product reported."""
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, Spoiled):
         report.spoiled = str(call.excinfo.value)
@@ -252,7 +252,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Run a test; once more, if it failed on a machine that was too busy."""
     if not any(item.get_closest_marker(name) for name in TOUCHY):
         return None
-    if _ATTEMPT in item.stash:  # the second one, within all that surrounds a test: its timeout
+    if _ATTEMPT in item.stash:  # the second run, within all hooks, such as the timeout's
         item.stash[_ATTEMPT] = _attempt(item, nextitem)
         return True
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -274,7 +274,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, objec
 
 
 def _attempt(item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
-    """Run a test; its reports are not handed on yet."""
+    """Run a test, without passing on its reports yet."""
     meter = item.config.stash[_METER]
     first = meter.begin()
     reports = runtestprotocol(item, log=False, nextitem=nextitem)
@@ -290,7 +290,7 @@ def _spans(item: pytest.Item) -> Iterator[Span]:
 
 
 def _why(failed: list[pytest.TestReport], spans: list[Span]) -> str:
-    """Say what spoiled a test that failed; empty where nothing did."""
+    """Return what disturbed a failed test; empty if nothing did."""
     others, around = max(one.others for one in spans), max(one.around for one in spans)
     said = next((report.spoiled for report in failed if hasattr(report, "spoiled")), "")
     if others > LIMIT:
@@ -305,7 +305,7 @@ def _why(failed: list[pytest.TestReport], spans: list[Span]) -> str:
 def _again(
     item: pytest.Item, nextitem: pytest.Item | None, first: Attempt
 ) -> list[pytest.TestReport]:
-    """Run a test a second time, on fixtures of its own; return the reports that count."""
+    """Run a test a second time, with new fixtures; return the reports that count."""
     _forget(item)
     item.stash[_ATTEMPT] = None
     item.ihook.pytest_runtest_protocol(item=item, nextitem=nextitem)
@@ -323,12 +323,12 @@ def _again(
 
 
 def _forget(item: pytest.Item) -> None:
-    """Tear down all that a spoiled test used, but for what the session shares."""
+    """Tear down everything that a disturbed test used, except session fixtures."""
     _quietly(lambda: item.session._setupstate.teardown_exact(item.session))
     for node in item.listchain():
         with contextlib.suppress(KeyError):
             del node.stash[_SPANS]
-    # What failed is remembered, too: pytest would fail the second run with it, unasked.
+    # Failed fixtures are cached, too: pytest would fail the second run with them at once.
     for definitions in item._fixtureinfo.name2fixturedefs.values():
         for fixture in definitions:
             if fixture.cached_result is not None and fixture.cached_result[2] is not None:
@@ -342,13 +342,13 @@ def _what(failed: list[pytest.TestReport]) -> str:
 
 
 def _quietly(end: Callable[[], None]) -> None:
-    """Do what ends a spoiled run: what it says of it is spoiled as well."""
+    """End a disturbed run; its messages are disturbed as well."""
     ends = (KeyboardInterrupt, pytest.exit.Exception)
     pytest.CallInfo.from_call(end, when="teardown", reraise=ends)
 
 
 def _undecided(report: pytest.TestReport, why: str) -> None:
-    """Make a report of a failure one that decides nothing; for other reporters it is skipped."""
+    """Turn a failure's report into an undecided one; for other reporters it is a skip."""
     path, line, _ = report.location
     report.undecided = why
     report.undecided_failure = report.longreprtext

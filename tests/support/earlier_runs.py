@@ -1,4 +1,4 @@
-"""Numbers of runs that never happened, as a comparison of runs takes them."""
+"""Numbers of simulated runs, in the form that a comparison of runs takes."""
 
 import math
 import random
@@ -24,7 +24,7 @@ def identity(**changes: Any) -> RunIdentity:
 
 
 def rounds(slowness: Sequence[float], **changes: Any) -> ArmRounds:
-    """Give an arm whose i-th round is so many times slower than 10 ms and 100 per second."""
+    """Give an arm whose i-th round is slower than 10 ms and 100 per second by the i-th factor."""
     series: dict[str, list[float | None]] = {
         metric: [100 / slow if metric in RATES else 10 * slow for slow in slowness]
         for metric in COMPARED
@@ -70,7 +70,7 @@ def on_a_machine(
     slower: float = 1.0,
     run_id: str = "r",
 ) -> RunNumbers:
-    """Give a run on a machine that is not quite the same each time; `slower` is of the last arm."""
+    """Give a run on a machine that varies between runs; `slower` applies to the last arm."""
     state = math.exp(rng.gauss(0, between))
     return run(
         {arm: noisy(rng, state * (slower if arm == arms[-1] else 1.0)) for arm in arms}, run_id

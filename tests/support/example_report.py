@@ -1,6 +1,6 @@
-"""Documents to render: a realistic run, and what a rendering must survive.
+"""Documents to render: a realistic run, and inputs that a rendering must survive.
 
-Numbers are drawn from a seeded generator: plausible, the same on every run, measured by nobody.
+Numbers are drawn from a seeded generator: plausible, always the same, and never measured.
 """
 
 import math
@@ -93,7 +93,7 @@ def _round(
 
 
 def arm(name: str, median_ms: float, rounds: list[RoundNumbers]) -> ArmNumbers:
-    """Give an arm which calls two steps and loses a few of them."""
+    """Give an arm that calls two steps and loses a few calls."""
     calls = sum(turn.calls for turn in rounds if turn.phase == "round")
     failed = {"tool_error": 31, "timeout": 4, "http_error": 7} if name != "control" else {}
     call = "tools/call TwilioApiV2010--" if name != "control" else "GET /2010-04-01/Accounts/"
@@ -163,7 +163,7 @@ RESOURCES = {
 
 
 def resources(points: list[TimelinePoint]) -> list[ResourcePoint]:
-    """Give what the two usual arms used at the points of a timeline."""
+    """Give the resources of the two usual arms at the points of a timeline."""
     return [
         ResourcePoint(
             at_s=point.at_s,
@@ -325,7 +325,7 @@ def report(
 
 
 def failures() -> list[Failure]:
-    """Give a failure of each kind that people meet most."""
+    """Give a failure of each common kind."""
     name = "tools/call TwilioApiV2010--CreateIncomingPhoneNumber"
     example = (
         '{"isError":true,"content":[{"type":"text","text":"HTTP 429 Too Many Requests: '
@@ -339,7 +339,7 @@ def failures() -> list[Failure]:
 
 
 def replies() -> list[StepReplies]:
-    """Give the first replies of a step, some of which look like errors."""
+    """Give the first replies of a step; some look like errors."""
     name = "tools/call TwilioApiV2010--CreateIncomingPhoneNumber"
     remark = "30 % of the ok answers of mcp look like errors (19 of 64 that were looked at)."
     good = '{"content":[{"type":"text","text":"done"}]}'
@@ -384,7 +384,7 @@ def samples() -> list[SampleRecord]:
 
 
 def empty(verdict: str = "INVALID", **changes: Any) -> Report:
-    """Build a run in which nothing was measured: every number that can be is null."""
+    """Build a run in which nothing was measured: every nullable number is null."""
     rates = ("error_rate", "success_rate", "throughput_per_s", "calls_per_s")
     counts = ("calls", "journeys_done", "planned", "dropped", "warmup_calls", "setup_calls")
     untouched = ArmNumbers(
@@ -443,7 +443,7 @@ def _poison(value: Any, text: str) -> Any:
 
 
 def hostile(text: str = HOSTILE) -> Report:
-    """Build a run with the text in every place whose content a stranger can choose."""
+    """Build a run with the text in every place that a stranger controls."""
     plain = report().model_dump(by_alias=True)
     for name in ("scenario", "title", "run_id", "started", "notes", "environment"):
         plain[name] = _poison(plain[name], text)
@@ -472,7 +472,7 @@ def hostile(text: str = HOSTILE) -> Report:
 
 
 def long_run(seconds: int = 7200) -> Report:
-    """Build a run of two hours: a point a second of each of two arms, one slow second each."""
+    """Build a run of two hours: one point a second for each of two arms, one slow second each."""
     points = [
         TimelinePoint(
             at_s=second + i / 2,

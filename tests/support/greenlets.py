@@ -1,4 +1,4 @@
-"""Waiting where the others are greenlets of the same thread."""
+"""Waiting for other greenlets of the same thread."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,7 @@
-"""mcp-perf as it is published: a wheel in a package index, installed by pip from there.
+"""mcp-perf as it is published: a wheel in a package index, installed from there by pip.
 
-Nothing is downloaded: what the wheel requires is linked from the environment of these tests, and
-pip finds that nothing else is missing.
+Nothing is downloaded: the wheel's requirements are linked from the environment of these tests, so
+pip finds them all installed.
 """
 
 import os
@@ -30,17 +30,17 @@ PIP = '#!/bin/sh\nexec {own} -I -m pip --python {bin}/python "$@"\n'
 
 
 def build(kind: str, folder: Path, checkout: Path = ROOT) -> Path:
-    """Build a wheel or an sdist; `build_editable` is what an editable install builds."""
+    """Build a wheel or an sdist; `build_editable` builds an editable install's wheel."""
     argv = [sys.executable, "-c", BUILD, kind, str(folder)]
     built = subprocess.run(argv, cwd=checkout, check=True, capture_output=True, text=True)
     return folder / built.stdout.split()[-1]
 
 
 class Installed:
-    """A venv: a package that is not required cannot be imported there."""
+    """A venv in which only required packages can be imported."""
 
     def __init__(self, folder: Path, wheel: Path, *others: str) -> None:
-        """Have all that the wheel requires, and `others` with their commands."""
+        """Link the wheel's requirements, and `others` with their commands."""
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         self.bin = folder / "bin"
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -56,10 +56,10 @@ class Installed:
             "PIP_FIND_LINKS": "",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
-        """Variables of pip: its only index has nothing but the wheel."""
+        """Variables for pip: its only index has nothing but the wheel."""
 
     def install(self) -> "Installed":
-        """Type `pip install mcp-perf`; note the names that this adds to the packages."""
+        """Run `pip install mcp-perf`; note the names that it adds to the packages."""
         before = {path.name for path in self.packages.iterdir()}
         argv = [self.bin / "pip", "install", "--quiet", "mcp-perf"]
         subprocess.run(argv, env=os.environ | self.settings, check=True)
@@ -80,7 +80,7 @@ class Installed:
 
 
 def _index(folder: Path, wheel: Path) -> str:
-    """Lay out an index of one file (PEP 503); return its address."""
+    """Create an index of one file (PEP 503); return its address."""
     project = folder / "mcp-perf"
     project.mkdir(parents=True)
     (project / wheel.name).symlink_to(wheel)
@@ -89,7 +89,7 @@ def _index(folder: Path, wheel: Path) -> str:
 
 
 def _wanted(found: Distribution, extras: Iterable[str] = ()) -> Iterator[str]:
-    """Yield what a distribution requires here, with these extras."""
+    """Yield the requirements of a distribution here, with these extras."""
     for text in found.requires or ():
         marker = Requirement(text).marker
         if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
@@ -97,7 +97,7 @@ def _wanted(found: Distribution, extras: Iterable[str] = ()) -> Iterator[str]:
 
 
 def with_requirements(texts: list[str]) -> list[Distribution]:
-    """Return what these require, and what that requires in turn."""
+    """Return these distributions and all their requirements, direct and indirect."""
     found: dict[tuple[str, ...], Distribution] = {}
     for text in texts:
         wanted = Requirement(text)

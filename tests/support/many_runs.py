@@ -1,4 +1,4 @@
-"""A history of many runs, made in seconds: one real run, and copies of its rows."""
+"""A history of many runs, made in seconds from one real run and copies of its rows."""
 
 import sqlalchemy as sa
 
@@ -9,7 +9,7 @@ from tests.support import example_report as example
 
 
 def fill(store: str, number: int) -> None:
-    """Fill an empty SQLite store with so many runs, an hour apart, each with metrics and report."""
+    """Fill an empty SQLite store with runs an hour apart, each with metrics and a report."""
     report = example.report()
     append(store, of_report(report), kept(report))
     many = sa.select(sa.literal(2).label("n")).cte("many", recursive=True)

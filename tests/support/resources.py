@@ -1,8 +1,8 @@
-"""A test says by a marker what it takes: processes, load, a browser, a database, others' servers.
+"""A marker declares a test's resources: processes, load, a browser, a database, others' servers.
 
-The Makefile chooses by these. A test that starts a process and says nothing fails, and so does one
-whose marker names another resource. Fixtures that start something for tests of several files ask
-for one of the two below, so that the second test is held to its marker as the first is.
+The Makefile selects tests by these. A test that starts a process without a marker fails, and so
+does one whose marker names another resource. Fixtures that start something for tests of several
+files request one of the two below: every test, not only the first, is then checked.
 """
 
 import os
@@ -14,38 +14,38 @@ from typing import Any, Final
 import pytest
 
 MARKERS: Final = {
-    "process": "starts processes of its own, and makes no load",
+    "process": "starts processes, without load",
     "load": "makes a load run",
     "browser": "looks at a page with Chromium",
-    "database": "starts a PostgreSQL, a Redis or promtool, all of Debian",
-    "network": "starts servers or suites of others, which npm and pip have installed",
+    "database": "starts PostgreSQL, Redis or promtool, all from Debian",
+    "network": "starts third-party servers or suites, which npm and pip installed",
 }
 STARTS: Final = {
     *("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"),
 }
-"""What Python says before it starts a process, by whatever library."""
+"""The audit events that Python raises before any library starts a process."""
 NAMED: Final = {
     "browser": re.compile(r"/chromium$|/playwright/driver/"),
     "database": re.compile(r"/(postgres|initdb|redis-server|promtool)$"),
     "network": re.compile(r"/\.cache/servers/|\bmcp_server_\w+$|fastmcp_app\.py$"),
 }
-"""What is told by a command line: each marker by a word of it."""
+"""Markers, each with the words in a command line that need it."""
 SHARED: Final = {"_processes": "process", "_foreign_servers": "network"}
-"""What a fixture asks for, and the marker of the tests that use it."""
+"""What a fixture requests, and the marker of the tests that use it."""
 
 
 @pytest.fixture(scope="session")
 def _processes() -> None:
-    """Be asked for by a fixture that starts processes for several tests."""
+    """Mark a fixture that requests this as starting processes for several tests."""
 
 
 @pytest.fixture(scope="session")
 def _foreign_servers() -> None:
-    """Be asked for by a fixture that starts servers of others for several tests."""
+    """Mark a fixture that requests this as starting others' servers for several tests."""
 
 
 def needed(argv: list[str]) -> str:
-    """Return the marker that a command line asks for."""
+    """Return the marker that a command line needs."""
     for marker, pattern in NAMED.items():
         if any(pattern.search(word) for word in argv):
             return marker
@@ -53,12 +53,12 @@ def needed(argv: list[str]) -> str:
 
 
 def missing(wanted: str, marked: set[str]) -> bool:
-    """Tell whether the markers of a test leave out what it takes; each of them is a process."""
+    """Return whether a test's markers lack what it uses; every marker includes processes."""
     return not marked & MARKERS.keys() if wanted == "process" else wanted not in marked
 
 
 class Watch:
-    """Sees every process that this process starts, as long as a test runs."""
+    """Sees every process that this process starts while a test runs."""
 
     def __init__(self) -> None:
         self._seen: list[list[str]] | None = None
@@ -69,7 +69,7 @@ class Watch:
             self._seen.append(_words(event, arguments))
 
     def during(self, item: pytest.Item) -> Iterator[None]:
-        """Fail the test if a process is started in this phase of it without its marker."""
+        """Fail the test if this phase starts a process without the marker for it."""
         self._seen = seen = []
         try:
             result = yield
@@ -77,14 +77,14 @@ class Watch:
             self._seen = None
         marked = {marker.name for marker in item.iter_markers()}
         for argv in seen:
-            if argv[:1] == ["uname"]:  # by the platform module, for whoever asks for the processor
+            if argv[:1] == ["uname"]:  # by the platform module, to find the processor's name
                 continue
             _hold(needed(argv), marked, f"{item.nodeid} starts {' '.join(argv)[:200]!r}")
         return result
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Iterator[None]:
-        """Hold the fixtures to the markers, also those that have been set up before."""
+        """Check the fixtures against the markers, including fixtures that were set up before."""
         marked = {marker.name for marker in item.iter_markers()}
         for name in SHARED.keys() & set(getattr(item, "fixturenames", ())):
             _hold(SHARED[name], marked, f"{item.nodeid} uses {name}")
@@ -92,12 +92,12 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        """Hold the test to its markers."""
+        """Check the test against its markers."""
         return (yield from self.during(item))
 
 
 def _words(event: str, arguments: tuple[Any, ...]) -> list[str]:
-    """Return the command line of an audit event, as far as it tells one."""
+    """Return the command line of an audit event, as far as the event has one."""
     if event != "subprocess.Popen":
         return [event]
     executable, argv, *_ = arguments

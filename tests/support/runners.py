@@ -1,7 +1,7 @@
-"""CI services, as far as they run shell scripts: steps in their order, in the runner's environment.
+"""The part of CI services that runs shell scripts: steps in order, in the runner's environment.
 
-What a step `uses` from elsewhere is recorded, not run. Expressions are those that the files have:
-names with dots.
+A step's `uses` is recorded, not run. The only expressions are the kind in our files: names with
+dots.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _LIMIT_S = 60
 
 @dataclass
 class Shell:
-    """Runs scripts in one folder and environment; what they leave running ends with it."""
+    """Runs scripts in one folder and environment; processes that they leave running end with it."""
 
     folder: Path
     environment: dict[str, str]
@@ -40,7 +40,7 @@ class Shell:
         return process.wait(_LIMIT_S)
 
     def end(self) -> None:
-        """End the servers that scripts put into the background."""
+        """End the servers that scripts started in the background."""
         for group in self.groups:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
@@ -51,15 +51,15 @@ class Ended:
     """A job that has ended."""
 
     codes: dict[str, int] = field(default_factory=dict)
-    """Per step that was run."""
+    """The result of each step that was run."""
     logs: dict[str, str] = field(default_factory=dict)
     summary: str = ""
     uses: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    """What was not run, with its inputs."""
+    """The actions that were not run, with their inputs."""
 
     @property
     def failed(self) -> bool:
-        """Tell whether a step did."""
+        """Return whether a step failed."""
         return any(self.codes.values())
 
 
@@ -72,7 +72,7 @@ class GitHub:
         self.ended = Ended()
 
     def job(self, steps: list[dict], **inputs: str) -> Ended:
-        """Run the steps of a job, in a workflow that was started with these inputs."""
+        """Run the steps of a job, in a workflow started with these inputs."""
         known = {f"inputs.{name}": value for name, value in inputs.items()}
         known["runner.temp"] = str(self.temp)
         for step in steps:
@@ -112,12 +112,12 @@ class GitHub:
 
 
 def fill(value: object, known: dict[str, str]) -> str:
-    """Put what is known in the place of expressions; an unknown name is a mistake of the file."""
+    """Replace expressions by their values; an unknown name is a mistake in the file."""
     return _EXPRESSION.sub(lambda match: known[match[1]], str(value))
 
 
 def gitlab(shell: Shell, jobs: dict, name: str, log: Path) -> Ended:
-    """Run a job of GitLab: its lines, and those of what it extends, are one script."""
+    """Run a GitLab job: its lines and the lines of the job it extends are one script."""
     job = {**jobs[jobs[name]["extends"]], **jobs[name]}
     lines = [*job["before_script"], *job["script"]]
     code = shell.run(

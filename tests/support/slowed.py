@@ -1,4 +1,4 @@
-"""A document whose times are longer, and its rates lower."""
+"""A document with longer times and lower rates."""
 
 from typing import Any
 

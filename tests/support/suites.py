@@ -1,4 +1,4 @@
-"""A suite of somebody else's that uses our pytest plugin, run by a pytest of its own."""
+"""A foreign test suite that uses our pytest plugin, run by a separate pytest."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tests.support import ROOT
 def run(
     folder: Path, environment: dict[str, str], tests: str, *arguments: str, gates: str = ""
 ) -> tuple[int, str]:
-    """Write the suite into a folder and run it; return its exit code, and all it said."""
+    """Write the suite into a folder and run it; return its exit code and all output."""
     (folder / "conftest.py").write_text('pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]\n')
     (folder / "test_it.py").write_text(tests)
     if gates:

@@ -1,4 +1,4 @@
-"""The plugin that runs disturbed tests once more, in suites of a few lines and figures made up."""
+"""The plugin that runs disturbed tests once more, in tiny suites with made-up figures."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from tests.support.disturbance import LIMIT, Meter, Span
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.process
-# The figures of a span are those that a file has at its end: others' share, and all around.
+# A span has the figures that a file has at its end: others' share, and the total.
 CONFTEST = """
 from pathlib import Path
 import pytest
@@ -54,7 +54,7 @@ RECOVERS = "def test_it():\n    assert count('runs') == 2\n"
 
 @pytest.fixture
 def suite(pytester, monkeypatch):
-    """Run a suite of one file by a pytest of its own; return its result."""
+    """Run a suite of one file in a separate pytest; return its result."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
@@ -78,12 +78,12 @@ def times(pytester):
 
 @pytest.fixture(params=[(), ("-n", "2")], ids=["one process", "two workers"])
 def workers(request):
-    """Return the options for so many processes."""
+    """Return the options for this many processes."""
     return request.param
 
 
 def test_a_failure_on_a_quiet_machine_is_a_failure_at_once(suite, times, workers):
-    """It is not run again, however much the other workers do."""
+    """It is not run again, however busy the other workers are."""
     result = suite(FAILS, BESIDE, *workers)
     result.assert_outcomes(failed=1)
     assert (result.ret, times("runs")) == (1, 1)
@@ -91,7 +91,7 @@ def test_a_failure_on_a_quiet_machine_is_a_failure_at_once(suite, times, workers
 
 
 def test_what_passes_the_second_time_passes_and_is_listed(suite, times, workers):
-    """With the figure of the first time, and what failed then."""
+    """With the figure and the failure of the first run."""
     result = suite(RECOVERS, BUSY, *workers)
     result.assert_outcomes(passed=1)
     assert (result.ret, times("runs")) == (0, 2)
@@ -118,7 +118,7 @@ def test_what_is_spoiled_twice_is_undecided(suite, times, workers):
 
 @pytest.mark.parametrize(("number", "code"), [(5, 0), (6, 1)])
 def test_more_than_five_undecided_are_red(suite, workers, number, code):
-    """They are counted over all workers."""
+    """They are counted across all workers."""
     tests = f"@pytest.mark.parametrize('n', range({number}))\ndef test_it(n):\n    assert n > 9\n"
     result = suite(tests, BUSY, *workers)
     assert (result.parseoutcomes(), result.ret) == ({"undecided": number}, code)
@@ -127,7 +127,7 @@ def test_more_than_five_undecided_are_red(suite, workers, number, code):
 
 
 def test_a_failure_of_the_second_run_on_a_quiet_machine_is_one(suite):
-    """Only what is spoiled twice is undecided."""
+    """Only a test that is disturbed twice is undecided."""
     result = suite(
         f"def test_it():\n    shares('{QUIET}' if count('runs') == 2 else '{BUSY}')\n"
         "    assert False\n",
@@ -138,7 +138,7 @@ def test_a_failure_of_the_second_run_on_a_quiet_machine_is_one(suite):
 
 
 def test_a_test_without_a_mark_is_never_run_twice(suite, times):
-    """What starts nothing and loads nothing fails by itself."""
+    """A test that starts and loads nothing fails on its own account."""
     result = suite(FAILS.replace("def", "pytestmark = []\ndef", 1), BUSY)
     result.assert_outcomes(failed=1)
     assert times("runs") == 1
@@ -176,7 +176,7 @@ def test_second(run):
 
 
 def test_what_several_tests_share_is_made_anew(suite, times):
-    """The fixture of a module is, when it was that which was disturbed; the session's is not."""
+    """A module's fixture is, if it was disturbed; the session's is not."""
     result = suite(SHARED, QUIET)
     result.assert_outcomes(passed=2)
     assert [times(name) for name in ("session", "module", "ended")] == [1, 2, 2]
@@ -185,7 +185,7 @@ def test_what_several_tests_share_is_made_anew(suite, times):
 
 @pytest.mark.parametrize("scope", ["function", "module", "session"])
 def test_a_fixture_that_failed_is_made_anew(suite, times, scope):
-    """Of whatever scope: pytest remembers its failure else."""
+    """Of any scope, because pytest would remember its failure."""
     tests = f"@pytest.fixture(scope='{scope}')\ndef server():\n    assert count('runs') == 2\n"
     result = suite(f"{tests}\ndef test_it(server):\n    pass\n\ndef test_on():\n    pass\n", BUSY)
     result.assert_outcomes(passed=2)
@@ -193,7 +193,7 @@ def test_a_fixture_that_failed_is_made_anew(suite, times, scope):
 
 
 def test_a_product_that_says_it_was_disturbed_is_believed_beside_other_tests(suite, times):
-    """Its figure is told together with what the others took."""
+    """Its figure is shown together with the other workers' share."""
     result = suite("def test_it():\n    count('runs')\n    spoiled('lag 90 ms')\n", BESIDE)
     assert result.parseoutcomes() == {"undecided": 1}
     assert times("runs") == 2
@@ -201,18 +201,18 @@ def test_a_product_that_says_it_was_disturbed_is_believed_beside_other_tests(sui
 
 
 def test_a_product_that_says_so_on_an_idle_machine_has_failed(suite):
-    """Then nobody but itself can have disturbed it."""
+    """Then nothing but itself can have disturbed it."""
     suite("def test_it():\n    spoiled('lag 90 ms')\n", QUIET).assert_outcomes(failed=1)
 
 
 def test_what_surrounds_a_test_begins_anew(suite, pytester):
-    """Its timeout, for one, is not that of both runs together."""
+    """The timeout, for example, does not span both runs."""
     suite(RECOVERS, BUSY)
     assert (pytester.path / "surrounded").read_text() == "test_it test_it "
 
 
 def test_other_reporters_take_an_undecided_test_for_no_pass(suite, pytester):
-    """A file for a CI service says that it was skipped, and why."""
+    """A file for a CI service says that it was skipped and why."""
     suite(FAILS, BUSY, "--junitxml", "junit.xml")
     [case] = ET.parse(pytester.path / "junit.xml").iter("testcase")
     assert case.find("skipped").get("message").startswith("undecided: other work took 70%")
@@ -220,7 +220,7 @@ def test_other_reporters_take_an_undecided_test_for_no_pass(suite, pytester):
 
 @pytest.fixture
 def spin():
-    """Keep a processor busy for half a second of its time; return the process."""
+    """Use half a second of processor time; return the process."""
     code = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
@@ -229,7 +229,7 @@ def spin():
 
 
 def test_the_time_of_a_tree_is_its_own_and_of_nobody_else(spin):
-    """What a child of this process uses belongs to it, and not to its neighbour's tree."""
+    """A child's time belongs to this process, and not to its neighbour's tree."""
     with psutil.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         meter = Meter(os.getpid(), other.pid)
         first = meter.read()
@@ -244,7 +244,7 @@ def test_the_time_of_a_tree_is_its_own_and_of_nobody_else(spin):
 
 
 def test_the_time_of_a_child_that_has_ended_is_kept(spin):
-    """Its parent inherits it."""
+    """The parent inherits it."""
     meter = Meter(os.getpid(), os.getpid())
     first = meter.read()
     spin.communicate(b"\n")
@@ -252,7 +252,7 @@ def test_the_time_of_a_child_that_has_ended_is_kept(spin):
 
 
 def test_the_time_of_a_process_that_was_left_alone_is_kept():
-    """Its parent has ended, so nobody inherits what it used when it ends itself."""
+    """Its parent has ended, so nobody inherits its time when it ends."""
     code = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
     leave = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {code!r}])\ninput()"
     meter = Meter(os.getpid(), os.getpid())
@@ -270,7 +270,7 @@ def test_the_time_of_a_process_that_was_left_alone_is_kept():
 
 
 def test_a_share_is_of_all_processors(monkeypatch):
-    """Four processors for ten seconds have 40 s: 12 of them are 30 %, and more than the limit."""
+    """Four processors have 40 s in ten seconds: 12 s are 30 %, which is above the limit."""
     from tests.support.disturbance import Reading
 
     monkeypatch.setattr(os, "cpu_count", lambda: 4)

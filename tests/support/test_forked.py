@@ -1,4 +1,4 @@
-"""Forked commands are as good as those that are started."""
+"""Forked commands behave like started ones."""
 
 import subprocess
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.process
 
 @pytest.mark.parametrize("argv", [("run", "nope"), ("validate", "own.yaml"), ("report", "none")])
 def test_a_forked_command_ends_as_one_that_is_started(argv, run_cli, environment, tmp_path):
-    """Its exit code, and what it says on either stream, of files in its folder."""
+    """Its exit code and its output on both streams, about files in its folder."""
     (tmp_path / "own.yaml").write_text("name: own\n")
     started = commands.run(commands.BIN / "mcp-perf", *argv, env=environment, cwd=tmp_path)
     assert run_cli(*argv, cwd=tmp_path) == started
@@ -19,7 +19,7 @@ def test_a_forked_command_ends_as_one_that_is_started(argv, run_cli, environment
 
 
 def test_a_forked_command_that_takes_too_long_is_ended(run_cli):
-    """The caller is told as by `subprocess`, and the next one is none the worse."""
+    """The caller gets the error of `subprocess`, and the next command is not affected."""
     with pytest.raises(subprocess.TimeoutExpired):
         run_cli("list", timeout=0.001)
     assert run_cli("list").code == 0

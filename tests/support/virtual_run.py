@@ -1,4 +1,4 @@
-"""Journals of runs that never happened: every number in them is chosen by the test."""
+"""Journals of simulated runs: the test chooses every number in them."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ COOL = Health(cpu_s=0.3, wall_s=1.0, lag=[10_000, 20], starts=100)
 
 @dataclass(frozen=True)
 class Round:
-    """What one arm does in one round: one-step journeys, all within one second of one node."""
+    """One arm's work in one round: one-step journeys, all within one second on one node."""
 
     ms: float = 10.0
     ok: int = 100
@@ -45,15 +45,15 @@ class Round:
     rate: float = 0.0
     """The level of an open load."""
     without_session: int = 0
-    """Users that had none."""
+    """Users without a session."""
     without_journey: int = 0
-    """Users that made none."""
+    """Users without a call."""
     sampled: tuple[int, int, int] = (0, 0, 0)
-    """Results that were checked, of these those that broke their schema, results not checked."""
+    """Results that were checked, that broke their schema, and that were not checked."""
     lost: int = 0
-    """Calls that found their session lost, and were ok in another."""
+    """Calls that found their session lost and succeeded in another."""
     mended: int = 0
-    """Calls that had something else to mend."""
+    """Calls that had to repair something else."""
 
 
 def filled(nanoseconds: Sequence[int]) -> Histogram:
@@ -70,7 +70,7 @@ def pairs(nanoseconds: Sequence[int]) -> list[int]:
 
 
 def cell(arm: str, times_ms: Sequence[float], **changes: Any) -> Cell:
-    """Give the cell of calls that took so long."""
+    """Give the cell of calls with these durations."""
     times = [round(ms * 1e6) for ms in times_ms]
     fields = {"kind": "call", "name": "tools/call echo", "cls": "ok", "bytes_in": 10 * len(times)}
     numbers = {"n": len(times), "total_ns": sum(times), "min_ns": min(times), "max_ns": max(times)}
@@ -83,7 +83,7 @@ def spread(ms: float, n: int) -> list[float]:
 
 
 def cells(arm: str, what: Round) -> list[Cell]:
-    """Give the calls of a round, and the journeys that consist of them."""
+    """Give the calls of a round, and the journeys made of them."""
     counts = {"ok": what.ok, what.cls: what.failed, **dict(what.other)}
     found = [
         cell(arm, spread(what.ms, n), kind=kind, name=name, cls=cls)
@@ -190,7 +190,7 @@ def journal(
 
 
 def evidence(records: list[AnyRecord]) -> dict[str, Evidence]:
-    """Give what a run has shown of each arm."""
+    """Give the evidence of a run about each arm."""
     tally = fold(records)
     found = {}
     for arm in tally.arms:
@@ -211,7 +211,7 @@ def texts(reasons: Sequence[Reason]) -> list[str]:
 
 
 def noisy(ms: float, rounds: int, n: int = 100, noise: float = 0.02, seed: int = 1) -> list[Round]:
-    """Give rounds of about so many milliseconds; their throughput is the inverse."""
+    """Give rounds of about this many milliseconds; their throughput is the inverse."""
     rng = random.Random(seed)
     factors = [rng.lognormvariate(0, noise) for _ in range(rounds)]
     return [Round(ms=ms * f, ok=n, busy_s=n * ms * f / 1000) for f in factors]

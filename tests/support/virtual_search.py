@@ -1,4 +1,4 @@
-"""Searches for the capacity of servers that are a formula: no clock, no socket."""
+"""Capacity searches on servers that are formulas: no clock, no socket."""
 
 import heapq
 import random
@@ -24,12 +24,12 @@ from tests.support.virtual_run import cell, started
 GRACE_S = 4.0
 COOL = Health(cpu_s=0.3, wall_s=3.0, lag=[10_000, 20], starts=100)
 Journey = tuple[float, float, str]
-"""When it began and ended, and how."""
+"""When each turn began and ended, and how."""
 
 
 @dataclass
 class Server:
-    """So many slots, each with one journey at a time, first come, first served.
+    """Slots with one journey at a time each, first come, first served.
 
     Its capacity is slots / service time; with `noise`, the service time of each turn differs.
     """
@@ -40,7 +40,7 @@ class Server:
     in_flight: int = 200
     poisson: bool = False
     timeout_s: float = float("inf")
-    """After which the client gives up; the server does the work all the same."""
+    """The time after which a client gives up; the server finishes the work all the same."""
     fails_above: float = float("inf")
     """A rate above which every tenth journey fails."""
     health: Callable[[float], Health] = lambda _rate: COOL
@@ -53,22 +53,22 @@ class Server:
 
     @property
     def capacity(self) -> float:
-        """Journeys per second that it can do."""
+        """The journeys per second that it can serve."""
         return self.slots / self.service_s
 
     def takes_s(self, _at_s: float) -> float:
-        """Give the service time of what is begun now."""
+        """Give the service time of a journey that begins now."""
         return self.service_s * self._factor
 
     def serve(self, at_s: float) -> tuple[float, str]:
-        """Say when a journey that begins now ends, and in which class."""
+        """Return when a journey that begins now ends, and its class."""
         begins_s = max(at_s, self._free[0])
         ends_s = begins_s + self.takes_s(begins_s)
         heapq.heapreplace(self._free, ends_s)
         return ends_s, "ok"
 
     def turn(self, turn: Turn, at_s: float) -> tuple[list[AnyRecord], float]:
-        """Give the records of a turn that begins now, and when its last journey has ended."""
+        """Give the records of a turn that begins now, and the time when its last journey ends."""
         self._factor = self.rng.lognormvariate(0, self.noise)
         made, dropped = self._journeys(turn, at_s)
         bell_s = at_s + turn.seconds + (made[0][1] - made[0][0] if made else 0.0)
@@ -171,9 +171,9 @@ def conduct(
     lost: Collection[int] = (),
     **given: Any,
 ) -> Iterator[tuple[Turn, list[AnyRecord]]]:
-    """Run a search as a run does: each turn's records are in the tally before the next is asked.
+    """Run a search as a run does: each turn's records are in the tally before the next request.
 
-    The turns of `lost` have no end. First comes the record of the run, with no turn.
+    The turns in `lost` have no end. The first record is the run's, without a turn.
     """
     read, run = load(**given), run_record(list(servers), gates, **given)
     tally = fold([run])
@@ -197,7 +197,7 @@ def search(
     seen: list[Turn] | None = None,
     **given: Any,
 ) -> list[AnyRecord]:
-    """Return the journal of a search; `seen` gets its turns."""
+    """Return the journal of a search; its turns are added to `seen`."""
     made = list(conduct(servers, gates, lost=lost, **given))
     if seen is not None:
         seen.extend(turn for turn, _ in made)

@@ -1,4 +1,4 @@
-"""A loop whose clock jumps to the next thing to do: hours of waiting pass at once."""
+"""A loop whose clock jumps to the next event: hours of waiting pass at once."""
 
 import asyncio
 import selectors
@@ -13,7 +13,7 @@ START = 1_800_000_000.0
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Wait for no time: tell how long it would have been."""
+    """Do not wait; return how long the wait would have been."""
 
     now = START
 
@@ -32,14 +32,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.clock = _Jumping()
         super().__init__(self.clock)
-        self._clock_resolution = 1e-6  # what a float of this size can tell
+        self._clock_resolution = 1e-6  # the resolution of a float of this size
 
     def time(self) -> float:
         return self.clock.now
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:
-    """Run a coroutine function in virtual time, which `time.time` and its like show, too."""
+    """Run a coroutine function in virtual time, which also applies to `time.time` and the like."""
     loop = VirtualLoop()
     try:
         with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, and addresses that nobody listens on."""
+"""Waiting for something to become true, and finding free ports."""
 
 import contextlib
 import random
@@ -9,8 +9,8 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 _PORTS = range(20_000, 32_000)
-"""Below those that a system gives to outgoing connections: thousands are opened next to a test,
-and one of them could get a port before the server that it was found for."""
+"""Below the ports for outgoing connections: thousands of these are opened next to a test, and one
+of them could take a port before the server that it was found for."""
 
 
 def until(
@@ -20,7 +20,7 @@ def until(
     *,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Found:
-    """Wait for something to become true; return it. `failure` says what it was, if it does not."""
+    """Wait for a true value; return it. `failure` describes it in the error if it never comes."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, failure if isinstance(failure, str) else failure()
@@ -31,14 +31,14 @@ def until(
 def free_port() -> int:
     """Return a port that nobody listens on."""
     while True:
-        # Seeds of tests would give all workers the same ports.
+        # The seeds of tests would give all workers the same ports.
         port = random.SystemRandom().choice(_PORTS)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
 
 
 def answers(port: int) -> bool:
-    """Tell whether somebody listens."""
+    """Return whether something listens."""
     with contextlib.suppress(OSError):
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True

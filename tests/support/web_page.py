@@ -1,4 +1,4 @@
-"""Locust's web page for tests: started as a user starts it, in a process of its own."""
+"""Locust's web page for tests: started as a user starts it, in a separate process."""
 
 import contextlib
 import http.cookiejar
@@ -34,7 +34,7 @@ BROWSER = [
 ]
 DIRECT = urllib.request.ProxyHandler({})
 OPENS = re.compile(r"http://\S+\?key=\S+")
-"""The address that is printed, by which a browser is let in."""
+"""The printed address, which lets a browser in."""
 
 
 class Page:
@@ -61,16 +61,16 @@ class Page:
 
     @property
     def address(self):
-        """Return the address to open, as a user reads it in the terminal."""
+        """Return the address to open, as the terminal shows it."""
         return self.url if self.password else OPENS.search(self.log.read_text())[0]
 
     @property
     def cookie(self):
-        """Return the header of who was let in."""
+        """Return the header of a browser that was let in."""
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
 
     def enter(self):
-        """Open the page as its user; tell whether it is there."""
+        """Open the page as its user; return whether it is there."""
         assert self.process.poll() is None, self.log.read_text()
         if answers(self.port):
             if self.password:
@@ -80,13 +80,13 @@ class Page:
         return self.cookie
 
     def load(self, path, form=None):
-        """Return what stands at an address, or what a form is answered with."""
+        """Return the content of an address, or the answer to a form."""
         body = None if form is None else urllib.parse.urlencode(form).encode()
         with self.opener.open(self.url + path, body, timeout=300) as reply:
             return reply.read().decode()
 
     def get(self, path):
-        """Return what stands at an address."""
+        """Return the content of an address."""
         return self.load(path)
 
     def post(self, path, **form):
@@ -94,25 +94,25 @@ class Page:
         return json.loads(self.load(path, form))
 
     def start(self, scenario, **form):
-        """Press Start, as the page does: with every field."""
+        """Press Start as the page does, with every field."""
         form = {"user_count": 3, "spawn_rate": 3, "host": "", "target": "", "run_time": "", **form}
         return self.post("/swarm", scenario=scenario, **form)
 
     def state(self):
-        """Return what Locust is doing."""
+        """Return Locust's state."""
         return json.loads(self.get("/stats/requests"))["state"]
 
     def until(self, condition):
-        """Wait until something is so; return it."""
+        """Wait for a true value; return it."""
         return until(condition, lambda: f"it came to nothing\n{self.log.read_text()[-3000:]}")
 
     def runs(self):
-        """Return the folders of the runs so far, the last one at the end."""
+        """Return the folders of the runs so far, the latest last."""
         found = folders.runs(self.folder).glob("*/")
         return sorted(found, key=lambda folder: folder.stat().st_mtime_ns)
 
     def wait_for_run(self, before):
-        """Wait for the end of a run that was started with so many before it; return its report."""
+        """Wait for the end of the run after `before` earlier ones; return its report."""
         self.until(lambda: len(self.runs()) > before and self.state() == "stopped")
         run = next(folder for folder in self.runs() if folder not in self.seen)
         self.until((run / "report.html").exists)
@@ -120,7 +120,7 @@ class Page:
 
     @contextlib.contextmanager
     def expecting_a_run(self):
-        """Collect the run that is started within."""
+        """Collect the run that the body starts."""
         self.seen = self.runs()
         yield
         self.found = self.wait_for_run(len(self.seen))
@@ -139,7 +139,7 @@ class Page:
 
 @contextlib.contextmanager
 def opened(folder, *arguments, **environ):
-    """Start the page in a folder, beside two scenarios of its user's own."""
+    """Start the page in a folder with two scenarios of its user."""
     (folder / "scenarios").mkdir()
     echo = (ROOT / "scenarios" / "start" / "echo.yaml").read_text()
     for name, load in (("quick", QUICK), ("endless", ENDLESS)):

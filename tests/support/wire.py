@@ -1,8 +1,8 @@
-"""Relays that log the wire: what a client has sent, told by neither end.
+"""Relays that log the wire: what a client really sent, independent of both ends.
 
-`Relay` passes bytes on between a client and an HTTP server. For a server over stdio this file is
-the command: `python wire.py FOLDER COMMAND …` starts it and keeps in the folder, one file for each
-process, what comes in; it needs nothing but the standard library.
+`Relay` forwards bytes between a client and an HTTP server. For a server over stdio, this file is
+the command: `python wire.py FOLDER COMMAND …` starts the server and stores its input in the folder,
+one file per process. It needs nothing but the standard library.
 """
 
 import contextlib
@@ -23,22 +23,22 @@ _VERSION = re.compile(rb'"protocolVersion": ?"([^"]+)"')
 
 @dataclass
 class Seen:
-    """What a relay has seen of one arm."""
+    """What a relay saw of one arm."""
 
     methods: Counter = field(default_factory=Counter)
-    """The JSON-RPC messages that came in, by method."""
+    """The incoming JSON-RPC messages, by method."""
     versions: set = field(default_factory=set)
-    """The versions that the calls of tools named, or that `initialize` was answered by."""
+    """The versions named in tool calls or in the answer to `initialize`."""
 
     @property
     def era(self) -> str:
-        """The one version that was spoken."""
+        """The one version in use."""
         [version] = self.versions
         return version
 
 
 class Relay:
-    """Passes bytes on to a port of this machine, both ways, and keeps those of each connection."""
+    """Forwards bytes to a port of this machine and back, and keeps them for each connection."""
 
     def __init__(self, port: int) -> None:
         self._upstream = port
@@ -56,7 +56,7 @@ class Relay:
             one.close()
 
     def seen(self, arm: str) -> Seen:
-        """Return what came of one arm, by the header X-Arm."""
+        """Return what came from one arm, by the header X-Arm."""
         seen = Seen()
         for up, down in self._connections:
             for head, body in requests(bytes(up)):
@@ -94,7 +94,7 @@ def _pump(source: socket.socket, sink: socket.socket, log: bytearray) -> None:
 
 
 def requests(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Cut what a client sent on one connection into requests: head and body."""
+    """Split what a client sent on one connection into requests: head and body."""
     while b"\r\n\r\n" in data:
         head, _, rest = data.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: *(\d+)", head)
@@ -104,7 +104,7 @@ def requests(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def seen_by_stdio(folder: Path) -> Seen:
-    """Return what came in over stdio, of all processes together."""
+    """Return the input over stdio of all processes together."""
     seen = Seen()
     for file in folder.iterdir():
         for message in map(json.loads, file.read_text("utf-8").splitlines()):
@@ -115,7 +115,7 @@ def seen_by_stdio(folder: Path) -> Seen:
 
 
 def main(folder: str, command: Iterable[str]) -> int:
-    """Pass lines on to a server's standard input, and keep them; its output is our own."""
+    """Forward lines to a server's standard input and keep them; its output is ours."""
     with (
         Path(folder, str(os.getpid())).open("wb", buffering=0) as log,
         subprocess.Popen([*command], stdin=subprocess.PIPE) as server,
