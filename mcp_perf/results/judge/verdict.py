@@ -298,7 +298,7 @@ def _regressions(what: str, verdict: VerdictName, facts: Facts) -> Iterator[Reas
 
 def _passed(facts: Facts) -> str:
     number = len(facts.gates)
-    held = "The gate held." if number == 1 else f"All {number} gates held."
+    held = {1: "The gate held.", 2: "Both gates held."}.get(number, f"All {number} gates held.")
     if facts.regressions:
         same = "No regression against the baseline."
         return f"{held} {same}" if number else same

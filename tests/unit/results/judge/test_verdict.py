@@ -80,7 +80,7 @@ def test_the_gravest_finding_decides(gates, broken, ended):
     [
         ([], "There are no gates, and the run was clean: no call failed."),
         (["PASS"], "The gate held."),
-        (["PASS", "PASS"], "All 2 gates held."),
+        (["PASS", "PASS"], "Both gates held."),
     ],
 )
 def test_a_pass_says_what_it_rests_on(gates, reason):
