@@ -1,4 +1,4 @@
-"""Somebody else's locustfile beside ours, in one Locust."""
+"""Somebody else's locustfile together with ours, in one Locust."""
 
 import pytest
 
@@ -18,7 +18,7 @@ class TheirUser(User):
         fire(request_type="THEIRS", name="work", response_time=1, response_length=0)
 """
 BUSY = {0, 90}
-"""How a short run may end: with all the evidence it needs, or without."""
+"""The exit codes of a short run, which may lack evidence."""
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def locust(run_cli, quick, tmp_path):
 
 
 def test_their_users_take_a_share_and_the_run_is_invalid(locust, report, tmp_path):
-    """Locust divides the users among both classes, so ours are not the load that was asked for."""
+    """Locust divides the users among both classes, so ours are not the requested load."""
     ended = locust()
     assert ended.code == 91, ended.output
     assert "TheirUser takes a share of the users; to leave it out, add ScenarioUser" in ended.output
     document = report(tmp_path / "run")
     assert "had 2 of 4" in str(document["reasons"])
     assert "THEIRS" not in (tmp_path / "run" / "journal.jsonl").read_text("utf-8")
-    assert document["duration_s"] < 30  # nobody waits for users that are not ours
+    assert document["duration_s"] < 30  # the run does not wait for users that are not ours
 
 
 def test_naming_our_class_keeps_theirs_out(locust, report, tmp_path):

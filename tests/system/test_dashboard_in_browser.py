@@ -14,7 +14,7 @@ STEP = 8
 ODD = ("<b>odd", "<a href=odd.example>odd")
 SCREENS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 AXE = (SCREENS[0], SCREENS[3])
-"""On two of them all of these differ; each page takes a second."""
+"""Two screens differ in all of these; each page takes a second."""
 COMPARED = f"/compare?run=r00&run=r{STEP:02}&tolerance=10%25"
 PAGES = ("/runs", "/runs/r00", COMPARED, "/trends?scenario=twilio-tasks&arm=mcp", "/docs")
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
@@ -70,7 +70,7 @@ def test_every_page_on_every_screen(visit, width, scheme):
 
 
 def test_runs_are_filtered_and_the_address_holds_the_filter(visit):
-    """By the form; whoever opens the address sees the same."""
+    """With the form; the address shows the same to everybody."""
     page = visit("/runs")
     page.get_by_label("Text").fill("r0")
     page.get_by_label("Verdict").select_option("FAIL")
@@ -80,7 +80,7 @@ def test_runs_are_filtered_and_the_address_holds_the_filter(visit):
 
 
 def test_the_list_is_used_by_keyboard_alone(visit):
-    """The first key leads past the navigation, and Enter filters."""
+    """The first key skips the navigation, and Enter filters."""
     page = visit("/runs")
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "Skip to the content"
@@ -93,7 +93,7 @@ def test_the_list_is_used_by_keyboard_alone(visit):
 
 
 def test_ticked_runs_are_compared_and_their_curves_drawn(visit):
-    """The older one is the base, and each arm has a chart with both."""
+    """The older run is the base, and each arm has a chart with both."""
     page = visit("/runs?text=r0")
     for run in ("r09", "r00"):
         page.get_by_label(f"Compare {run}", exact=True).check()
@@ -106,7 +106,7 @@ def test_ticked_runs_are_compared_and_their_curves_drawn(visit):
 
 
 def test_a_trend_is_chosen_and_has_its_mark(visit):
-    """In the chart and in the table, at the run with which the new level begins."""
+    """In the chart and in the table, at the first run of the new level."""
     page = visit("/trends")
     page.get_by_label("Scenario").select_option("twilio-tasks")
     press(page, "button", "Show")
@@ -120,7 +120,7 @@ def test_a_trend_is_chosen_and_has_its_mark(visit):
 
 
 def test_tables_are_downloaded(visit):
-    """As CSV with all rows that the filter leaves, not only the rows of the page."""
+    """As CSV with all filtered rows, not only the rows of the page."""
     page = visit("/runs?verdict=PASS")
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
@@ -153,7 +153,7 @@ def test_charts_follow_the_colours_of_the_reader(visit):
 
 
 def test_without_javascript_every_table_is_there(visit):
-    """And nothing stands where a chart would be."""
+    """There is nothing in the place of a chart."""
     page = visit("/runs", java_script_enabled=False)
     for path in PAGES:
         page.goto(page.home + path)
@@ -162,7 +162,7 @@ def test_without_javascript_every_table_is_there(visit):
 
 
 def test_odd_names_run_nothing(visit):
-    """They are read, in lists and in charts."""
+    """They are shown as text, in lists and in charts."""
     page = visit("/runs?text=odd")
     assert sorted(rows(page)) == sorted(ODD)
     for box in page.locator("tbody input").all():

@@ -1,4 +1,4 @@
-"""Agents and runs that go on, in a real browser: large and small, light and dark."""
+"""Running agents and runs, in a real browser: large and small, light and dark."""
 
 import csv
 import subprocess
@@ -31,7 +31,7 @@ WATCH = """() => {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return the folder of the dashboard: its store, and its runs."""
+    """Return the folder of the dashboard, with its store and its runs."""
     return tmp_path_factory.mktemp("dashboard")
 
 
@@ -66,7 +66,7 @@ def store(folder):
 
 @pytest.fixture(scope="module")
 def opened(folder, store):
-    """Serve the store, next to a run that was cut off and one that goes on."""
+    """Serve the store, a run that was cut off, and one that is running."""
     rounds = {"control": [virtual.Round(ms=10)] * 6, HOSTILE: [virtual.Round(ms=20, failed=9)] * 6}
     writers = []
     for name in ("goes-on", "was-cut-off"):
@@ -138,7 +138,7 @@ def test_the_leaderboard_is_filtered_and_downloaded(visit, width, scheme):
 
 
 def test_without_javascript_the_numbers_are_there(visit):
-    """Of agents in tables, of a run as they are when the page is loaded."""
+    """The agents' in tables, a run's as of the time the page was loaded."""
     page = visit("/agents", java_script_enabled=False)
     assert page.locator("#tasks ~ .scroll table").is_visible()
     assert page.locator(".plot").first.is_hidden()
@@ -162,7 +162,7 @@ def test_a_run_of_another_process_is_followed_to_its_verdict(visit, folder, stor
         going_on = [at for at, text in page.evaluate("window.changes") if "The report" not in text]
         gaps = [after - before for before, after in pairwise(going_on)]
         assert gaps
-        assert max(gaps) < 20_000  # ten times the two seconds that it takes at most
+        assert max(gaps) < 20_000  # ten times the maximum of two seconds
         assert is_quiet(page)
         verdict = page.locator("#verdict h2").inner_text()
         page.locator("#report").click()

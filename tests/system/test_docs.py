@@ -1,4 +1,4 @@
-"""The pages are executed: every command is run, every link, option, code and limit is looked up."""
+"""The pages are executed: every command is run; every link, option, code and limit is checked."""
 
 import re
 import shlex
@@ -59,17 +59,17 @@ NOT_RUN = {
     "pip install 'mcp-perf[systems]'": "the same with what these tests have anyway",
     ". .venv/bin/activate": "the tests run with their own environment's commands on the path",
 }
-"""Commands of the pages that are not executed, and why."""
+"""Commands on the pages that are not executed, and why."""
 SERVES = "mcp-perf web"
-"""This one goes on for ever: its page is fetched, then it is stopped."""
+"""This command never ends: its page is fetched, then it is stopped."""
 BUSY = {r" -t ": {90, 91}, r" --baseline | compare ": {91, 99}}
-"""How commands end that were disturbed, whatever the page says: a short run without enough evidence
-or with users that came late; the second of two runs by being slower."""
+"""The exit codes of disturbed commands, whatever the page says: a short run without enough evidence
+or with late users, or the second of two runs that is slower."""
 THIN = {r" compare | --baseline |=breakpoint|run http\S+ --out first$": {90}}
-"""How a command that judges two short runs, or searches for some seconds, may end on any machine:
-there may not be enough evidence."""
+"""The exit codes, on any machine, of a command that judges two short runs or searches for some
+seconds: there may not be enough evidence."""
 CALM = "limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 100%}\n"
-"""How late the load generator is woken is the machine's affair, and not the page's."""
+"""Late wake-ups of the load generator are the machine's fault, not the page's."""
 SHORT = {
     r" -t 12s": " -t 6s",
     r" -t 30s": " -t 2s",
@@ -77,16 +77,16 @@ SHORT = {
     r"round: 2s": "round: 500ms",
     r"warmup: \ds": "warmup: 300ms",
 }
-"""As many rounds as the pages have, each of half the time; readers have more of it than tests."""
+"""As many rounds as on the pages, each half as long; readers have more time than tests."""
 
 
 TITLED = r'^```\w+ title="([^"]+)"\n(.*?)^```'
-"""A block of a page that is a file of the reader's."""
+"""A block on a page that is a file of the reader."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One `$ ` line of a page, and what the page says comes of it."""
+    """One `$ ` line on a page, and the outcome that the page states."""
 
     text: str
     code: int
@@ -94,7 +94,7 @@ class Command:
 
 
 def commands(page: str) -> list[Command]:
-    """Return the commands of a page, in their order."""
+    """Return the commands on a page, in order."""
     found = []
     for block in re.findall(
         r"^```(?:console|sh)\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE
@@ -115,7 +115,7 @@ TOGETHER = tuple(
         "pytest",
     )
 )
-"""Short pages that one reader reads in one folder: what one has typed, the next need not repeat."""
+"""Short pages that one reader reads in one folder: later pages need not repeat commands."""
 READINGS = {
     **{page: (page,) for page, found in ALL.items() if found and page not in TOGETHER},
     "how-to": TOGETHER,
@@ -125,7 +125,7 @@ EVERYTHING_BY_NPX = f"npx -y {EVERYTHING_SERVER} "
 
 
 def codes(known: dict[str, set[int]], text: str) -> set[int]:
-    """Return the exit codes that are known for a command, by what is found in it."""
+    """Return the exit codes that are known for a command, by words in it."""
     return {code for found, some in known.items() if re.search(found, text) for code in some}
 
 
@@ -137,19 +137,19 @@ def short(text: str) -> str:
 
 
 def calm(path: Path) -> None:
-    """Shorten a scenario, and let it run on a machine that is busy."""
+    """Shorten a scenario, and allow it on a busy machine."""
     text = re.sub(r"(?m)^limits: .*\n", "", path.read_text("utf-8")) + CALM
-    # How many calls it makes in a few seconds is the machine's affair: to show 0.1 % takes 3000.
+    # The number of calls in a few seconds depends on the machine; showing 0.1 % takes 3000.
     path.write_text(short(text.replace("error_rate < 0.1%", "error_rate < 5%")))
 
 
 class Reader:
-    """Somebody who types the commands of one page, in a copy of the repository."""
+    """A reader who types the commands of one page in a copy of the repository."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.ports = {port: free_port() for port in ("8000", "8001", "8089")}
-        """Of the pages -> here: the ports of the pages may be taken."""
+        """Port on the pages -> port here: the pages' ports may be in use."""
         master = str(free_port())
         self.environment = {
             **environment,
@@ -162,7 +162,7 @@ class Reader:
         self.background: list[tuple[str, subprocess.Popen]] = []
         self.typed: set[str] = set()
         for name in ("scenarios", "examples", "mcp_perf", "mcp_targets", "reports", "locustfiles"):
-            # With what Python has compiled, but for what it is just writing.
+            # With compiled Python files, except those being written.
             leave = shutil.ignore_patterns("out", "*.pyc.*")
             shutil.copytree(ROOT / name, folder / name, ignore=leave)
         shutil.copytree(ROOT / "tests" / "benchmarks", folder / "tests" / "benchmarks")
@@ -174,17 +174,17 @@ class Reader:
             calm(path)
 
     def read(self, page: str) -> None:
-        """Write the files that a page shows, and type its commands in their order."""
+        """Write the files that a page shows, and type its commands in order."""
         for name, text in re.findall(TITLED, PAGES[page], re.DOTALL | re.MULTILINE):
             (self.folder / name).write_text(self._ours(text))
-        done = {*NOT_RUN, *self.typed}  # on pages before; two equal workers of one page are two
+        done = {*NOT_RUN, *self.typed}  # on earlier pages; two equal workers on one page are two
         for command in ALL[page]:
             if command.text not in done:
                 self.type(command)
                 self.typed.add(command.text)
 
     def type(self, command: Command) -> None:
-        """Do it, and see whether it ends and speaks as the page says."""
+        """Run it, and check its exit code and its output against the page."""
         text = short(command.text)
         if EVERYTHING_BY_NPX in text:
             text = text.replace(EVERYTHING_BY_NPX, f"{shlex.join(node_server(EVERYTHING_SERVER))} ")
@@ -210,7 +210,7 @@ class Reader:
             assert " ".join(line.split()) in said, f"{command.text}\n{ended.stdout}"
 
     def leave(self) -> None:
-        """See that workers have ended without a signal, and stop the servers."""
+        """Check that workers have ended without a signal, and stop the servers."""
         for text, process in self.background:
             if "--worker" in text:
                 assert process.wait(300) == 0, text
@@ -223,7 +223,7 @@ class Reader:
                 process.wait(300)
 
     def _ours(self, text: str) -> str:
-        """Replace the ports of the page by the ports of this reader."""
+        """Replace the page's ports with this reader's ports."""
         return re.sub(r"\b800[01]\b", lambda found: str(self.ports[found[0]]), text)
 
     @property
@@ -272,14 +272,14 @@ def reading(folder: Path, environment: dict[str, str]) -> Iterator[Reader]:
     [pytest.param(pages, id=name, marks=NEEDS.get(name, ())) for name, pages in READINGS.items()],
 )
 def test_the_commands_of_a_page_work_in_their_order(pages, tmp_path, environment):
-    """Each ends with the code and says the words that the page shows; 0 if it shows none."""
+    """Each has the exit code and the output that the page shows; 0 if it shows no code."""
     with reading(tmp_path, environment) as reader:
         for page in pages:
             reader.read(page)
 
 
 def test_the_pattern_finds_the_commands_and_no_exception_is_stale():
-    """What is listed as not run is on a page, and enough is run."""
+    """Every command listed as not run is on a page, and enough commands are run."""
     texts = [command.text for found in ALL.values() for command in found]
     assert set(NOT_RUN) <= set(texts)
     assert len(texts) - len(NOT_RUN) >= 12
@@ -306,14 +306,14 @@ def test_the_first_two_commands_do_what_their_comments_say(goal):
 
 
 def anchors(text: str) -> set[str]:
-    """Return the anchors of a page's headings, as the usual viewers make them."""
+    """Return the anchors of a page's headings, as common viewers make them."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_leads_somewhere(page):
-    """Relative links and pictures exist, and so do the headings that they point at."""
+    """Relative links and pictures exist, and so do the headings they point to."""
     for link in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
         if link.startswith(("http://", "https://")):
             continue
@@ -327,7 +327,7 @@ def test_every_link_leads_somewhere(page):
     "picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda p: p.name
 )
 def test_pictures_are_small_shown_and_whole(picture):
-    """A picture is on a page, below 300 kB, and of the kind that its name says."""
+    """A picture is on a page, below 300 kB, and of the type in its name."""
     content = picture.read_bytes()
     assert f"images/{picture.name})" in EVERYTHING
     assert len(content) < 300_000
@@ -339,7 +339,7 @@ def test_pictures_are_small_shown_and_whole(picture):
 
 
 def table(page: str, first: str) -> list[str]:
-    """Return the first column of the table that begins with this heading."""
+    """Return the first column of the table with this heading."""
     rows = PAGES[page].partition(f"\n| {first} |")[2].partition("\n\n")[0].splitlines()[2:]
     return [row.split("|")[1].strip() for row in rows]
 
@@ -354,12 +354,12 @@ CODES = {
 
 @pytest.mark.parametrize("page", ["README.md", "docs/how-to/ci.md"])
 def test_the_tables_of_exit_codes_are_those_of_the_code(page):
-    """Every code that a run can end with is explained, and no other."""
+    """Exactly the codes that a run can end with are explained."""
     assert [int(code) for code in table(page, "exit code")] == sorted(CODES)
 
 
 def test_every_exit_code_that_is_mentioned_exists():
-    """Neither a page nor the command's help speaks of a code that never comes."""
+    """Neither a page nor the command's help mentions a code that never occurs."""
     assert {int(code) for code in re.findall(r"exit code (\d+)", EVERYTHING)} <= CODES
     assert {int(code) for code in re.findall(r"\b\d+\b", run._EXITS)} == CODES
 
@@ -376,7 +376,7 @@ def test_the_options_of_run_are_all_in_the_table():
 
 @pytest.mark.process
 def test_every_option_and_command_that_is_mentioned_exists(environment):
-    """Options are known to mcp-perf, to Locust or pytest with ours, or to the bundled systems."""
+    """Options belong to mcp-perf, to Locust or pytest with ours, or to the bundled systems."""
     helps = [
         ["locust", "-f", "locustfiles", "--help"],
         [sys.executable, "-m", "pytest", "--help"],
@@ -424,7 +424,7 @@ def test_every_shipped_scenario_loads_by_its_name():
     ],
 )
 def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path):
-    """What looks like a scenario can be copied and run; the rest can be read."""
+    """Scenarios can be copied and run; other blocks can be parsed."""
     tree = yaml.safe_load(block)
     if {"name", "arms"} <= tree.keys():
         (tmp_path / "own-ca.pem").touch()
@@ -439,7 +439,7 @@ def test_every_yaml_block_is_yaml_and_scenarios_are_valid(page, block, tmp_path)
 
 
 def test_what_is_said_of_targets_is_what_the_client_does():
-    """Classes, versions and limits follow the constants."""
+    """Classes, versions and limits equal the constants."""
     page = PAGES["docs/reference/targets.md"]
     assert table("docs/reference/targets.md", "class") == [f"`{name}`" for name in CLASSES]
     assert all(version in page for version in versions.VERSIONS)
@@ -458,7 +458,7 @@ def test_what_is_said_of_targets_is_what_the_client_does():
 
 
 def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
-    """The shortest secret, the names that sound like one, and the bounds of provisioning."""
+    """The shortest secret, the names that suggest one, and the bounds of provisioning."""
     page = " ".join(PAGES["docs/explanation/security.md"].split())
     assert f"of {admission.SHORTEST} to {admission.LONGEST} characters" in page
     assert f"more than {admission.MOST_BYTES} bytes is not read" in page
@@ -474,7 +474,7 @@ def test_what_is_said_of_secrets_and_identities_is_what_the_code_does():
 
 
 def test_the_files_and_messages_of_the_architecture_exist():
-    """A reader who follows the page finds every file and every message that it names."""
+    """Readers of the page find every file and every message that it names."""
     page = PAGES["docs/architecture.md"]
     house = {str(path.relative_to(ROOT)) for path in ROOT.glob("*/**/*.*")}
     for name in set(re.findall(r"`([\w/.]+\.(?:py|json|yaml|jsonl))`", page)) - {"journal.jsonl"}:
@@ -490,7 +490,7 @@ def test_the_files_and_messages_of_the_architecture_exist():
 
 
 def test_the_index_of_the_scenarios_is_what_list_prints():
-    """A reader of the folder sees what the command shows."""
+    """Readers of the folder see what the command shows."""
     index = (ROOT / "scenarios" / "README.md").read_text("utf-8").partition("```text\n")[2]
     listed = CliRunner().invoke(main, ["list"]).output
     assert index == f"{listed}```\n"

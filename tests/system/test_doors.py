@@ -1,4 +1,4 @@
-"""mcp_targets/README.md says by which doors each tool set is called; every one is tried."""
+"""mcp_targets/README.md lists the ways to call each tool set; every one is tried."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ CALLS = {
     "business_tools": ("docs_operation", "docs_operation", {"operation": "list"}),
     "dual_runtime": ("peer_metrics", "peer_metrics", {"peer_id": "p1"}),
 }
-"""Of each set one tool: its name, its function's name, arguments."""
+"""One tool of each set: its name, its function's name, arguments."""
 SCENARIO = """
 name: doors
 title: One tool
@@ -53,7 +53,7 @@ def systems(tmp_path_factory):
 
 @pytest.fixture
 def bridge(monkeypatch):
-    """Give what runs in process a loop, and take it away."""
+    """Give targets in process a loop, and end it."""
     made = ThreadBridge()
     monkeypatch.setattr(clients, "bridge", lambda: made)
     yield made
@@ -62,7 +62,7 @@ def bridge(monkeypatch):
 
 
 async def end_all():
-    """Close what would last as long as the process."""
+    """Close clients that would otherwise last as long as the process."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
@@ -74,7 +74,7 @@ async def end_all():
 
 @pytest.fixture
 def answers(systems, bridge, monkeypatch):
-    """Call a set's tool by one door, as the engine does; give what the tool says."""
+    """Call a set's tool in one way, as the engine does; return the tool's answer."""
 
     def call(name, door):
         inside = door.startswith("python:")
@@ -106,7 +106,7 @@ def answers(systems, bridge, monkeypatch):
 
 
 def test_the_table_has_every_tool_set_and_every_face():
-    """A row for each, a cell for each way; only REST is not one of them."""
+    """There is a row for each set and a cell for each way; only REST is left out."""
     assert sorted(DOORS) == sorted(SYSTEMS)
     assert all(cell for row in ROWS for cell in row)
     for name, doors in DOORS.items():
@@ -117,6 +117,6 @@ def test_the_table_has_every_tool_set_and_every_face():
 
 @pytest.mark.parametrize("name", DOORS)
 def test_a_tool_says_the_same_at_every_door(name, answers):
-    """But for the account that a Twilio door works in."""
+    """Except for the account of each way to Twilio."""
     said = [re.sub("c00[0-9]", "c00X", json.dumps(answers(name, door))) for door in DOORS[name]]
     assert [json.loads(each) for each in said] == [json.loads(said[0])] * len(said)

@@ -1,4 +1,4 @@
-"""The one load run that `make test` makes: what a newcomer does first, end to end."""
+"""The one load run that `make test` makes: a newcomer's first command, end to end."""
 
 import pytest
 
@@ -12,7 +12,7 @@ FILES = ("journal.jsonl", "report.html", "report.md", "junit.xml", "samples.csv"
 def test_a_short_run_of_a_shipped_scenario_writes_all_its_reports(environment, report, tmp_path):
     """It measures both arms and says so in every format.
 
-    A short run may be INCONCLUSIVE, and on a busy machine INVALID; it may not break or fail.
+    A short run may be INCONCLUSIVE, or INVALID on a busy machine, but must not break or fail.
     """
     out = tmp_path / "run"
     argv = (commands.BIN / "mcp-perf", "run", "twilio-tasks", "-t", "6s", "--out", out)

@@ -1,4 +1,4 @@
-"""mcp-perf as its users install it, by pip from an index, and as those who change it do."""
+"""mcp-perf as its users install it, by pip from an index, and as its developers do."""
 
 import ast
 import subprocess
@@ -19,9 +19,9 @@ from tests.support.waiting import answers, free_port, until
 pytestmark = pytest.mark.load
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 OWN = ("reports", "scenarios", "tests", "locustfiles")
-"""Packages that a user may have, and that a checkout of ours has as folders."""
+"""Packages that a user may have, with the names of folders in our checkout."""
 BUSY = {0, 90}
-"""How a short run may end: with all the evidence it needs, or without."""
+"""The exit codes of a short run, which may lack evidence."""
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 import mcp_perf, mcp_perf.cli.main
@@ -64,7 +64,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """Install the wheel, and what pytest needs for the plugin."""
+    """Install the wheel, and the packages that the pytest plugin needs."""
     home = tmp_path_factory.mktemp("home")
     return Installed(home, wheel, "pytest", "pytest-benchmark").install()
 
@@ -78,7 +78,7 @@ def empty(tmp_path):
 
 @pytest.fixture
 def full(tmp_path):
-    """Return the folder of a user whose packages are called like folders of ours."""
+    """Return the folder of a user whose packages have the names of our folders."""
     folder = tmp_path / "full"
     for name in OWN:
         (folder / name).mkdir(parents=True)
@@ -90,14 +90,14 @@ def full(tmp_path):
 
 @pytest.fixture
 def shell(installed, environment):
-    """Type a line in a folder, where the commands are those of the installation."""
+    """Run a line in a folder, with the installation's commands."""
     env = {**environment, "PATH": f"{installed.bin}:{environment['PATH']}"}
     env.pop("PYTHONPATH", None)
     return lambda line, folder: commands.run("sh", "-c", line, env=env, cwd=folder, timeout=120)
 
 
 def only_run(folder: Path) -> Path:
-    """Return the folder of the only run, which git does not see."""
+    """Return the folder of the only run, which git ignores."""
     assert (folder / "mcp-perf-out" / ".gitignore").read_text() == "*\n"
     [page] = (folder / "mcp-perf-out").glob("*/report.html")
     assert "<svg" in page.read_text("utf-8")
@@ -105,7 +105,7 @@ def only_run(folder: Path) -> Path:
 
 
 def test_the_wheel_adds_two_names(wheel, installed):
-    """There are no tests, pages or folders of the checkout in it, and the same locustfile."""
+    """It has no tests, pages or folders of the checkout, and the same locustfile."""
     names = {name for name in installed.added if not name.endswith(".dist-info")}
     assert names == {"mcp_perf", "mcp_targets"}
     with zipfile.ZipFile(wheel) as archive:
@@ -116,7 +116,7 @@ def test_the_wheel_adds_two_names(wheel, installed):
 
 
 def test_the_sdist_builds_the_same_wheel(wheel, tmp_path):
-    """It has all that a wheel is made of, and neither tests nor pages."""
+    """It has everything that the wheel is made of, but neither tests nor pages."""
     with tarfile.open(build("build_sdist", tmp_path)) as archive:
         archive.extractall(tmp_path, filter="data")
     [unpacked] = (path for path in tmp_path.iterdir() if path.is_dir())
@@ -129,7 +129,7 @@ def test_the_sdist_builds_the_same_wheel(wheel, tmp_path):
 
 
 def test_the_scenarios_are_listed(shell, empty, run_cli):
-    """They are those of the checkout, in this order."""
+    """They are the checkout's, in the same order."""
     assert shell("mcp-perf list", empty).stdout == run_cli("list", cwd=empty).stdout
 
 
@@ -143,7 +143,7 @@ def test_the_scenarios_are_listed(shell, empty, run_cli):
     ],
 )
 def test_a_run_works_from_the_wheel(line, place, shell, quick, request):
-    """It needs nothing of a checkout, and imports nothing that is called like a folder of one."""
+    """It needs no checkout, and imports no package with the name of one of its folders."""
     folder = request.getfixturevalue(place)
     settings = " ".join(quick)
     ended = shell(f"{line} {settings}", folder)
@@ -153,7 +153,7 @@ def test_a_run_works_from_the_wheel(line, place, shell, quick, request):
 
 
 def test_a_new_user_types_two_lines(installed, shell, empty, environment):
-    """`pip install mcp-perf`, then `mcp-perf run URL`: a report on a server of their own."""
+    """`pip install mcp-perf`, then `mcp-perf run URL`: a report on the user's server."""
     port = free_port()
     command = [installed.bin / "python", "-P", "-m", "mcp_targets.echo", "--port", str(port)]
     settings = " ".join((*CALM, "--set load.users=2 --set load.round=300ms"))
@@ -168,7 +168,7 @@ def test_a_new_user_types_two_lines(installed, shell, empty, environment):
 
 
 def test_the_pytest_plugin_works_from_the_wheel(shell, full):
-    """Its reports go where runs go."""
+    """Its reports are in the folder of runs."""
     (full / "conftest.py").write_text('pytest_plugins = ["mcp_perf.pytest_plugin.plugin"]\n')
     (full / "test_mine.py").write_text(
         "def test_two(side_by_side):\n    side_by_side({'one': dict, 'two': list}, rounds=6)\n"
@@ -197,7 +197,7 @@ def test_a_system_that_is_not_installed_is_refused(shell, empty):
 
 
 def test_oauth_that_is_not_installed_is_refused(shell, empty):
-    """So is a run that has to sign in."""
+    """So is a run that needs a login."""
     (empty / "mine.yaml").write_text(SIGNED_IN)
     ended = shell("mcp-perf run mine.yaml", empty)
     assert ended.code == 104, ended.output
@@ -226,7 +226,7 @@ def imported(folder: Path) -> set[str]:
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 found.add(str(node.module).partition(".")[0])
-                # Modules of mcp_targets.serving, which need more than it does itself.
+                # Modules of mcp_targets.serving that need more packages than the rest of it.
                 served = {"asgi": "uvicorn", "sdk": "mcp"}
                 found |= {served[alias.name] for alias in node.names if alias.name in served}
     return found
@@ -234,7 +234,7 @@ def imported(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_system_needs_what_it_imports(name):
-    """What is looked for before it starts is what it imports, and the extra installs all of it."""
+    """The packages checked before the start are the imported ones, and the extra has them all."""
     extra = {Requirement(text).name.replace("-", "_") for text in EXTRAS["systems"]}
     modules = {process.module for process in SYSTEMS[name].processes}
     uses = set().union(*(imported(ROOT / "mcp_targets" / module) for module in modules))

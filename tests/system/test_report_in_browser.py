@@ -1,4 +1,4 @@
-"""The report in a real browser: the screens people have, light and dark, and paper."""
+"""The report in a real browser: common screens, light and dark, and paper."""
 
 import shutil
 from importlib import resources
@@ -26,7 +26,7 @@ ARGUMENTS = [
 ]
 HEIGHTS = {1280: 800, 390: 844}
 ANSWERS = ("h1", ".reason", ".targets", ".load", ".answer > :first-child")
-"""What the first screen holds whole: the verdict, why, of what, under which load, the chart."""
+"""What the first screen shows completely: verdict, reason, targets, load and chart."""
 INSIDE = """selectors => selectors.filter(selector => {
   const box = document.querySelector(selector)?.getBoundingClientRect();
   return !box || box.height === 0 || box.top < 0 || box.bottom > innerHeight
@@ -84,7 +84,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def addresses(example, tmp_path_factory):
-    """Write the reports to look at; give their file: addresses."""
+    """Write the reports to look at; return their file: addresses."""
     names = ("control", "x" * 120, "an arm with a long name of many words", "d", "e", "f")
     servers = {"control": search.Server(0.02), "an-arm": search.Server(0.04)}
     reports = {
@@ -107,7 +107,7 @@ def addresses(example, tmp_path_factory):
 
 @pytest.fixture
 def visit(browser):
-    """Open an address on a screen; what the page complained of or asked for is kept on it."""
+    """Open an address on a screen; keep the page's complaints and requests."""
     contexts = []
 
     def open_page(address, width, scheme, *, unfold=True, **options):
@@ -131,7 +131,7 @@ def visit(browser):
 
 @pytest.mark.parametrize(("report", "width", "scheme"), VISITS)
 def test_every_report_on_every_screen(visit, addresses, report, width, scheme):
-    """No complaint, no request but for the file, no sideways scrolling, the verdict in sight."""
+    """No complaint, no request except for the file, no sideways scrolling, a visible verdict."""
     page = visit(addresses[report], width, scheme)
     assert page.complaints == []
     assert page.requests == [addresses[report]]
@@ -145,7 +145,7 @@ def test_every_report_on_every_screen(visit, addresses, report, width, scheme):
 @pytest.mark.parametrize("report", ["usual", "six arms", "search"])
 @pytest.mark.parametrize(("width", "scheme"), SOME_SCREENS)
 def test_text_is_readable(visit, addresses, report, width, scheme):
-    """All text on the page has a contrast of at least 4.5 with what is behind it."""
+    """All text on the page has a contrast of at least 4.5 with its background."""
     assert visit(addresses[report], width, scheme).evaluate(LOW_CONTRAST) == []
 
 
@@ -161,7 +161,7 @@ def test_dark_is_dark(visit, addresses):
 
 
 def test_hostile_text_runs_nothing(visit, addresses):
-    """The hostile report's title is still its title: no script ran, no image was asked for."""
+    """The hostile report keeps its title: no script ran, and no image was requested."""
     page = visit(addresses["hostile"], 1280, "light")
     assert page.title().startswith("FAIL: <script>")
     assert page.evaluate("document.querySelectorAll('script, img').length") == 1  # our script
@@ -169,7 +169,7 @@ def test_hostile_text_runs_nothing(visit, addresses):
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_charts_keep_their_text_at_its_size(visit, addresses, width):
-    """On a phone the plot is narrower, but its labels are as large as on a desk."""
+    """On a phone the plot is narrower, but its labels are as large as on a desktop."""
     page = visit(addresses["usual"], width, "light")
     sizes = page.evaluate(
         "[...document.querySelectorAll('.chart .x')].map(t => t.getBoundingClientRect().height)"
@@ -190,7 +190,7 @@ def test_wide_tables_scroll_in_their_own_box(visit, addresses):
 
 
 def test_gates_stack_on_a_phone(visit, addresses):
-    """On a phone a gate stands below its verdict and its number, at the full width."""
+    """On a phone, a gate is below its verdict and its number, at full width."""
     page = visit(addresses["usual"], 390, "light")
     box = page.locator(".scroll.gates")
     assert box.evaluate("b => b.scrollWidth <= b.clientWidth")
@@ -201,7 +201,7 @@ def test_gates_stack_on_a_phone(visit, addresses):
 
 
 def test_two_arms_fit_a_phone(visit, addresses):
-    """The commonest report, two arms, shows both side by side on a phone."""
+    """The most common report has two arms, and shows both side by side on a phone."""
     page = visit(addresses["usual"], 390, "light")
     for table in (".glance", ".dense"):
         assert page.locator(table).evaluate("b => b.scrollWidth <= b.clientWidth")
@@ -224,7 +224,7 @@ def test_paper_is_white_and_complete(visit, addresses):
 @pytest.mark.parametrize("report", ["usual", "one arm", "search", "open"])
 @pytest.mark.parametrize("width", HEIGHTS)
 def test_the_first_screen_answers(visit, addresses, report, width):
-    """Verdict, reason, targets, load and key chart lie whole in it; all below is folded."""
+    """Verdict, reason, targets, load and key chart are completely in it; the rest is folded."""
     page = visit(addresses[report], width, "light", unfold=False)
     assert page.evaluate(INSIDE, ANSWERS) == []
     assert page.locator("main details[open]").count() == 0
@@ -232,7 +232,7 @@ def test_the_first_screen_answers(visit, addresses, report, width):
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_link_of_the_contents_opens_its_part(visit, addresses, scripts):
-    """With a script or without, by a click or by the address."""
+    """With or without a script, by a click or by the address."""
     options = {"unfold": False, "java_script_enabled": scripts}
     page = visit(addresses["usual"], 1280, "light", **options)
     part = page.locator("#environment")
@@ -247,7 +247,7 @@ def test_a_link_of_the_contents_opens_its_part(visit, addresses, scripts):
 
 
 def test_values_are_read_at_the_pointer_and_by_keyboard(visit, addresses):
-    """What the nearest column says, in a box within the page; Escape takes it away."""
+    """The nearest column's values are in a box within the page; Escape closes it."""
     page = visit(addresses["usual"], 390, "light", unfold=False)
     chart, tip = page.locator("header .chart"), page.locator("header .tip")
     assert not tip.is_visible()
@@ -264,7 +264,7 @@ def test_values_are_read_at_the_pointer_and_by_keyboard(visit, addresses):
 
 
 def test_a_series_is_switched_off_by_keyboard(visit, addresses):
-    """The button of an arm hides its lines, in its figure alone, and shows them again."""
+    """The button of an arm hides its lines in one figure, and shows them again."""
     page = visit(addresses["usual"], 1280, "light")
     button = page.locator("header .legend button").last
     own, other = (page.locator(f"{part} .chart .line.arm-1").first for part in ("header", "main"))

@@ -1,9 +1,9 @@
 """The command that the conformance suite runs for every scenario: `python client.py URL`.
 
-The suite's contract: the scenario's name, the protocol version and what else there is to know come
-in environment variables, the address comes last, and an exit code other than 0 is a failure. The
-client itself runs in the process of the tests, which has imported it already: a hundred processes
-that import it first would take a minute.
+The suite's contract: the scenario's name, the protocol version and all other settings come in
+environment variables, the address is the last argument, and an exit code other than 0 is a failure.
+The client itself runs in the process of the tests, which has already imported it: a hundred
+processes that import it first would take a minute.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The official conformance suite: our client as the process that it drives, or a server of ours."""
+"""The official conformance suite: it drives our client as a process, or tests a bundled system."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from tests.support import foreign
 _HERE: Final = Path(__file__).parent
 _RESULT: Final = re.compile(r"^([✓✗]) (\S+): (\d+) passed, (\d+) failed(.*)$", re.MULTILINE)
 _PATIENT: Final = ("--timeout", "240000")
-"""A scenario has half a minute else, while all of them share the machine, and others do."""
+"""The default is half a minute, but all scenarios and other work share the machine."""
 _STAMP: Final = re.compile(r"-\d{4}-\d\d-\d\dT[\d-]+Z$")
 
 
@@ -30,7 +30,7 @@ class _Handler(socketserver.StreamRequestHandler):
         url, env = json.loads(self.rfile.readline())
         try:
             play(url, env)
-        except Exception as error:  # noqa: BLE001 -- whatever it was, the suite is to know
+        except Exception as error:  # noqa: BLE001 -- the suite has to see any error
             self.wfile.write(f"{type(error).__name__}: {error}".encode())
 
 
@@ -53,7 +53,7 @@ def player(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def suite(environment, player, _foreign_servers) -> Callable[..., dict[str, str]]:
-    """Run client scenarios of a version of the suite; return what each of them said."""
+    """Run client scenarios of a version of the suite; return the output of each."""
 
     def run(version: str, *options: str) -> dict[str, str]:
         client = f"{sys.executable} -S {_HERE / 'client.py'}"
@@ -68,14 +68,14 @@ def suite(environment, player, _foreign_servers) -> Callable[..., dict[str, str]
 
 @pytest.fixture(scope="session")
 def systems(tmp_path_factory, _processes) -> Iterator[Systems]:
-    """Start systems of ours on first use."""
+    """Start the bundled systems on first use."""
     with Systems(tmp_path_factory.mktemp("systems")) as running:
         yield running
 
 
 @pytest.fixture
 def checks(environment, tmp_path, _foreign_servers) -> Callable[..., dict[str, list[dict]]]:
-    """Run server scenarios of a version of the suite; return the checks that each of them made."""
+    """Run server scenarios of a version of the suite; return the checks of each."""
 
     def run(version: str, url: str, *options: str) -> dict[str, list[dict]]:
         out = tempfile.mkdtemp(dir=tmp_path)

@@ -18,14 +18,14 @@ DEFAULTS = Responder(elicitation={"action": "accept"})
 
 
 class Trusting(OAuthCredentials):
-    """Follows a server to any authorization server: that of the suite has a port of its own."""
+    """Follows a server to any authorization server: the suite's has another port."""
 
     def _is_named(self, _asked: Any) -> bool:
         return True
 
 
 def credentials(url: str, scenario: str, context: dict[str, Any]):
-    """Return who the client is in a scenario of authorization."""
+    """Return the client's credentials in an authorization scenario."""
     who = {
         "client_id": context.get("client_id", ""),
         "client_secret": context.get("client_secret", ""),
@@ -38,13 +38,13 @@ def credentials(url: str, scenario: str, context: dict[str, Any]):
 
 
 def ask(client: HttpClient, method: str, params: dict[str, Any]) -> None:
-    """Send any request; it has to succeed."""
+    """Send any request, which has to succeed."""
     reply = client.call(Request(method, params, answers=ACCEPT))
     assert reply.outcome == OK, f"{method}: {reply.detail}"
 
 
 def call(client: HttpClient, tool: Tool, arguments: dict[str, Any], answers: Responder) -> None:
-    """Call a tool; an error of the tool itself is the tool's affair."""
+    """Call a tool; an error of the tool is accepted."""
     reply = client.call(Call(tool, arguments, answers=answers))
     assert reply.outcome in (OK, TOOL_ERROR), f"{tool.name}: {reply.detail}"
 
@@ -57,7 +57,7 @@ def arguments_of(tool: Tool) -> dict[str, Any]:
 
 
 def visit(client: HttpClient, tools: dict[str, Tool], context: dict[str, Any]) -> None:
-    """Call what the scenario wants called; all tools where it does not say."""
+    """Call the tools that the scenario names, or all tools if it names none."""
     wanted = [(tools[one["name"]], one["arguments"]) for one in context.get("toolCalls", [])]
     if "json_schema_echo" in tools:
         focal = tools["json_schema_2020_12_tool"].input_schema
@@ -80,7 +80,7 @@ def everything(client: HttpClient) -> None:
 
 
 def play(url: str, env: Mapping[str, str]) -> None:
-    """Play one scenario. Raises when our client could not do what it has to."""
+    """Play one scenario. Raises if our client could not do its part."""
     scenario = env["MCP_CONFORMANCE_SCENARIO"]
     version = env.get("MCP_CONFORMANCE_PROTOCOL_VERSION", "auto")
     context = json.loads(env.get("MCP_CONFORMANCE_CONTEXT", "{}"))

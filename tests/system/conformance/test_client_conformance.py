@@ -1,4 +1,4 @@
-"""Our client, judged by the official conformance suite, authorization included."""
+"""Our client, judged by the official conformance suite, including authorization."""
 
 import pytest
 
@@ -11,12 +11,12 @@ EXTENSIONS = {
     "auth/dpop-nonce",
     "auth/wif-jwt-bearer",
 }
-"""Extensions of authorization that this client does not have: the suite runs them with every
-version of the specification, and counts them for none."""
+"""Authorization extensions that this client does not have: the suite runs them with every version
+of the specification, but they belong to none."""
 
 FAULT_OF_THE_SUITE = {"auth/2025-03-26-oauth-metadata-backcompat"}
-"""In 0.1.16 the metadata at the root name the issuer `…/oauth`, which RFC 8414, section 3.3, has a
-client refuse. Version 0.2 has this put right, and there the scenario passes."""
+"""In 0.1.16 the metadata at the root name the issuer `…/oauth`, which a client has to refuse by RFC
+8414, section 3.3. Version 0.2 corrects this, and there the scenario passes."""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ client refuse. Version 0.2 has this put right, and there the scenario passes."""
     ids=["0.1.16", "0.2.0 on 2025-11-25", "0.2.0 on 2026-07-28", "0.2.0 on 2025-03-26"],
 )
 def test_every_client_scenario_passes(suite, version, options, excused, least) -> None:
-    """All that a version of the suite has for clients passes, without a failure or a warning."""
+    """All of a version's client scenarios pass, without a failure or a warning."""
     said = suite(version, *options)
     failed = {
         name: line

@@ -1,9 +1,9 @@
 """Our systems, judged by the official conformance suite as far as their tools allow.
 
-Most of the suite's scenarios call tools, read resources and get prompts that a server has to have
-by name (`test_simple_text`, `test://static-text`). The systems have tools of their own, so what
-they can be judged by is listed here, and what not, with the reason. Every scenario has to be
-decided.
+Most of the suite's scenarios call tools, read resources and get prompts with certain names
+(`test_simple_text`, `test://static-text`). The systems have other tools, so the lists here say
+which scenarios can judge them, and which cannot, with the reason. Every scenario has to be in a
+list.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ PASSES = {
     *("http-custom-header-server-validation", "input-required-result-unsupported-methods"),
     *("input-required-result-validate-input", "resources-subscribe", "resources-unsubscribe"),
 }
-"""The whole scenario, without a failure or a warning."""
+"""They pass completely, without a failure or a warning."""
 
 OF_THE_SUITE = {
     *("tools-call-simple-text", "tools-call-image", "tools-call-audio", "tools-call-error"),
@@ -36,12 +36,12 @@ OF_THE_SUITE = {
     *("input-required-result-capability-check", "input-required-result-ignore-extra-params"),
     "server-sse-polling",
 }
-"""Left out: about tools, resources and prompts that only the suite's own server has."""
+"""Left out: they need tools, resources and prompts that only the suite's server has."""
 
 NOT_OFFERED = {
     *("completion-complete", "logging-set-level", "tools-call-with-logging"),
 }
-"""Left out: methods that the echo does not announce, and answers with -32601."""
+"""Left out: methods that the echo does not announce and answers with -32601."""
 
 DUAL = tuple(f"dual_runtime/mcp?preset={preset}" for preset in ("dual", "control"))
 
@@ -62,20 +62,20 @@ PARTLY = {
         "sep-2575-server-sends-tools-list-changed-on-subscription",
     }
 }
-"""All but these checks pass: they want tools of the suite, such as `test_logging_tool`."""
+"""All but these checks pass; they need tools of the suite, such as `test_logging_tool`."""
 
 LEFT_OUT = OF_THE_SUITE | NOT_OFFERED | EXTENSIONS
 
 ON_THE_SDK = ("twilio/mcp", "ladder/mcp", *DUAL)
-"""The other systems, all built on the server of the Python SDK: they pass and lack the same."""
+"""The other systems, all built on the Python SDK's server: they pass and lack the same things."""
 
 NOT_OF_THE_SDK = {"resources-subscribe", "resources-unsubscribe"}
-"""Left out: methods that it answers with -32601 unless a server brings them."""
+"""Left out: methods that it answers with -32601 unless a server adds them."""
 
 BY_CHANCE = {
     *("tools-call-simple-text", "tools-call-error", "input-required-result-ignore-extra-params"),
 }
-"""They pass, and prove nothing: the SDK answers for an unknown tool by an error with a text."""
+"""They pass but prove nothing: the SDK answers a call of an unknown tool with an error text."""
 
 PARTLY_ON_THE_SDK = {
     "server-stateless": {
@@ -92,11 +92,11 @@ PARTLY_ON_THE_SDK = {
         "sep-2243-server-reject-param-mismatch",
     },
 }
-"""All but these checks pass: they want tools of the suite, or a tool with header parameters."""
+"""All but these checks pass; they need tools of the suite, or a tool with header parameters."""
 
 
 def complaints(made):
-    """Return the checks that did not succeed; of a scenario that proved nothing, that."""
+    """Return the failed checks, or a note if the scenario proved nothing."""
     bad = {check["id"] for check in made if check["status"] in ("FAILURE", "WARNING")}
     proven = any(check["status"] == "SUCCESS" for check in made)
     return bad if proven or bad else {"nothing was checked"}
@@ -113,7 +113,7 @@ def complaints(made):
     ids=["0.1.16", "0.2.0 on 2025-11-25", "0.2.0 on 2026-07-28"],
 )
 def test_the_echo_passes_what_its_tools_allow(checks, systems, version, options, least, replies):
-    """Each scenario does as its list says: one that is left out and passes is in the wrong one."""
+    """Each scenario ends as its list says; one that is left out but passes is in the wrong list."""
     url = systems.face(f"echo/mcp?replies={replies}").url
     found = {name: complaints(made) for name, made in checks(version, url, *options).items()}
     assert found.keys() - PASSES - LEFT_OUT - PARTLY.keys() == set(), "nobody has decided"
@@ -127,7 +127,7 @@ def test_the_echo_passes_what_its_tools_allow(checks, systems, version, options,
 
 @pytest.mark.parametrize(("requirements", "least"), [("2025-11-25", 7), ("2026-07-28", 9)], ids=str)
 def test_the_systems_on_the_sdk_pass_what_their_tools_allow(checks, systems, requirements, least):
-    """Each of them as the list says. All at once: the suite spends most of its time waiting."""
+    """Each scenario ends as its list says. All run at once: the suite mostly waits."""
     urls = [systems.face(face).url for face in ON_THE_SDK]
     passes = PASSES - NOT_OF_THE_SDK - PARTLY_ON_THE_SDK.keys()
     left_out = LEFT_OUT | NOT_OF_THE_SDK

@@ -1,4 +1,4 @@
-"""A user's repository, and machines that run its jobs."""
+"""A user's repository, and the machines that run its jobs."""
 
 import re
 import sys
@@ -27,7 +27,7 @@ PATIENT = (
     '"limits.loop_lag_p99=10s", "limits.lost_time=100%", "limits.generator_cpu=100%", '
     '"gates.0=rest.error_rate < 20%", "gates.1=mcp.error_rate < 20%"'
 )
-"""For the load run of the page: other tests are busy while it goes on."""
+"""Limits for the page's load run, because other tests keep the machine busy meanwhile."""
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def runners() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def port() -> str:
-    """Return a port that nobody uses: that of the files may be taken."""
+    """Return a free port: the one in the files may be taken."""
     return str(free_port())
 
 
@@ -74,7 +74,7 @@ def scenario(repository) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def image(_processes, tmp_path_factory) -> Installed:
-    """Return what the first job installs mcp-perf into."""
+    """Return the environment that the first job installs mcp-perf into."""
     folder = tmp_path_factory.mktemp("image")
     wheel = build("build_wheel", folder)
     return Installed(folder / "python", wheel, "pytest", "pytest-benchmark")
@@ -82,7 +82,7 @@ def image(_processes, tmp_path_factory) -> Installed:
 
 @pytest.fixture
 def machine(image, repository, environment, runners) -> Iterator:
-    """Return a shell in the repository, whose `pip` knows an index with the wheel alone."""
+    """Return a shell in the repository; its `pip` uses an index with only the wheel."""
     path = f"{image.bin}:{environment['PATH']}"
     env = {**environment, **image.settings, "PATH": path}
     env.pop("PYTHONPATH", None)

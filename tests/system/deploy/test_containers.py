@@ -1,4 +1,4 @@
-"""The image, the compose file and the manifests; no registry of images is needed for that."""
+"""The image, the compose file and the manifests, tested without an image registry."""
 
 import functools
 import ipaddress
@@ -52,14 +52,14 @@ PODS = [one["spec"]["template"]["spec"] for one in MANIFESTS if "template" in on
 
 @pytest.mark.parametrize("version", ["1.30", "1.37"])
 def test_manifests_keep_to_the_schemas_of_kubernetes(version):
-    """Strictly: no field that it does not know."""
+    """Strictly: unknown fields are errors."""
     for one in MANIFESTS:
         validate(one, version, strict=True)
 
 
 @pytest.mark.process
 def test_the_compose_file_and_its_scenario_keep_to_theirs(environment):
-    """The published one of Compose, and our own."""
+    """Compose's published schema, and ours."""
     for command in (
         ("check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml"),
         ("mcp-perf", "validate", DEPLOY / "load.yaml"),
@@ -70,7 +70,7 @@ def test_the_compose_file_and_its_scenario_keep_to_theirs(environment):
 
 
 def test_images_of_others_are_pinned():
-    """By their whole version."""
+    """To their full version."""
     used = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     used += [one["image"] for one in COMPOSE.values()]
     used += [container["image"] for pod in PODS for container in pod["containers"]]
@@ -80,7 +80,7 @@ def test_images_of_others_are_pinned():
 
 
 def test_nothing_runs_as_root_or_without_limits():
-    """Nor can it become root, or write to its own image; and each server is probed."""
+    """No container can become root or write to its image, and each server has probes."""
     assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.MULTILINE)
     for one in COMPOSE.values():
         assert one["cap_drop"] == ["ALL"]
@@ -102,7 +102,7 @@ def test_nothing_runs_as_root_or_without_limits():
 
 @pytest.mark.process
 def test_the_image_is_built_of_what_it_copies(tmp_path):
-    """The wheel of these files alone is the whole package."""
+    """A wheel built from only these files is the whole package."""
     for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
         for name in sources.split():
             if (ROOT / name).is_dir():
@@ -115,7 +115,7 @@ def test_the_image_is_built_of_what_it_copies(tmp_path):
 
 @pytest.fixture
 def made(capsys, monkeypatch):
-    """Return what makes keys as the page says: its argument, and what is typed."""
+    """Return a function that makes keys as the page says, from its argument and its input."""
 
     def make(what, typed=""):
         assert f"business_tools.access {what}\n" in COMMANDS
@@ -177,9 +177,9 @@ TOOLS = [Tool("slow", "Take half a second.", {"type": "object"}, run)]
 
 @pytest.fixture
 def server(tmp_path, made, monkeypatch):
-    """Start the server of the manifests with the settings of the page; return it, and its secrets.
+    """Start the manifests' server with the page's settings; return it and its secrets.
 
-    Its stores and the one provider that is asked do not answer.
+    Its stores and the one provider that is called do not answer.
     """
     monkeypatch.setenv("BUSINESS_TOOLS_KEY", box := made("box"))
     key, known = re.findall(r": +(\S+)", made("key"))
@@ -203,9 +203,9 @@ def server(tmp_path, made, monkeypatch):
 
 @pytest.mark.process
 def test_the_server_of_the_manifests_serves_who_has_a_key_by_tls(server, tmp_path):
-    """By whichever name it is called; and no log, report or error shows a secret.
+    """It answers to any name, and no log, report or error shows a secret.
 
-    When it is told to stop, calls in progress end first.
+    On a stop signal, calls in progress finish first.
     """
     child, key, secrets = server
     url = f"https://127.0.0.1:{child.port()}"
@@ -246,7 +246,7 @@ def test_the_server_of_the_manifests_serves_who_has_a_key_by_tls(server, tmp_pat
 
 
 def test_commands_of_the_page_name_what_there_is():
-    """Files, and what the manifests make."""
+    """The commands name existing files, and objects that the manifests create."""
     for path in re.findall(r"deploy/\S+", COMMANDS):
         assert (ROOT / path).exists(), path
     for kind, name in re.findall(r"(deployment|statefulset)/(\S+)", COMMANDS):

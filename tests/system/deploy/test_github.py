@@ -13,12 +13,12 @@ pytestmark = pytest.mark.process
 
 WORKFLOW = ROOT / "deploy" / "github" / "load-test.yml"
 WORKFLOWS = (WORKFLOW, *(ROOT / ".github" / "workflows").glob("*.yml"))
-"""With those of this repository itself."""
+"""Includes the workflows of this repository."""
 
 
 @pytest.fixture
 def run(machine, runners, port, tmp_path):
-    """Return what runs a job of the workflow."""
+    """Return a function that runs a job of the workflow."""
 
     def job(name):
         jobs = yaml.safe_load(WORKFLOW.read_text("utf-8").replace("8000", port))["jobs"]
@@ -30,7 +30,7 @@ def run(machine, runners, port, tmp_path):
 
 
 def commands(log):
-    """Return the annotations at the end of a log, behind the word that gives commands back."""
+    """Return the annotations at the end of a log, after the word that enables commands again."""
     word = re.search("^::stop-commands::(.+)$", log, re.MULTILINE)[1]
     return log.partition(f"\n::{word}::\n")[2].splitlines()
 
@@ -73,7 +73,7 @@ def test_a_gate_that_breaks_fails_the_job_after_the_reports_are_kept(run, scenar
 
 @pytest.mark.load
 def test_a_scenario_that_is_wrong_fails_the_job_and_says_what_to_write(run, scenario, repository):
-    """Exit code 104: nothing was sent, there is no report, and page and annotation say why."""
+    """Exit code 104: nothing is sent, there is no report, and page and annotation say why."""
     scenario(users=0)
     ended = run("load")
     assert ended.codes["Load test"] == 104
@@ -110,7 +110,7 @@ def scripts():
 
 @pytest.mark.parametrize("step", scripts())
 def test_no_script_holds_an_expression_and_shellcheck_has_nothing_to_say(step, environment):
-    """What GitHub would paste into a script could run; what comes by the environment cannot."""
+    """Text that GitHub pastes into a script could run; an environment variable cannot."""
     script = scripts()[step]
     assert "${{" not in script
     checked = subprocess.run(
@@ -121,7 +121,7 @@ def test_no_script_holds_an_expression_and_shellcheck_has_nothing_to_say(step, e
 
 
 def test_the_files_keep_to_their_schema(environment):
-    """Keys and values are those that GitHub knows."""
+    """GitHub knows all keys and values."""
     argv = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS]
     checked = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
     assert checked.returncode == 0, checked.stdout

@@ -1,4 +1,4 @@
-"""The pipeline for GitLab: its scripts are run as a runner joins them."""
+"""The pipeline for GitLab: its scripts are joined and run as by a runner."""
 
 import subprocess
 from xml.etree import ElementTree as ET
@@ -15,7 +15,7 @@ PIPELINE = ROOT / "deploy" / "gitlab" / ".gitlab-ci.yml"
 
 @pytest.fixture
 def run(machine, runners, port, tmp_path):
-    """Return what runs a job of the pipeline."""
+    """Return a function that runs a job of the pipeline."""
 
     def job(name):
         jobs = yaml.safe_load(PIPELINE.read_text("utf-8").replace("8000", port))
@@ -26,7 +26,7 @@ def run(machine, runners, port, tmp_path):
 
 @pytest.mark.load
 def test_a_gate_that_breaks_fails_the_job_and_is_a_test_that_failed(run, scenario, repository):
-    """The job ends with 99; what it keeps is there, and the log has no command of GitHub's."""
+    """The job ends with 99, its artifacts are there, and the log has no GitHub command."""
     scenario(limit="1us")
     ended, artifacts = run("load")
     assert ended.codes["load"] == 99, ended.logs
@@ -43,7 +43,7 @@ def test_a_gate_that_breaks_fails_the_job_and_is_a_test_that_failed(run, scenari
 
 @pytest.mark.load
 def test_benchmarks_are_a_job_with_gates_and_reports(run, repository):
-    """The user's own benchmarks pass by their gates, and are tests to GitLab."""
+    """The user's benchmarks pass their gates, and GitLab sees them as tests."""
     ended, artifacts = run("benchmarks")
     assert ended.codes["benchmarks"] == 0, ended.logs
     junit = ET.parse(repository / artifacts["reports"]["junit"])
@@ -53,7 +53,7 @@ def test_benchmarks_are_a_job_with_gates_and_reports(run, repository):
 
 
 def test_the_file_keeps_to_its_schema(environment):
-    """Keys and values are those that GitLab knows."""
+    """GitLab knows all keys and values."""
     checked = subprocess.run(
         [
             *("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci"),

@@ -1,4 +1,4 @@
-"""docs/how-to/ci.md and the files in deploy/ say the same."""
+"""docs/how-to/ci.md and the files in deploy/ agree."""
 
 import re
 
@@ -9,7 +9,7 @@ FILES = ("github/load-test.yml", "gitlab/.gitlab-ci.yml")
 
 
 def test_what_the_page_shows_is_what_the_files_hold():
-    """Each block is a part of a file, word by word, and each file is linked."""
+    """Each block is a verbatim part of a file, and each file is linked."""
     texts = [(ROOT / "deploy" / name).read_text("utf-8") for name in FILES]
     blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert len(blocks) == 2

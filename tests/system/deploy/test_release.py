@@ -1,4 +1,4 @@
-"""The workflow that makes a release: all its steps, in a repository with an origin of its own."""
+"""The workflow that makes a release: all its steps, in a temporary repository with an origin."""
 
 import shutil
 import subprocess
@@ -27,7 +27,7 @@ def steps() -> list[dict]:
 
 @pytest.fixture
 def git(tmp_path, environment):
-    """Return git, in the repository."""
+    """Return a function that runs git in the repository."""
 
     def run(*words, folder=tmp_path / "repository"):
         argv = ["git", *map(str, words)]
@@ -41,7 +41,7 @@ def git(tmp_path, environment):
 
 @pytest.fixture
 def checkout(tmp_path, git):
-    """Copy what is in the checkout into a repository with an origin."""
+    """Copy the checkout into a repository with an origin."""
     folder = tmp_path / "repository"
     for name in git("ls-files", "--cached", "--others", "--exclude-standard", folder=ROOT).split(
         "\n"
@@ -61,7 +61,7 @@ def checkout(tmp_path, git):
 def test_a_release_is_built_tried_tagged_and_only_then_pushed(
     checkout, git, tmp_path, environment, runners
 ):
-    """Version and changelog are one commit, whose notes are in the tag; the wheel says it."""
+    """Version and changelog are one commit, the tag has its notes, the wheel has the version."""
     python = Installed(tmp_path / "python", build("build_wheel", tmp_path), "hatchling")
     env = {**environment, **python.settings, "GITHUB_ACTOR": "me", "GIT_CONFIG_GLOBAL": "/dev/null"}
     env["PATH"] = f"{python.bin}:{env['PATH']}"
@@ -84,8 +84,8 @@ def test_a_release_is_built_tried_tagged_and_only_then_pushed(
 
 
 def test_a_dry_run_leaves_out_what_leaves_the_job():
-    """The last two steps, which push and publish; it is what one gets without asking."""
+    """It skips the last two steps, which push and publish; it is the default."""
     wanted = [step["name"] for step in steps() if step.get("if") == "inputs.publish"]
     assert wanted == [step["name"] for step in steps()[-2:]]
     inputs = yaml.safe_load(WORKFLOW.read_text("utf-8"))[True]["workflow_dispatch"]["inputs"]
-    assert inputs["publish"]["default"] is False  # YAML takes the key `on` for true
+    assert inputs["publish"]["default"] is False  # YAML reads the key `on` as true

@@ -1,4 +1,4 @@
-"""`mcp-perf agent serve`: a process of its own, over sockets."""
+"""`mcp-perf agent serve`: a separate process, over sockets."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ SESSIONS = "/api/metrics/sessions"
 def test_an_api_keeps_its_contract_and_a_killed_one_every_started_session(
     tmp_path, environment, command
 ):
-    """Cases that schemathesis makes of its document; then `kill -9` right after an answer."""
+    """Cases that schemathesis generates from its document; then `kill -9` right after an answer."""
     port, key = free_port(), "key-of-an-agent"
     store = f"sqlite:///{tmp_path}/history.sqlite"
     serve = [*command("mcp-perf"), "agent", "serve", "--web-port", str(port), "--store", store]

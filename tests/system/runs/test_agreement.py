@@ -1,8 +1,8 @@
 """The report agrees with what the systems saw: their state, their counters, their faults.
 
-A call that was cut off at the end of a round may have reached its server, and nobody here can know.
-So what a server did is what the report says was answered and, at most, each call that was cut off:
-`told <= did <= told + cut`, by step. Where nothing was cut off, both are the same.
+A call that was cut off at the end of a round may or may not have reached its server. So a server
+did at least what the report says was answered, and at most that plus the calls cut off:
+`told <= did <= told + cut`, by step. If nothing was cut off, both are the same.
 """
 
 import itertools
@@ -56,7 +56,7 @@ FACES = {"control": "twilio/rest", "mcp": "twilio/mcp"}
 
 
 def normalised(record: dict, *, digits: bool) -> str:
-    """Return a record without what is its own: ids, dates, accounts; with `digits`, numbers too."""
+    """Return a record without its ids, dates and accounts; with `digits`, without numbers too."""
     kept = {key: value for key, value in sorted(record.items()) if not key.startswith("date_")}
     text = re.sub(r"[0-9a-f]{32}", "ID", str(kept))
     text = re.sub(r"\+1\d{10}", "+1NUMBER", text)
@@ -75,9 +75,9 @@ def counted(records: Iterable[AnyRecord], arm: str) -> Counter[tuple[str, str]]:
 
 
 def split(counts: Counter[tuple[str, str]], name=str) -> tuple[Counter[str], Counter[str]]:
-    """Return how many calls were answered and how many were cut off, by what `name` makes of steps.
+    """Return how many calls were answered and cut off, by the name that `name` gives each step.
 
-    Steps of which it makes nothing are left out.
+    Steps without such a name are left out.
     """
     told: Counter[str] = Counter()
     cut: Counter[str] = Counter()
@@ -88,13 +88,13 @@ def split(counts: Counter[tuple[str, str]], name=str) -> tuple[Counter[str], Cou
 
 
 def route(step: str) -> str:
-    """Return the route of the provider that a step leads to."""
+    """Return the provider's route that a step calls."""
     return ROUTES[step.removesuffix(DUPLICATE)]
 
 
 @pytest.fixture(scope="module", params=["60s", "0s"], ids=["all calls end", "calls are cut off"])
 def twilio(request, ask, run_cli, quick, report, tmp_path_factory):
-    """Run twilio-tasks with 50 users against systems that outlive the run; return what was seen."""
+    """Run twilio-tasks with 50 users against systems that outlive the run; return what they saw."""
     folder = tmp_path_factory.mktemp("twilio")
     out = folder / "run"
     more = ("--set", "load.round=1s", "--set", f"limits.drain={request.param}")
@@ -121,7 +121,7 @@ def twilio(request, ask, run_cli, quick, report, tmp_path_factory):
 
 
 def pointed(faces: dict[str, Face], folder: Path) -> Path:
-    """Write twilio-tasks for systems that run already; return its path."""
+    """Write twilio-tasks for running systems; return its path."""
     text = find("twilio-tasks").read_text("utf-8")
     for (arm, face), kind in zip(faces.items(), ("http", "mcp"), strict=True):
         known = json.dumps({kind: face.url, "vars": dict(face.variables)})
@@ -134,7 +134,7 @@ def pointed(faces: dict[str, Face], folder: Path) -> Path:
 
 @pytest.mark.load
 def test_the_report_counts_what_the_journal_and_the_upstream_counted(twilio):
-    """Requests per account equal the calls of its arm, warm-up included, and all succeeded."""
+    """Requests per account equal the calls of its arm, including the warm-up, and all succeeded."""
     for arm, account in twilio["accounts"].items():
         numbers = twilio["report"]["arms"][arm]
         classes = numbers["classes"]
@@ -150,13 +150,13 @@ def test_the_report_counts_what_the_journal_and_the_upstream_counted(twilio):
 
 @pytest.mark.load
 def test_the_upstream_counted_per_route_what_the_steps_counted(twilio):
-    """Each route of the provider saw exactly the calls of the steps that lead to it."""
+    """Each route of the provider saw exactly the calls of the steps that call it."""
     counts = sum(twilio["counted"].values(), Counter())
     told, cut = split(counts, route)
     routes = twilio["counters"]["routes"]
     did = Counter({name: tally["requests"] for name, tally in routes.items()})
     assert told <= did <= told + cut
-    # Nothing but the duplicates, which have to conflict, was refused.
+    # Only the duplicates were refused, which have to conflict.
     refused = twilio["counters"]["errors_sent"]
     assert refused == routes["create-activity"]["errors_sent"]
     told, cut = split(counts, lambda step: DUPLICATE if step.endswith(DUPLICATE) else "")
@@ -165,7 +165,7 @@ def test_the_upstream_counted_per_route_what_the_steps_counted(twilio):
 
 @pytest.mark.load
 def test_both_arms_leave_behind_what_their_reports_say_they_did(twilio):
-    """Per collection, the state has one record per successful call, of the same form in both."""
+    """Each collection has one record per successful call, of the same form for both arms."""
     for name, collection in COLLECTIONS.items():
         forms = []
         for arm, counts in twilio["counted"].items():
@@ -178,7 +178,7 @@ def test_both_arms_leave_behind_what_their_reports_say_they_did(twilio):
 
 @pytest.mark.load
 def test_queues_point_to_activities_of_their_own_arm(twilio):
-    """What one step saves reaches the next one of the same journey, under 50 users at once."""
+    """A value saved by one step reaches the next step of the same journey, with 50 users."""
     for state in twilio["states"].values():
         activities = {record["sid"] for record in state["activities"]}
         wanted = [record["target_workers"] for record in state["task_queues"]]
@@ -189,7 +189,7 @@ def test_queues_point_to_activities_of_their_own_arm(twilio):
 
 @pytest.mark.load
 def test_fifty_users_never_get_the_same_number(twilio):
-    """No two purchases, of whichever users and arms, are of one phone number."""
+    """No two purchases of any users and arms are of the same phone number."""
     bought = [
         record["phone_number"]
         for state in twilio["states"].values()
@@ -200,7 +200,7 @@ def test_fifty_users_never_get_the_same_number(twilio):
 
 @pytest.mark.process
 def test_the_same_journeys_leave_the_same_state_behind(shared_systems, ask):
-    """Walked one by one with one seed, both arms make the very same records, in the same order."""
+    """Walked one by one with one seed, both arms make the same records in the same order."""
     loaded = load(find("twilio-tasks"))
     targets = reach_all(loaded, shared_systems, {}, {"run": "walked"})
     upstream = targets["control"].url
@@ -278,7 +278,7 @@ limits: {drain: 60s, errors: 100%}
 def test_promise_22_injected_faults_are_seen_exactly(
     arm, systems, ask, run_cli, quick, report, tmp_path
 ):
-    """By class, the run counts each fault that the system injected, and no other failure."""
+    """The run counts each injected fault by class, and no other failure."""
     base = systems.face("echo/rest").url
     rates = {f"{kind}_rate": 0.02 for kind in ("error", "html", "malformed", "reset", "cut")}
     ask(f"{base}/_faults", {**rates, "stall_rate": 0.01, "stall_ms": 60_000, "seed": 5})

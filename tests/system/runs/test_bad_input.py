@@ -1,4 +1,4 @@
-"""What a user gets wrong, and targets that do: refused in plain words, before anything is sent."""
+"""Mistakes of users and targets are refused with a plain message, before anything is sent."""
 
 import socket
 import sys
@@ -37,7 +37,7 @@ gates: [mcp.p59 < 10ms, mcp.p95 < 10]
 
 @pytest.fixture
 def listener():
-    """Listen, take connections and never say anything."""
+    """Listen, accept connections and never answer."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening
 
@@ -50,7 +50,7 @@ def dead() -> str:
 
 @pytest.fixture
 def refuse(run_cli, tmp_path):
-    """Run a command that has to be refused; return its exit code and what it says."""
+    """Run a command that has to be refused; return its exit code and output."""
 
     def run(*arguments: object, name: str = "mcp-perf") -> tuple[int, str]:
         ended = run_cli(*arguments, name=name, cwd=tmp_path, timeout=300)
@@ -70,7 +70,7 @@ def write(folder, text: str, **addresses: str):
 
 
 def test_targets_that_are_not_there_are_all_named(dead, refuse, tmp_path):
-    """Exit code 108, and per arm the address and the reason; no folder is left."""
+    """Exit code 108, with the address and the reason for each arm; no folder is left."""
     path = write(tmp_path, CASE, rest=dead, mcp=f"{dead}/mcp")
     code, said = refuse("run", path, "--out", tmp_path / "run")
     assert code == 108
@@ -81,7 +81,7 @@ def test_targets_that_are_not_there_are_all_named(dead, refuse, tmp_path):
 
 
 def test_an_mcp_endpoint_that_is_none_is_told_from_a_dead_one(systems, refuse, tmp_path):
-    """A server that answers, but does not speak MCP there, is 108 with a hint at the path."""
+    """A server that answers without speaking MCP is 108 with a hint about the path."""
     base = systems.face("echo/rest").url
     path = write(tmp_path, CASE, rest=base, mcp=f"{base}/nothing-here")
     code, said = refuse("run", path)
@@ -91,7 +91,7 @@ def test_an_mcp_endpoint_that_is_none_is_told_from_a_dead_one(systems, refuse, t
 
 
 def test_a_server_whose_handshake_is_not_utf_8_is_refused(refuse, tmp_path):
-    """108 and what came, not a traceback: a name in Latin-1 is a mistake that servers make."""
+    """108 and the received bytes, not a traceback: a name in Latin-1 is a common server mistake."""
     (tmp_path / "server.py").write_text(
         "import json, sys\n"
         "for line in sys.stdin:\n"
@@ -109,7 +109,7 @@ def test_a_server_whose_handshake_is_not_utf_8_is_refused(refuse, tmp_path):
 
 
 def test_a_target_that_never_answers_is_given_up_after_its_timeout(listener, refuse, tmp_path):
-    """It takes the connection and is silent: 108, and the message says how long it was waited."""
+    """It accepts the connection and stays silent: 108, with the time that the run waited."""
     silent = f"http://127.0.0.1:{listener.getsockname()[1]}"
     path = write(tmp_path, CASE, rest=silent, mcp=f"{silent}/mcp")
     code, said = refuse("run", path)
@@ -162,7 +162,7 @@ def test_a_wrong_file_is_refused_with_all_its_problems_and_nothing_is_sent(
     ids=str,
 )
 def test_a_wrong_option_is_refused_with_a_hint(arguments, hint, refuse, tmp_path):
-    """104, what is wrong and what to write instead; nothing is created."""
+    """104, with the mistake and what to write instead; nothing is created."""
     (tmp_path / "case.txt").touch()
     code, said = refuse(*arguments)
     assert code == 104, said
@@ -200,7 +200,7 @@ def test_the_folder_of_another_run_is_not_written_to(refuse, tmp_path):
 
 @pytest.mark.load
 def test_a_tool_that_hangs_is_a_timeout_and_the_run_ends(run_cli, report, tmp_path):
-    """Calls end by the step's timeout, all of them in that class, and the run fails in time."""
+    """All calls end by the step's timeout, in that class, and the run fails in time."""
     path = tmp_path / "hang.yaml"
     path.write_text(
         "name: hang\ntitle: A tool that hangs\narms: {mcp: {mcp: system:echo/mcp}}\n"

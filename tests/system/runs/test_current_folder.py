@@ -1,4 +1,4 @@
-"""A run in a folder of somebody else's: nothing of theirs is imported, run or written."""
+"""A run in a foreign folder: none of its files is imported, run or written."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ LOCUST = ("locust", "-f", str(ROOT / "locustfiles"), "--headless", "--scenario",
 
 @pytest.fixture
 def trap(tmp_path):
-    """Return what is there once anything of the folder was imported or run."""
+    """Return the file that exists once anything in the folder was imported or run."""
     sprung = tmp_path / "sprung"
     for name in ("msgspec", "uvicorn", "httpx"):
         (tmp_path / f"{name}.py").write_text(TRAP.format(str(sprung)))
@@ -27,7 +27,7 @@ def trap(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, environment):
-    """Run a command there, by the scripts of this environment; return its exit code and words."""
+    """Run a command there, with this environment's scripts; return its exit code and output."""
 
     def call(tool, *arguments):
         done = subprocess.run(
@@ -45,7 +45,7 @@ def run(tmp_path, environment):
 
 
 def test_neither_modules_nor_settings_of_the_current_folder_are_taken(tmp_path, trap, run):
-    """`mcp-perf run` names no configuration file, so Locust reads none."""
+    """`mcp-perf run` runs in a folder with a `locust.conf`, and Locust does not read it."""
     conf = f"target = mcp=stdio:touch {trap}\nhtml = over.html\n"
     (tmp_path / "locust.conf").write_text(conf)
     code, said = run("mcp-perf", "run", "echo", "--out", "out", *QUICK)
@@ -63,7 +63,7 @@ def test_modules_of_the_current_folder_are_not_taken_by_locust_either(trap, run)
 
 @pytest.mark.parametrize("line", ["target = mcp=stdio:false", "html = x", "out = y"])
 def test_an_unnamed_configuration_file_may_not_say_what_runs_or_is_written(line, tmp_path, run):
-    """It is refused before anything is sent; named by --config, it says what its user wants."""
+    """It is refused before anything is sent; with --config, it is the user's choice."""
     (tmp_path / "locust.conf").write_text(line + "\n")
     code, said = run(*LOCUST)
     assert code == 104
@@ -71,14 +71,14 @@ def test_an_unnamed_configuration_file_may_not_say_what_runs_or_is_written(line,
 
 
 def test_a_configuration_file_that_is_named_decides(tmp_path, run):
-    """With the same line."""
+    """The same line is used."""
     (tmp_path / "locust.conf").write_text(f"target = mcp=stdio:touch {tmp_path}/sprung\n")
     assert run(*LOCUST, "--config", "./locust.conf")[0] == 108
     assert (tmp_path / "sprung").exists()
 
 
 def test_a_refused_run_removes_nothing_that_was_there(tmp_path, run):
-    """Also where a folder of the user's has the name of one of ours."""
+    """Even if a user's folder is named like our own."""
     (tmp_path / "out" / "systems").mkdir(parents=True)
     (tmp_path / "out" / "systems" / "mine").touch()
     target = "mcp=http://127.0.0.1:9/mcp"
@@ -100,7 +100,7 @@ def test_a_log_that_is_a_link_is_not_written_to(tmp_path, run):
 
 @pytest.mark.parametrize("tool", [("mcp-perf", "run", "echo"), LOCUST], ids=["mcp-perf", "locust"])
 def test_nobody_else_can_read_a_run(tool, tmp_path, run):
-    """Folders are for their owner alone, and so is every file, and the history beside them."""
+    """Only the owner can read the folders, every file and the history next to them."""
     code, said = run(*tool, "--arm", "mcp", "--out", "mcp-perf-out/it", *QUICK)
     assert code in (0, 90, 91), said
     written = [tmp_path / "mcp-perf-out", *(tmp_path / "mcp-perf-out").rglob("*")]

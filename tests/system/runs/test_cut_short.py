@@ -1,4 +1,4 @@
-"""Runs that do not come to their end: signals, kills, a full disk. What was measured is kept."""
+"""Runs that are interrupted by signals, kills or a full disk. What was measured is kept."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.load
 
 @pytest.fixture
 def marked(environment) -> Iterator[dict[str, str]]:
-    """Give an environment by which all processes of a run are found again, and ended."""
+    """Give an environment that identifies all processes of a run, to find and end them."""
     env = {**environment, _MARK: uuid.uuid4().hex}
     yield env
     for pid in alive(env):
@@ -97,7 +97,7 @@ def begin(command, marked, quick, tmp_path):
 def test_promise_16_a_signal_ends_the_run_with_all_its_reports(
     number, begin, marked, report, tmp_path
 ):
-    """105, every file written, the report marked as cut off, no system left running."""
+    """105; every file is written, the report is marked as cut off, no system is left running."""
     process = begin()
     assert len(alive(marked)) == 2
     process.send_signal(number)
@@ -114,7 +114,7 @@ def test_promise_16_a_signal_ends_the_run_with_all_its_reports(
 
 
 def test_promise_20_a_second_signal_cuts_off_the_calls_in_flight(begin, marked, report, tmp_path):
-    """The first waits for calls of half a minute; the second counts them as interrupted."""
+    """The first waits for calls of up to half a minute; the second counts them as interrupted."""
     path = tmp_path / "slow.yaml"
     path.write_text(_SLOW)
     process = begin(path, wanted="")
@@ -137,7 +137,7 @@ def test_promise_20_a_second_signal_cuts_off_the_calls_in_flight(begin, marked, 
 def test_ctrl_c_while_sessions_are_opened_leaves_a_clean_terminal(
     times, command, marked, quick, tmp_path
 ):
-    """The cursor is shown again, nothing looks like a fault, and the report's name comes last."""
+    """The cursor is visible again, nothing looks like an error, the report's name comes last."""
     ours, its = pty.openpty()
     argv = [*command("mcp-perf"), "run", "echo", *quick, "--out", str(tmp_path / "run")]
     env = {**marked, "TERM": "xterm", "COLUMNS": "100"}
@@ -147,7 +147,7 @@ def test_ctrl_c_while_sessions_are_opened_leaves_a_clean_terminal(
         os.close(its)
         said = b""
         with os.fdopen(ours, "rb", buffering=0) as screen, contextlib.suppress(OSError):
-            while b"\x1b[?25l" not in said:  # the progress is being shown
+            while b"\x1b[?25l" not in said:  # progress is visible
                 said += screen.read(65536)
             for _ in range(times):
                 os.killpg(process.pid, signal.SIGINT)
@@ -164,7 +164,7 @@ def test_ctrl_c_while_sessions_are_opened_leaves_a_clean_terminal(
 def test_promise_21_a_killed_run_leaves_no_system_and_a_journal_to_report_from(
     begin, marked, run_cli, report, tmp_path
 ):
-    """After kill -9 the systems end by themselves, and the report says that it is incomplete."""
+    """After kill -9 the systems end automatically, and the report says that it is incomplete."""
     process = begin()
     process.kill()
     process.wait()
@@ -183,9 +183,9 @@ def test_promise_21_a_killed_run_leaves_no_system_and_a_journal_to_report_from(
 def test_promise_21_a_full_disk_ends_the_run_and_spares_what_was_written(
     run_cli, command, marked, quick, report, tmp_path
 ):
-    """When the journal cannot grow, the run ends and says so; its earlier lines are intact."""
+    """If the journal cannot grow, the run ends and says so; its earlier lines are intact."""
     folder = tmp_path / "run"
-    # Files of this shell and its children end at 24 KiB: 48 blocks of 512 bytes.
+    # Files of this shell and its children are limited to 24 KiB: 48 blocks of 512 bytes.
     limited = ("-c", 'ulimit -f 48; exec "$@"', "sh", *command("mcp-perf"))
     ended = run_cli(
         *limited,

@@ -1,4 +1,4 @@
-"""The doctor end to end: real runs of the real engine, whatever they find of this machine."""
+"""The doctor end to end: real runs of the real engine, for any findings about this machine."""
 
 import pytest
 
@@ -7,7 +7,7 @@ pytestmark = pytest.mark.load
 
 @pytest.mark.long
 def test_the_doctor_examines_this_machine_and_says_what_it_found(run_cli):
-    """Every finding stands in the table; the code says whether all are fine."""
+    """Every finding is in the table; the exit code says whether all are fine."""
     ended = run_cli("doctor", timeout=280)
     assert ended.code in (0, 91), ended.output
     for what in (

@@ -1,4 +1,4 @@
-"""Whole runs: gates find the one slow tool, and the journey that fails, and hold for the others."""
+"""Whole runs: gates find the one slow tool and the failing journey, and pass for the others."""
 
 import pytest
 
@@ -41,7 +41,7 @@ GATES = {
 
 
 def test_each_part_is_judged_by_its_own_calls(run_cli, report, tmp_path):
-    """A tool in two journeys has the calls of both, and each step its own."""
+    """A tool in two journeys is judged by the calls of both, and each step by its own."""
     gates = "".join(f'  - "{gate}"\n' for gate in GATES)
     (tmp_path / "parts.yaml").write_text(SCENARIO + gates, "utf-8")
     out = tmp_path / "run"

@@ -1,4 +1,4 @@
-"""The fixture `load_run`, as a suite of somebody else's meets it: its scenario judges the run."""
+"""The fixture `load_run` in a foreign suite: the scenario judges the run."""
 
 import pytest
 
@@ -8,7 +8,7 @@ pytestmark = pytest.mark.load
 SHORT = (
     '"load.rounds={}", "load.round=300ms", "load.warmup=300ms", "limits.loop_lag_p99=10s", '
     '"limits.lost_time=100%", "limits.generator_cpu=100%", '
-    # That fewer calls fail is shown by more than a slow machine makes.
+    # A lower error rate needs more calls than a slow machine makes.
     '"gates.0=mcp.error_rate < 20%"'
 )
 SUITE = f"""
@@ -31,7 +31,7 @@ def test_failed(load_run):
 
 @pytest.fixture
 def suite(tmp_path, environment):
-    """Write the suite; run pytest on it, with what is given; return its exit code and words."""
+    """Write the suite; run pytest on it with some options; return its exit code and output."""
 
     def run(*arguments):
         return suites.run(tmp_path, environment, SUITE, "-rs", *arguments)
@@ -40,7 +40,7 @@ def suite(tmp_path, environment):
 
 
 def test_a_load_run_is_a_benchmark_with_a_report(suite, tmp_path):
-    """Its arms stand in the table, its gates in the summary, its report among the others."""
+    """Its arms are in the table, its gates in the summary, its report among the others."""
     code, said = suite("test_it.py::test_echo", "--mcp-perf-report=out")
     assert code == 0, said
     assert "test_echo mcp" in said
@@ -51,7 +51,7 @@ def test_a_load_run_is_a_benchmark_with_a_report(suite, tmp_path):
 
 
 def test_a_run_that_was_refused_fails_with_what_it_said(suite):
-    """The scenario's own complaint, and no traceback of ours."""
+    """With the scenario's error, and without our traceback."""
     code, said = suite("test_it.py::test_wrong")
     assert code == 1
     assert "the run wrote no report (exit code" in said
@@ -60,7 +60,7 @@ def test_a_run_that_was_refused_fails_with_what_it_said(suite):
 
 
 def test_an_excuse_skips_a_run_that_decides_nothing_and_is_shown(suite, tmp_path):
-    """The run was made; its report lies where runs are."""
+    """The run was made; its report is in the folder of runs."""
     code, said = suite("test_it.py::test_open")
     assert code == 0, said
     assert "INCONCLUSIVE, not judged: two rounds are too few" in said
@@ -68,7 +68,7 @@ def test_an_excuse_skips_a_run_that_decides_nothing_and_is_shown(suite, tmp_path
 
 
 def test_no_excuse_is_taken_for_a_gate_that_failed(suite):
-    """What was shown is shown."""
+    """The failure is a result."""
     code, said = suite("test_it.py::test_failed")
     assert code == 1, said
     assert "FAIL mcp.p50 < 0.0001ms" in said or "Gate mcp.p50 < 0.0001ms" in said
@@ -76,7 +76,7 @@ def test_no_excuse_is_taken_for_a_gate_that_failed(suite):
 
 
 def test_without_benchmarking_no_load_is_made(suite, tmp_path):
-    """The test is skipped, and says why."""
+    """The test is skipped with a reason."""
     code, said = suite("test_it.py::test_echo", "--benchmark-disable")
     assert code == 0
     assert "load runs are only made when benchmarks are measured (--benchmark-only)" in said

@@ -1,4 +1,4 @@
-"""Locust's statistics told once a second, against Locust's statistics told of each call.
+"""Locust's statistics when updated once a second, compared with an update for each call.
 
 In another process, because importing Locust patches this one.
 """
@@ -99,7 +99,7 @@ def shown(environment):
 
 
 def run_python(code: str) -> object:
-    """Run code in a process of its own; return what it printed, decoded."""
+    """Run code in a separate process; return its output, decoded."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CODE + code],
         check=False, capture_output=True, text=True, cwd=ROOT, timeout=120,
@@ -110,12 +110,12 @@ def run_python(code: str) -> object:
 
 @pytest.fixture(scope="module")
 def both():
-    """Return what Locust shows of the same calls, told one by one and in batches."""
+    """Return what Locust shows for the same calls, passed one by one and in batches."""
     return run_python("print(json.dumps([shown(run(b)[0]) for b in (False, True)]))")
 
 
 def close(one, other) -> bool:
-    """Tell whether two figures are the same but for the last digits of sums of fractions."""
+    """Return whether two figures are equal except for the last digits of sums of fractions."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(close(one[key], other[key]) for key in one)
     if isinstance(one, list):
@@ -125,13 +125,13 @@ def close(one, other) -> bool:
 
 @pytest.mark.parametrize("part", ["entries", "errors", "page"])
 def test_locust_shows_the_same_of_calls_told_in_batches(both, part):
-    """Rows, counts, failures, sizes, times and rates by the second; and its page."""
+    """Rows, counts, failures, sizes, times and rates per second; and its page."""
     each, batched = (shown[part] for shown in both)
     assert close(each, batched), (each, batched)
 
 
 def test_locust_writes_the_same_files(both):
-    """To the last digit that they have."""
+    """The files are equal to the last digit."""
     each, batched = (shown["csv"] for shown in both)
     for one, other in zip(each, batched, strict=True):
         assert close(*([figure(cell) for cell in line.split(",")] for line in (one, other)))
@@ -146,7 +146,7 @@ def figure(cell: str) -> float | str:
 
 
 def test_steps_of_one_name_and_different_verbs_have_rows_of_their_own(both):
-    """As Locust has them; in our record they are one step."""
+    """As in Locust; in our record they are one step."""
     rows = [(row[0], row[1], row[2]) for row in both[1]["entries"][:-1]]
     assert [row[:2] for row in rows] == [
         ("GET", "/x"),
@@ -154,18 +154,18 @@ def test_steps_of_one_name_and_different_verbs_have_rows_of_their_own(both):
         ("POST", "both"),
         ("MCP", "tools/call echo"),
     ]
-    assert sum(count for _, _, count in rows) == 343  # all but those that were cut off
+    assert sum(count for _, _, count in rows) == 343  # all except the ones that were cut off
 
 
 def test_in_an_open_load_the_time_is_that_from_the_send():
-    """As it is where each call is told."""
+    """As with an update for each call."""
     each, batched = run_python("print(json.dumps([shown(run(b, True)[0]) for b in (False, True)]))")
     assert close(each["entries"], batched["entries"])
 
 
 @pytest.mark.parametrize("at", [0, 150])
 def test_whoever_else_listens_hears_every_call_from_then_on(at):
-    """Also one who comes in the middle; and in Locust's statistics each call is there once."""
+    """A listener may start in the middle; Locust's statistics have each call once."""
     count, statistics = run_python(
         f"environment, heard = run(True, listens_at={at})\n"
         "print(json.dumps([len(heard), shown(environment)['entries']]))"
@@ -177,7 +177,7 @@ def test_whoever_else_listens_hears_every_call_from_then_on(at):
 
 
 def test_where_somebody_listens_from_the_start_there_are_no_batches():
-    """Or where nobody does whom we know."""
+    """Or if only our own listeners do."""
     code = """
 environments = [Environment() for _ in range(2)]
 environments[0].create_local_runner()

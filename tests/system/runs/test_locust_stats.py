@@ -1,4 +1,4 @@
-"""Locust's own statistics, tried where importing Locust does no harm: in other processes."""
+"""Locust's statistics, tested in other processes, where importing Locust does no harm."""
 
 import importlib.util
 import json
@@ -35,7 +35,7 @@ print(json.dumps({"stock": stock, "sharp": percentiles(),
     "html": locust.html.PERCENTILES_FOR_HTML_REPORT}))
 """
 
-# A locustfile of its own: THE locustfile, and what Locust's statistics hold at the end.
+# A separate locustfile: THE locustfile, plus a print of Locust's statistics at the end.
 WATCHING = """
 import json, sys
 sys.path[:0] = [{root!r}, {root!r} + "/locustfiles"]
@@ -56,7 +56,7 @@ def tell(environment, **_):
 
 
 def run_python(code):
-    """Run code in a process of its own; return what it printed."""
+    """Run code in a separate process; return what it printed."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
         check=False, capture_output=True, text=True, cwd=ROOT, timeout=300,
@@ -89,20 +89,20 @@ def test_a_bucket_is_close_to_every_time_in_it(bucket_ms, us):
 
 @given(one=US, other=US)
 def test_buckets_keep_the_order_of_times(bucket_ms, one, other):
-    """What took longer is never shown as shorter."""
+    """A longer time is never shown as shorter."""
     shorter, longer = sorted((one / 1000, other / 1000))
     assert bucket_ms(shorter) <= bucket_ms(longer)
 
 
 def test_short_times_are_exact_and_buckets_are_few(bucket_ms):
-    """To the microsecond below a quarter of a millisecond; and workers can send all of them."""
+    """Exact to the microsecond below a quarter of a millisecond; workers can send all buckets."""
     assert all(bucket_ms(us / 1000) == us / 1000 for us in range(256))
     assert len({bucket_ms(1.002**n / 1000) for n in range(11_000)}) < 4000
 
 
 @pytest.mark.process
 def test_locust_tells_times_below_a_millisecond_apart():
-    """Where Locust says 0 for everything, it says what it was."""
+    """Locust would show 0 for all of them; here each has its value."""
     told = json.loads(run_python(SHARPENED))
     assert told["stock"] == [0, 0, 0]
     assert told["sharp"] == pytest.approx([0.449, 0.494, 0.499], rel=0.01)
@@ -113,7 +113,7 @@ def test_locust_tells_times_below_a_millisecond_apart():
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    """Run echo by Locust's own command; return its rows by name, and our report."""
+    """Run echo with Locust's command; return its rows by name, and our report."""
     folder = tmp_path_factory.mktemp("watched")
     locustfile = folder / "watching.py"
     locustfile.write_text(WATCHING.format(root=str(ROOT), out=str(folder / "rows.json")))
@@ -133,7 +133,7 @@ def watched(tmp_path_factory):
 
 @pytest.mark.load
 def test_locust_counts_what_the_report_counts(watched):
-    """Its total is ours: measured calls, warm-up and the opening of sessions; none is lost."""
+    """Both have the same total: measured calls, warm-up and opened sessions; none is lost."""
     _, total, report = watched
     arms = report["arms"].values()
     ours = sum(arm["calls"] + arm["warmup_calls"] + arm["setup_calls"] for arm in arms)
@@ -144,7 +144,7 @@ def test_locust_counts_what_the_report_counts(watched):
 
 @pytest.mark.load
 def test_locust_shows_the_sessions_beside_the_calls(watched):
-    """Opening a session is a request of its own, never one of the step's."""
+    """Opening a session is a separate request, never one of the step's."""
     rows, _, report = watched
     setup = [
         row for (kind, name), row in rows.items() if kind == "MCP" and "tools/call" not in name
@@ -163,12 +163,12 @@ def test_locust_shows_the_sessions_beside_the_calls(watched):
     ],
 )
 def test_percentiles_of_real_calls_below_a_millisecond_are_seen(watched, row, arm, step):
-    """Locust's percentiles are no whole milliseconds, and agree with the report's."""
+    """Locust's percentiles are not whole milliseconds, and agree with the report's."""
     rows, _, report = watched
     _, _, _, _, p50, p95, mean = rows[row]
     assert 0 < p50 < p95
     assert {p50, p95} - {round(p50), round(p95)}
     assert mean > 0
     ours = report["arms"][arm]["steps"][step]["latency_ms"]
-    # Locust's hold the warm-up as well.
+    # Locust's include the warm-up.
     assert p50 == pytest.approx(ours["p50"], rel=0.3)

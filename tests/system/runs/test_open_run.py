@@ -1,4 +1,4 @@
-"""Open loads as a user runs them: planned, started and dropped add up, also in two processes."""
+"""Open loads as a user runs them: planned, started and dropped add up, even in two processes."""
 
 import json
 
@@ -50,7 +50,7 @@ def run(tmp_path, run_cli, report):
 @pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["one process", "two"])
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
 def test_promise_04_both_arms_meet_the_whole_plan_however_many_processes(run, options, arrivals):
-    """Every round of both arms has the same arrivals, and the parts of two workers add up."""
+    """Every round of both arms has the same arrivals, and the shares of two workers add up."""
     load = f"{{rate: 150/s, arrivals: {arrivals}, rounds: 2, round: 1s, warmup: 0s}}"
     ended, document, journal = run(TWO, load, *options)
     assert ended.code == 0, ended.output
@@ -71,7 +71,7 @@ def test_promise_04_both_arms_meet_the_whole_plan_however_many_processes(run, op
 
 
 def test_promise_03_drops_are_counted_shown_and_judged(run):
-    """Half a second of work, two at a time, twenty a second: four a second are served."""
+    """With half a second of work, two at a time and twenty arrivals a second, four are served."""
     load = "{rate: 20/s, max_in_flight: 2, rounds: 2, round: 2s, warmup: 0s}"
     ended, document, _ = run(SLOW, load)
     arm = document["arms"]["mcp"]
@@ -84,7 +84,7 @@ def test_promise_03_drops_are_counted_shown_and_judged(run):
 
 
 def test_promise_03_two_processes_drop_what_one_would_drop(run):
-    """By its plan one process drops 14 of 31 arrivals, and two that keep to themselves drop 18."""
+    """By the plan, one process drops 14 of 31 arrivals; two without coordination would drop 18."""
     load = "{rate: 5/s, arrivals: poisson, max_in_flight: 2, rounds: 2, round: 3s, warmup: 0s}"
     _, document, journal = run(SLOW, load, "--set", "seed=167", "--processes", "2")
     arm = document["arms"]["mcp"]
@@ -95,7 +95,7 @@ def test_promise_03_two_processes_drop_what_one_would_drop(run):
 
 
 def test_promise_14_the_interval_of_a_real_run_holds_the_true_rate(run):
-    """What is offered at random and served is 100/s: whether it is more, six rounds do not tell."""
+    """100/s are offered at random and served; six rounds cannot show whether it is more."""
     load = "{rate: 100/s, arrivals: poisson, rounds: 6, round: 500ms, warmup: 0s}"
     ended, document, _ = run(TWO + "gates: [mcp.throughput > 100/s]\n", load, "--arm", "mcp")
     [gate] = document["gates"]
@@ -106,7 +106,7 @@ def test_promise_14_the_interval_of_a_real_run_holds_the_true_rate(run):
 
 
 def test_promise_13_two_rounds_of_a_real_run_decide_nothing(run):
-    """Neither a rate nor a ratio, and it is said how many rounds it takes."""
+    """Neither a rate nor a ratio; the reason says how many rounds are needed."""
     load = "{users: 2, rounds: 2, round: 300ms, warmup: 0s}"
     gates = "gates: [mcp.throughput > 1/s, mcp.p50 < 100x rest]\n"
     ended, document, _ = run(TWO + gates, load)
@@ -125,7 +125,7 @@ def test_users_of_a_level_take_part_and_the_others_pause(run):
 
 
 def test_results_are_held_against_their_output_schema(run):
-    """The echo tool promises a shape; how many results were looked at is said."""
+    """The echo tool has an output schema; the report says how many results were checked."""
     load = "{users: 2, rounds: 1, round: 500ms, warmup: 0s}"
     _, document, _ = run(TWO, load)
     [step] = document["arms"]["mcp"]["steps"].values()

@@ -1,4 +1,4 @@
-"""Our own faults are told apart from the target's, and end a run at once."""
+"""Our faults are distinguished from the target's, and end a run at once."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ sys.exit(run_on_screen(["--scenario", "echo", "--out", sys.argv[1]], ("json",)))
 
 
 def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script that breaks something of ours, with a run folder as its argument."""
+    """Run a script that breaks a part of mcp-perf, with a run folder as its argument."""
     return subprocess.run(
         [sys.executable, "-c", script, str(folder / "run")],
         cwd=folder,
@@ -56,7 +56,7 @@ def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_fault_of_ours_in_the_report_leaves_the_journal(tmp_path) -> None:
-    """The exit code is 107, the message names the journal, and the reports can be made from it."""
+    """The exit code is 107, the message names the journal, and reports can be made from it."""
     done = run(BROKEN_REPORT, tmp_path)
     assert done.returncode == 107, done.stderr
     assert "journal.jsonl" in done.stderr
@@ -70,7 +70,7 @@ def test_a_fault_of_ours_in_the_report_leaves_the_journal(tmp_path) -> None:
 
 
 def test_promise_16_a_fault_of_ours_before_the_first_call_is_107(tmp_path) -> None:
-    """The exit code is 107, run.log has the traceback, and no verdict is passed on the target."""
+    """The exit code is 107, run.log has the traceback, and the target gets no verdict."""
     done = run(BROKEN, tmp_path)
     out = tmp_path / "run"
     assert done.returncode == 107, done.stderr
@@ -80,7 +80,7 @@ def test_promise_16_a_fault_of_ours_before_the_first_call_is_107(tmp_path) -> No
 
 
 def test_a_run_that_is_ended_without_a_report_is_never_a_pass(tmp_path) -> None:
-    """Whatever in this process has ended it, with whatever code, the exit code is 107."""
+    """Whatever in this process ended it, and with any code, the exit code is 107."""
     done = run(ENDED, tmp_path)
     assert done.returncode == 107, done.stderr
     assert "The run ended without a report" in done.stderr

@@ -1,4 +1,4 @@
-"""What docs/how-to/python.md shows: a plain locustfile under Locust, a run as a function."""
+"""The content of docs/how-to/python.md: a plain locustfile under Locust, a run as a function."""
 
 import csv
 import json
@@ -47,7 +47,7 @@ def tell(environment, **_):
             json.dump(counted, file)
 """
 GOODBYES = ("notifications/cancelled", "DELETE session")
-"""What users send after Stop has cut them off. A busy machine may miss their second."""
+"""The requests that users send after Stop. A busy machine may miss their second."""
 SHAPE = """
 from locust import LoadTestShape
 
@@ -56,8 +56,8 @@ class Steps(LoadTestShape):
         age = self.get_run_time()
         return None if age > 6 else (0 if age > 2 else 2 if age < 1 else 4, 20)
 """
-"""Long before its end nobody is at work any more, so that workers have reported everything: they
-do so every three seconds."""
+"""The users stop long before its end, so workers have reported everything: they do so every three
+seconds."""
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def echo(systems):
 
 
 def test_locust_counts_what_the_server_does_in_two_processes(run_cli, ask, echo, tmp_path):
-    """By tags, a load shape, `--host` and `--csv`: names, failures and counts agree."""
+    """With tags, a load shape, `--host` and `--csv`: names, failures and counts agree."""
     (tmp_path / "users.py").write_text(USERS)
     (tmp_path / "shape.py").write_text(SHAPE)
     port = free_port()
@@ -79,12 +79,12 @@ def test_locust_counts_what_the_server_does_in_two_processes(run_cli, ask, echo,
         cwd=tmp_path,
         timeout=120,
     )
-    assert ended.code == 1, ended.output  # as Locust does when there are failures
+    assert ended.code == 1, ended.output  # Locust's code for failures
     counted = json.loads((tmp_path / "counted.json").read_text())
     names = ("initialize", "notifications/initialized", "DELETE session")
     users = [counted.pop(name) for name in names]
     assert users == [users[0]] * 3
-    assert users[0][0] >= 4  # one for each user; Locust may move one to the other process
+    assert users[0][0] >= 4  # one for each user; Locust may move a user to the other process
     assert users[0][1] == 0
     counters = ask(f"{echo.removesuffix('/mcp')}/_counters")
     assert counters["sessions_open"] == 0
@@ -100,7 +100,7 @@ def test_locust_counts_what_the_server_does_in_two_processes(run_cli, ask, echo,
 
 
 def test_locusts_own_page_shows_the_requests(command, environment, ask, echo, tmp_path):
-    """Started and stopped there, as with any other user class."""
+    """The test is started and stopped there, as with any other user class."""
     (tmp_path / "users.py").write_text(USERS)
     port = free_port()
     page = f"http://127.0.0.1:{port}"
@@ -130,7 +130,7 @@ def test_locusts_own_page_shows_the_requests(command, environment, ask, echo, tm
 
 
 def test_assert_load_judges_a_server_by_the_gates_of_its_call(tmp_path):
-    """Without a file: only the tool that is named is called, with the arguments that are given."""
+    """Without a file, it calls only the named tool, with the given arguments."""
     report = assert_load(
         "system:echo/mcp",
         "mcp.error_rate < 20%",

@@ -1,4 +1,4 @@
-"""A run without a file: of a server by its address, or of a command."""
+"""A run without a file, of a server's address or of a command."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ SHORT = ("--set", "load.warmup=300ms", "--set", "load.round=300ms", "--format", 
 
 
 def test_a_server_is_loaded_without_a_file(run_cli, report, tmp_path):
-    """Users double up to the most; the level that it kept up with is told, and each tool."""
+    """Users double up to the maximum; the report has the highest good level, and each tool."""
     ended = run_cli(
         *("run", "system:echo/mcp", *SHORT, "--set", "load.users=4", "--out", tmp_path / "run")
     )
@@ -30,7 +30,7 @@ def test_a_server_is_loaded_without_a_file(run_cli, report, tmp_path):
 
 
 def test_so_many_calls_are_made_as_are_asked_for(run_cli, report, tmp_path):
-    """Not one more, however fast the server is; each is written down if that is asked for."""
+    """Not one more, however fast the server is; each is written to a file on request."""
     options = ("--requests", "57", "--users", "3", "--out", tmp_path / "run", "--format", "json")
     log = ("--log-calls", tmp_path / "calls.jsonl")
     ended = run_cli("run", "--tool", "add", "system:echo/mcp", *options, *log)
@@ -47,7 +47,7 @@ def test_so_many_calls_are_made_as_are_asked_for(run_cli, report, tmp_path):
 
 
 def test_a_command_is_loaded_at_one_rate_for_a_gate_as_often_as_is_asked(run_cli, report, tmp_path):
-    """Each run is a process with a folder of its own; a secret of a file stays out of it."""
+    """Each run is a process with its own folder, without the secret from a file."""
     server = {"command": sys.executable, "args": ["-m", "mcp_targets.stdio", "echo"]}
     server["env"] = {"API_KEY": "${KEY:-canary-4711}"}
     (tmp_path / "mcp.json").write_text(json.dumps({"servers": {"mine": server}}))

@@ -1,4 +1,4 @@
-"""Whole runs: what the targets used is in the report, and gates on it decide."""
+"""Whole runs: the report has the targets' resource use, and gates judge it."""
 
 import subprocess
 import sys
@@ -14,11 +14,11 @@ GATES = (
 
 
 def test_a_run_tells_what_its_system_used(run_cli, quick, report, tmp_path):
-    """CPU per turn adds up to what was sampled, on the clock of the run; every arm has numbers."""
+    """CPU per turn adds up to the samples, on the run's clock; every arm has numbers."""
     ended = run_cli("run", "echo", *quick, *GATES, "--out", tmp_path / "run")
     found = report(tmp_path / "run")
     assert {gate["gate"]: gate["verdict"] for gate in found["gates"]} == {
-        "mcp.cpu > 0%": "INCONCLUSIVE",  # two rounds tell nothing of their spread
+        "mcp.cpu > 0%": "INCONCLUSIVE",  # two rounds show nothing about their spread
         "mcp.rss < 1GB": "PASS",
     }, ended.output
     for arm, numbers in found["arms"].items():
@@ -45,7 +45,7 @@ def test_a_run_tells_what_its_system_used(run_cli, quick, report, tmp_path):
 
 
 def test_resources_that_are_not_there_are_refused(run_cli, tmp_path):
-    """104, before anything is sent, with the place in the file, and no folder left behind."""
+    """104 before anything is sent, with the place in the file; no folder is left behind."""
     setting = "arms.mcp.resources.pid=4194305"
     ended = run_cli("run", "echo", "--set", setting, "--out", tmp_path / "run")
     assert ended.code == 104, ended.output
@@ -57,7 +57,7 @@ def test_resources_that_are_not_there_are_refused(run_cli, tmp_path):
 def test_a_server_that_is_pointed_at_is_found_by_its_port(
     run_cli, quick, report, tmp_path, own_echo
 ):
-    """A target on this machine is read without a word in the file; `none` switches it off."""
+    """A target on this machine is sampled without any setting; `none` switches it off."""
     port, pid = own_echo
     ended = run_cli(
         *("run", "echo", *quick, "--target", f"mcp=http://127.0.0.1:{port}/mcp"),
@@ -70,7 +70,7 @@ def test_a_server_that_is_pointed_at_is_found_by_its_port(
 
 @pytest.fixture
 def own_echo(tmp_path, environment):
-    """Start an echo system as somebody else would."""
+    """Start an echo system outside of the run."""
     ready = tmp_path / "ready.json"
     from mcp_targets.serving.processes import wait_for_port
 

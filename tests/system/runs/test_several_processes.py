@@ -18,9 +18,9 @@ SPREAD = ("-u", "4", "--processes", "2")
 
 @pytest.fixture
 def start(command, environment, quick, tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
-    """Start a run in two processes; its folder is `tmp_path / name`."""
+    """Start a run with two processes; its folder is `tmp_path / name`."""
     started: list[subprocess.Popen] = []
-    # Its gates ask for more calls than a slow machine makes in so short a time.
+    # Its gates need more calls than a slow machine makes in such a short time.
     path = tmp_path / "echo.yaml"
     path.write_text(find("echo").read_text("utf-8").partition("\ngates:")[0])
 
@@ -45,7 +45,7 @@ def start(command, environment, quick, tmp_path) -> Iterator[Callable[..., subpr
 
 
 def until_measuring(run: subprocess.Popen, folder: Path) -> None:
-    """Wait until both processes have handed in calls of a round."""
+    """Wait until both processes have reported calls of a round."""
     journal = folder / "journal.jsonl"
 
     def measuring() -> bool:
@@ -56,7 +56,7 @@ def until_measuring(run: subprocess.Popen, folder: Path) -> None:
 
 
 def test_runs_side_by_side_keep_their_processes(start, report, tmp_path):
-    """Each run's workers find their own master, whatever else is going on on the machine."""
+    """Each run's workers find their own master, whatever else runs on the machine."""
     runs = {name: start(name) for name in ("first", "second")}
     ended = {name: run.wait(300) for name, run in runs.items()}
     said = {name: (tmp_path / f"{name}.log").read_text() for name in runs}
@@ -67,7 +67,7 @@ def test_runs_side_by_side_keep_their_processes(start, report, tmp_path):
 
 
 def test_promise_16_a_killed_process_makes_the_run_invalid(start, report, tmp_path):
-    """92, the lost worker is named, and what the other one measured is reported."""
+    """92; the lost worker is named, and the other one's measurements are reported."""
     run = start("run", "--set", "load.rounds=6")
     until_measuring(run, tmp_path / "run")
     forks = [
@@ -83,7 +83,7 @@ def test_promise_16_a_killed_process_makes_the_run_invalid(start, report, tmp_pa
 
 
 def test_a_refused_run_leaves_no_worker_behind(command, environment):
-    """Plain `locust --processes` ends its workers, too, when nothing may be sent."""
+    """Plain `locust --processes` also ends its workers if nothing may be sent."""
     mark = uuid.uuid4().hex
     argv = [*command("locust"), "-f", "locustfiles", "--headless", "--processes", "2"]
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""How many files a call passes between the user's class and the socket, as a run passes them."""
+"""The number of files that a call passes between the user's class and the socket in a run."""
 
 import json
 import subprocess
@@ -10,9 +10,9 @@ from tests.support import ROOT
 
 pytestmark = pytest.mark.load
 MOST_FILES = 6
-"""What can be read in one sitting."""
+"""As many as can be read in one sitting."""
 
-# A locustfile of its own: THE locustfile, whose users note who stands above them at a socket.
+# A separate locustfile: THE locustfile, whose users note the call stack at a socket.
 LOOKING = """
 import json, sys
 sys.path[:0] = [{root!r}, {root!r} + "/locustfiles"]
@@ -54,7 +54,7 @@ def tell(**_):
 
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory):
-    """Run echo; return what was called at the socket, and our files above it, bottom first."""
+    """Run echo; return what is called at the socket, and our files above it, bottom first."""
     folder = tmp_path_factory.mktemp("looking")
     locustfile = folder / "looking.py"
     locustfile.write_text(LOOKING.format(root=str(ROOT), out=str(folder / "ways.json")))
@@ -75,14 +75,14 @@ def ways(tmp_path_factory):
 
 
 def test_a_call_passes_six_files_at_most(ways):
-    """From the user to the byte that is sent, and to the byte that is read."""
+    """From the user to the bytes that are sent, and to the bytes that are read."""
     assert {called for called, _ in ways} == {"send", "recv"}
     assert [files for _, files in ways if len(files) > MOST_FILES] == []
 
 
 @pytest.mark.parametrize("client", ["client/mcp/streamable_http.py", "client/http/rest.py"])
 def test_both_arms_end_in_the_same_file(ways, client):
-    """What differs between them is one file; the socket is met in one place."""
+    """They differ in one file; the socket is used in one place."""
     through = [files for _, files in ways if client in files]
     assert through
     assert {files[0] for files in through} == {"client/http/connection.py"}

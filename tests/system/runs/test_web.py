@@ -1,4 +1,4 @@
-"""The door in the browser: Locust's page, started as a user starts it, and looked at."""
+"""The entry by browser: Locust's page, started as a user starts it, and inspected."""
 
 import json
 import re
@@ -15,23 +15,23 @@ pytestmark = pytest.mark.load
 
 REPORTS = {"journal.jsonl", "report.json", "report.html", "report.md", "junit.xml", "samples.csv"}
 PERCENTILE_50 = 5
-"""Its column in the table of statistics, after type, name, requests, fails and median."""
+"""Its column in the statistics table, after type, name, requests, fails and median."""
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Start one page for all tests that need not see it new."""
+    """Start one page for all tests that do not need a new one."""
     with opened(tmp_path_factory.mktemp("web")) as page:
         yield page
 
 
 def template(page):
-    """Return what Locust's page was given."""
+    """Return the data that Locust's page was given."""
     return json.loads(re.search(r"window\.templateArgs = (\{.*\})", page.get("/"))[1])
 
 
 def test_the_form_is_filled_in_with_the_scenarios_own_load(page):
-    """Start is all there is to press."""
+    """The user only has to press Start."""
     given = template(page)
     assert (given["num_users"], given["spawn_rate"]) == (3, 3)
     scenario = given["extra_options"]["scenario"]
@@ -61,7 +61,7 @@ def test_the_form_is_filled_in_with_the_scenarios_own_load(page):
     ],
 )
 def test_what_cannot_run_is_refused_in_the_form(page, form, said):
-    """The reason is a message of the form; nothing starts, and no run folder is left."""
+    """The reason is a message in the form; nothing starts, and no run folder is left."""
     before = len(page.runs())
     answer = page.start(**{"scenario": "quick", **form})
     assert answer["success"] is False
@@ -71,7 +71,7 @@ def test_what_cannot_run_is_refused_in_the_form(page, form, said):
 
 
 def test_two_runs_after_each_other_both_write_their_reports(page):
-    """The same page starts one run after the other; each has a folder and a verdict of its own."""
+    """The same page starts one run after the other, each with its own folder and verdict."""
     found = []
     for _ in range(2):
         with page.expecting_a_run():
@@ -89,7 +89,7 @@ def test_two_runs_after_each_other_both_write_their_reports(page):
 
 
 def test_the_forms_load_replaces_the_files(page):
-    """Users and time are the form's."""
+    """Users and time come from the form."""
     with page.expecting_a_run():
         answer = page.start("quick", user_count=2, run_time="1s")
         assert answer["success"] is True
@@ -100,7 +100,7 @@ def test_the_forms_load_replaces_the_files(page):
 
 
 def test_a_run_that_is_stopped_has_all_its_reports(page):
-    """Stop ends the turn, lets the calls in flight end, and writes what there is."""
+    """Stop ends the turn, lets the calls in flight finish, and writes all reports."""
     with page.expecting_a_run():
         assert page.start("endless")["success"] is True
         page.until(lambda: "/echo" in page.get("/stats/requests"))
@@ -116,7 +116,7 @@ def test_a_run_that_is_stopped_has_all_its_reports(page):
 
 
 def test_a_run_that_is_stopped_while_users_are_spawned_says_so(page):
-    """It measured nothing, and does not claim to have finished."""
+    """It measured nothing, and does not claim to be complete."""
     with page.expecting_a_run():
         assert page.start("endless", user_count=50, spawn_rate=1)["success"] is True
         page.until(lambda: page.state() == "spawning")
@@ -132,7 +132,7 @@ def test_nothing_of_a_run_is_left_behind(page):
 
 
 def test_only_one_of_several_starts_begins_a_run(page):
-    """The others are refused in words, at the same time as later, and change nothing of the run."""
+    """The others are refused with a message, at once or later, and do not change the run."""
     with page.expecting_a_run(), ThreadPoolExecutor(6) as pool:
         before = len(page.runs())
         answers = [*pool.map(lambda _: page.start("endless"), range(6)), page.start("quick")]
@@ -156,7 +156,7 @@ def browser():
 
 @pytest.mark.browser
 def test_a_user_starts_watches_and_stops_a_run_in_the_browser(browser, tmp_path):
-    """Choose a scenario, press start, see percentiles as they are, press stop."""
+    """They choose a scenario, press Start, see true percentiles, and press Stop."""
     with opened(tmp_path) as page:
         window = browser.new_page(viewport={"width": 1280, "height": 900})
         window.goto(page.address)

@@ -1,4 +1,4 @@
-"""The live page: started, watched and stopped as a user does it, and over plain HTTP."""
+"""The live page: started, watched and stopped by a user, and over plain HTTP."""
 
 import json
 import re
@@ -25,13 +25,13 @@ load: {users: 1, rounds: 2, round: 200ms, warmup: 0s}
 
 
 def stage(page):
-    """Return how far the live page says that it is."""
+    """Return the stage that the live page shows."""
     return re.search(r'data-stage="(\w+)"', page.get("/live/now"))[1]
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Start one page for all tests that need not see it new."""
+    """Start one page for all tests that do not need a new one."""
     folder = tmp_path_factory.mktemp("live")
     with opened(folder) as page:
         (folder / "scenarios" / "one_arm.yaml").write_text(ONE_ARM)
@@ -39,7 +39,7 @@ def page(tmp_path_factory):
 
 
 def test_the_printed_address_opens_the_live_page(page):
-    """It is the second one that is printed, and holds the key."""
+    """It is the second printed address, and contains the key."""
     address = re.findall(r"http://\S+\?key=\S+", page.log.read_text())[1]
     assert address.startswith(f"{page.url}/live?key=")
     with urllib.request.build_opener(DIRECT, urllib.request.HTTPCookieProcessor()).open(
@@ -49,7 +49,7 @@ def test_the_printed_address_opens_the_live_page(page):
 
 
 def test_a_scenario_shows_its_arms_and_targets(page):
-    """One that Locust was not started with as well; one that is unknown is refused in words."""
+    """So does one that Locust was not started with; an unknown one is refused with a message."""
     shown = page.get("/live/arms?scenario=echo")
     assert "system:echo/rest" in shown
     assert "system:echo/mcp" in shown
@@ -59,7 +59,7 @@ def test_a_scenario_shows_its_arms_and_targets(page):
 
 
 def test_locusts_page_leads_to_it_and_shows_a_host_to_one_arm_alone(page):
-    """The style sheet names the scenarios to which a host belongs."""
+    """The style sheet lists the scenarios that have a host."""
     locusts = page.get("/")
     assert 'href="/live"' in locusts
     assert '[value="one-arm"]' in locusts
@@ -67,7 +67,7 @@ def test_locusts_page_leads_to_it_and_shows_a_host_to_one_arm_alone(page):
 
 
 def test_the_host_is_the_target_of_the_only_arm(page, systems):
-    """The run calls it instead of what the scenario names, which nobody serves."""
+    """The run calls it instead of the scenario's address, at which nothing listens."""
     host = systems.face("echo/mcp").url
     with page.expecting_a_run():
         assert page.start("one-arm", host=host)["success"] is True
@@ -79,7 +79,7 @@ def test_the_host_is_the_target_of_the_only_arm(page, systems):
 
 
 def test_it_works_with_workers_a_login_and_a_base_path(tmp_path):
-    """Nothing of it is shown without the password; records of two workers reach it."""
+    """Without the password it shows nothing; the records of two workers reach it."""
     arguments = ("--web-login", "--web-base-path", "/perf", "--processes", "2")
     with opened(tmp_path, *arguments, MCP_PERF_WEB_PASSWORD=PASSWORD) as page:
         assert f"{page.url}/live" in page.log.read_text()
@@ -100,7 +100,7 @@ def test_it_works_with_workers_a_login_and_a_base_path(tmp_path):
 
 @pytest.fixture
 def window(page):
-    """Open the live page in Chromium; what it complains of and asks for is kept."""
+    """Open the live page in Chromium; keep its complaints and requests."""
     with chromium() as browser:
         window = browser.new_page(viewport=SIZES[0])
         window.complaints, window.asked = [], []
@@ -112,7 +112,7 @@ def window(page):
 
 
 def look(window, sizes=SIZES):
-    """Look at these widths: nothing scrolls sideways, and axe finds no serious fault."""
+    """Check these widths: nothing scrolls sideways, and axe finds no serious fault."""
     for size in sizes:
         window.set_viewport_size(size)
         scrolled, width = window.evaluate(WIDTHS)
@@ -124,7 +124,7 @@ def look(window, sizes=SIZES):
 
 @pytest.mark.browser
 def test_a_user_starts_watches_and_stops_a_run(page, window, systems):
-    """Choose a scenario, change a target, start, see values change, stop, read the verdict."""
+    """They choose a scenario, change a target, start, see values change, stop, read the verdict."""
     look(window, SIZES[1:])
     window.get_by_label("Scenario").select_option("endless")
     rest = window.get_by_label("rest")

@@ -1,4 +1,4 @@
-"""What our page adds to Locust's: the report, and honesty about a load that somebody changed."""
+"""What our page adds to Locust's: the report, and a note about a load that somebody changed."""
 
 import json
 import re
@@ -12,9 +12,9 @@ pytestmark = pytest.mark.load
 
 
 def test_the_page_leads_to_the_report_and_leaves_quietly(tmp_path) -> None:
-    """The link stands under Download Data; before the first run it says that there is none yet.
+    """The link is under Download Data; before the first run it says that there is no report yet.
 
-    Ctrl-C on the idle page ends it with the code of the last run, and without a traceback.
+    Ctrl-C on the idle page ends it with the code of the last run and without a traceback.
     """
     with opened(tmp_path) as page:
         link = json.loads(
@@ -33,7 +33,7 @@ def test_the_page_leads_to_the_report_and_leaves_quietly(tmp_path) -> None:
 
 
 def test_a_load_that_was_changed_during_the_run_is_noted(tmp_path) -> None:
-    """Edit in the page changes the users of the run; the report says so."""
+    """Edit on the page changes the users of the run; the report says so."""
     with opened(tmp_path) as page:
         with page.expecting_a_run():
             page.start("endless")

@@ -1,6 +1,6 @@
 """A server of the Python SDK that talks back: `python asking_app.py PORT [--sse]`; no port: stdio.
 
-Its tools ask for input, report progress, and close their stream; it has resources and prompts, too.
+Its tools ask for input, report progress and close their stream. It also has resources and prompts.
 """
 
 import argparse
@@ -22,7 +22,7 @@ CANCELLED: Counter[str] = Counter()
 
 
 class Name(BaseModel):
-    """What is asked for."""
+    """The requested input."""
 
     name: str = "nobody"
     age: int = 3
@@ -45,7 +45,7 @@ def ask_roots() -> ListRoots:
 
 
 def meet(who: Annotated[Name, Resolve(ask_name)]) -> str:
-    """Greet whoever the user says."""
+    """Greet the person that the user names."""
     return f"hello {who.name}, {who.age}"
 
 
@@ -80,12 +80,12 @@ async def hang() -> str:
 
 
 def cancelled() -> int:
-    """Tell how many calls were cancelled."""
+    """Return how many calls were cancelled."""
     return CANCELLED["hang"]
 
 
 async def poll(ctx: Context) -> str:
-    """Close the stream before the answer: the client has to come back for it."""
+    """Close the stream before the answer; the client has to come back for it."""
     await ctx.close_sse_stream()
     await anyio.sleep(0.05)
     return "worth the wait"

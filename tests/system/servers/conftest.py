@@ -1,4 +1,4 @@
-"""Real servers in processes of their own, on free ports of this machine."""
+"""Real servers in separate processes, on free ports of this machine."""
 
 import json
 import os
@@ -46,17 +46,17 @@ class Server:
         until(self._takes_connections, f"{self.argv} is not ready", _READY_S)
 
     def stop(self) -> None:
-        """Kill its whole process group: nothing of it is worth a farewell."""
+        """Kill its whole process group; no clean shutdown is needed."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def get(self, path: str) -> dict:
-        """Ask the server something, by JSON."""
+        """Send a GET request; return the JSON."""
         return self._ask(urllib.request.Request(f"{self.base}{path}"))
 
     def post(self, path: str, value: object = None) -> dict:
-        """Tell the server something."""
+        """Send a POST request."""
         data = json.dumps(value).encode()
         return self._ask(urllib.request.Request(f"{self.base}{path}", data, method="POST"))
 
@@ -101,7 +101,7 @@ def start(tmp_path_factory, environment, _processes) -> Iterator[Callable[..., S
 
 @pytest.fixture(scope="session")
 def start_system(tmp_path_factory, environment, _processes) -> Iterator[Callable[..., Server]]:
-    """Start an echo system of its own; all end with the session."""
+    """Start a separate echo system; all end with the session."""
     folder = tmp_path_factory.mktemp("systems")
     servers: list[Server] = []
 
@@ -118,18 +118,18 @@ def start_system(tmp_path_factory, environment, _processes) -> Iterator[Callable
 
 @pytest.fixture(scope="session")
 def node_server(_foreign_servers) -> Callable[[str], list[str]]:
-    """Return how an npm server is started."""
+    """Return the command of an npm server."""
     return foreign.node_server
 
 
 @pytest.fixture(scope="session")
 def start_everything(tmp_path_factory, environment, node_server) -> Iterator[Callable[..., Server]]:
-    """Start the official reference server of the TypeScript SDK, by the transport's name."""
+    """Start the official reference server of the TypeScript SDK with the named transport."""
     servers: list[Server] = []
 
     def run(transport: str) -> Server:
         port = free_port()
-        # The one tool that can reach out is told that no host is allowed: it fails instead.
+        # The one tool that can reach other hosts is allowed none, and fails instead.
         env = {**environment, "PORT": str(port), "GZIP_ALLOWED_DOMAINS": "nowhere.invalid"}
         log = tmp_path_factory.mktemp("node") / "everything.log"
         servers.append(Server([*node_server(foreign.EVERYTHING), transport], env, log, port))
@@ -148,7 +148,7 @@ def everything(start_everything) -> Server:
 
 @pytest.fixture(scope="session")
 def start_foreign(tmp_path_factory, environment, _foreign_servers) -> Iterator[Callable]:
-    """Start a server of others by its command, in which PORT stands for its port."""
+    """Start a third-party server by its command, in which PORT stands for its port."""
     folder = tmp_path_factory.mktemp("foreign")
     servers: list[Server] = []
 
@@ -166,13 +166,13 @@ def start_foreign(tmp_path_factory, environment, _foreign_servers) -> Iterator[C
 
 @pytest.fixture(scope="session")
 def proxy(_foreign_servers) -> list[str]:
-    """Return how mcp-proxy is started."""
+    """Return the command of mcp-proxy."""
     return foreign.proxy()
 
 
 @pytest.fixture(scope="session")
 def start_proxy(tmp_path_factory, environment, proxy) -> Iterator[Callable[..., Server]]:
-    """Start mcp-proxy over HTTP, with servers over stdio behind it, by name or a single one."""
+    """Start mcp-proxy over HTTP in front of servers over stdio: named ones, or a single one."""
     servers: list[Server] = []
 
     def run(*app: str, **named: list[str]) -> Server:

@@ -1,4 +1,4 @@
-"""Wraps an MCP server's ASGI app: what arrived is counted here, below the server itself."""
+"""Wraps an MCP server's ASGI app and counts what arrives, below the server itself."""
 
 import json
 from collections import Counter
@@ -9,8 +9,8 @@ import uvicorn
 class Counting:
     """Counts the `tools/call` requests that arrive, by the header X-Arm and by tool.
 
-    GET /calls tells them. POST /forget makes the server lose all sessions opened so far, as a
-    restart behind a load balancer does: requests that still name one get the SDK's own 404.
+    GET /calls returns the counts. POST /forget makes the server lose all sessions opened so far,
+    like a restart behind a load balancer: requests that still name one get the SDK's 404.
     """
 
     def __init__(self, app) -> None:
@@ -23,7 +23,7 @@ class Counting:
         self.repeated_ids = 0
 
     async def __call__(self, scope, receive, send) -> None:
-        """Answer a question about the counts, or count and pass on."""
+        """Answer a request for the counts, or count and pass on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == "/calls":
@@ -35,7 +35,7 @@ class Counting:
             await self._pass_on(scope, receive, send)
 
     def told(self) -> dict:
-        """Return what the tests ask for."""
+        """Return the counts for the tests."""
         return {
             "calls": self.arms.total(),
             "by_arm": dict(self.arms),

@@ -1,4 +1,4 @@
-"""A server that gives two callers who come at once each other's answer, now and then.
+"""A server that sometimes gives two concurrent callers each other's answer.
 
 python crossing_app.py PORT
 """
@@ -16,7 +16,7 @@ _count = 0
 
 
 def crossed(message: str) -> str:
-    """Return the message; in every twentieth pair of calls, that of the other one."""
+    """Return the message; in every twentieth pair of calls, the other one's."""
     global _count  # noqa: PLW0603 -- a counter of one small process
     with _lock:
         _count += 1

@@ -1,9 +1,8 @@
-"""An MCP server of the handshake era with one tool, which fails as its switches say.
+"""An MCP server of the handshake era with one tool, which fails according to its switches.
 
-`failing_app.py PORT [hang=N] [sessions=N] [limit=N]`: of the calls each N-th is never answered;
-only the first N sessions are opened, and whoever asks for another one waits for ever; N calls a
-second are answered, and the others get 429 with a Retry-After of a second. GET /told says what
-arrived.
+`failing_app.py PORT [hang=N] [sessions=N] [limit=N]`: every N-th call is never answered; only the
+first N sessions are opened, and requests for more wait for ever; N calls a second are answered, and
+the others get 429 with a Retry-After of one second. GET /told returns what arrived.
 """
 
 import json
@@ -47,7 +46,7 @@ async def app(scope, receive, send) -> None:
 
 
 async def answer(request: dict[str, Any], receive, send) -> None:
-    """Answer a message of a client."""
+    """Answer a message from a client."""
     method = request["method"]
     TOLD[method] += 1
     if method == "tools/call":

@@ -1,9 +1,9 @@
-"""A server of the Python SDK whose answers depend on who asks, with its authorization server.
+"""A server of the Python SDK whose answers depend on the caller, with its authorization server.
 
 python identity_app.py PORT [--tokens CSV] [--lifetime SECONDS] [--shared]
 
-GET /log tells which users came with which token, and what was asked for tokens. POST /revoke makes
-all tokens of the authorization server worthless, once.
+GET /log returns which users came with which token, and the token requests. POST /revoke invalidates
+all tokens of the authorization server once.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 
 class Accounts:
-    """Who has which token, and what was done with them."""
+    """The owners of tokens, and what was done with the tokens."""
 
     def __init__(self, lifetime_s: float) -> None:
         self.lifetime_s = lifetime_s
@@ -36,16 +36,16 @@ class Accounts:
         self.refused = 0
 
     def owner(self, token: str) -> str:
-        """Return whose token it is; nothing where it is nobody's any more."""
+        """Return the owner of a token, or nothing if it is no longer valid."""
         if time.monotonic() > self.until_s.get(token, float("inf")):
             return ""
         return self.owners.get(token, "")
 
     def issue(self, owner: str) -> dict:
-        """Make a token that has an end, and one to renew it by."""
+        """Make a token that expires, and one to renew it with."""
         token, renewal = f"access-{secrets.token_hex(12)}", f"renewal-{secrets.token_hex(12)}"
         self.owners[token] = self.refresh[renewal] = owner
-        # With leeway, as servers have it: who knows the end of a token is never refused.
+        # With leeway, as in real servers: a client that knows a token's end is never refused.
         self.until_s[token] = time.monotonic() + self.lifetime_s + 60
         return {
             "access_token": token,
@@ -55,7 +55,7 @@ class Accounts:
         }
 
     def told(self) -> dict:
-        """Return what the tests ask for."""
+        """Return the log for the tests."""
         return {
             "users": {token: sorted(users) for token, users in self.users.items()},
             "owners": self.owners,
@@ -74,7 +74,7 @@ class App:
         self.mcp = mcp
 
     async def __call__(self, scope, receive, send) -> None:
-        """Answer, or pass on to the MCP server what comes with a token."""
+        """Answer, or pass requests with a token to the MCP server."""
         if scope["type"] != "http":
             await self.mcp(scope, receive, send)
             return
@@ -113,7 +113,7 @@ class App:
         return self.told(path)
 
     def told(self, path: str) -> tuple:
-        """Tell what is known, or what is where."""
+        """Return the log, or where things are."""
         if path == "/log":
             return 200, self.accounts.told()
         if path == "/revoke":
@@ -127,14 +127,14 @@ class App:
         return 404, {"error": "nothing here"}
 
     def authorize(self, query: dict) -> tuple:
-        """Send a code back, without asking anybody."""
+        """Redirect with a code, without asking anybody."""
         code = f"code-{secrets.token_hex(12)}"
         self.accounts.codes[code] = query["code_challenge"]
         back = f"{query['redirect_uri']}?code={code}&state={query['state']}"
         return 302, {}, {"location": back}
 
     def me(self, key: str, query: dict) -> tuple:
-        """Tell whose key it is."""
+        """Return the owner of a key."""
         owner = self.accounts.owner(key)
         if not owner:
             return 403, {"error": f"the key {key} is worthless"}
@@ -142,7 +142,7 @@ class App:
         return 200, {"owner": owner}
 
     def login(self, said: dict) -> tuple:
-        """Give a token for a name and its password."""
+        """Issue a token for a name and its password."""
         if said["password"] != f"pass-{said['name']}":
             return 403, {"error": f"{said['password']} is not the password"}
         return 200, {"session": self.accounts.issue(said["name"]), "name": said["name"]}
@@ -159,7 +159,7 @@ class App:
         }
 
     def token(self, headers: dict, form: dict) -> tuple:
-        """Give a token: for a secret, for a code, or for another token."""
+        """Issue a token for a secret, a code, or another token."""
         grant = form["grant_type"]
         self.accounts.asked[grant] += 1
         if grant == "refresh_token":
@@ -180,7 +180,7 @@ class App:
 
 
 async def reply(send, status: int, value: dict, headers: dict | None = None) -> None:
-    """Answer by JSON."""
+    """Answer with JSON."""
     body = json.dumps(value).encode()
     fields = {
         "content-type": "application/json",
@@ -210,7 +210,7 @@ def main() -> None:
 
     @server.tool()
     def mine(user: int, ctx: Context) -> dict[str, str]:
-        """Tell whose token the call came with."""
+        """Return the owner of the call's token."""
         token = ctx.request_context.request.headers["authorization"].removeprefix("Bearer ")
         accounts.users[token].add(user)
         owner, last[0] = last[0] or accounts.owners[token], accounts.owners[token]
@@ -218,7 +218,7 @@ def main() -> None:
 
     @server.tool()
     def repeat(ctx: Context) -> str:
-        """Fail, and say the token aloud."""
+        """Fail with the token in the message."""
         token = ctx.request_context.request.headers["authorization"].removeprefix("Bearer ")
         raise ToolError(f"you said {token}")
 

@@ -1,7 +1,7 @@
-"""A server of the Python SDK that tells of changes: `python listening_app.py PORT`; else stdio.
+"""A server of the Python SDK that reports changes: `python listening_app.py PORT`; no port: stdio.
 
-With `--sse` it serves HTTP+SSE. Its tools change a resource, and the list of tools, and tell so in
-the way of either era. As a module it has the server, `server`.
+With `--sse` it serves HTTP+SSE. Its tools change a resource or the list of tools, and notify in the
+way of either era. As a module it has the server, `server`.
 """
 
 import logging
@@ -12,14 +12,14 @@ from mcp_types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestPar
 
 
 async def touch(uri: str, ctx: Context) -> str:
-    """Say that a resource has changed."""
+    """Announce that a resource has changed."""
     await ctx.notify_resource_updated(uri)
     await ctx.session.send_resource_updated(uri)
     return "touched"
 
 
 async def grow(ctx: Context) -> str:
-    """Say that the list of tools has changed."""
+    """Announce that the list of tools has changed."""
     await ctx.notify_tools_changed()
     await ctx.session.send_tool_list_changed()
     return "grown"

@@ -1,8 +1,8 @@
-"""A server whose calls all succeed by their word, and whose answers are no good.
+"""A server whose calls all claim success, and whose answers are wrong.
 
-Its tools at /mcp: `broken` breaks its outputSchema in every result, `large` too, in results that
-are dear to check; three of ten answers of `disguised` are errors with isError: false; `same` has
-one answer for all questions.
+Its tools at /mcp: `broken` breaks its outputSchema in every result; so does `large`, in results
+that are expensive to check; three of ten answers of `disguised` are errors with isError: false;
+`same` has one answer for all questions.
 """
 
 import itertools
@@ -36,7 +36,7 @@ def text(words: str, **more: object) -> dict:
 
 
 def called(name: str) -> dict:
-    """Return what a tool says."""
+    """Return the answer of a tool."""
     if name in ("broken", "large"):
         return text("done", structuredContent=LARGE if name == "large" else BROKEN)
     if name == "same":

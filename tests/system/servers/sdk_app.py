@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--stateless", action="store_true")
     parser.add_argument("--renamed", action="store_true")
     options = parser.parse_args()
-    # Before the SDK sets up its own: rendering tracebacks with rich takes half a second each.
+    # Before the SDK sets up logging: rendering a traceback with rich takes half a second.
     logging.basicConfig(level=logging.CRITICAL)
     server = MCPServer("sdk-app", log_level="CRITICAL")
     server.add_tool(greet, name="greet_person" if options.renamed else "greet")

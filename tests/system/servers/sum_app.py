@@ -1,6 +1,6 @@
 """One tool of a Python library, over streamable HTTP: `python sum_app.py LIBRARY PORT [FOLDER]`.
 
-The library is `fastmcp` or `mcp`: an older one of a folder, else the one that is installed.
+The library is `fastmcp` or `mcp`: an older one from the folder, or the installed one.
 """
 
 import sys
@@ -10,7 +10,7 @@ sys.path[:0] = folder
 
 
 def get_sum(a: float, b: float) -> str:
-    """Add, and say so as the reference server does."""
+    """Add, and answer in the words of the reference server."""
     return f"The sum of {a:g} and {b:g} is {a + b:g}."
 
 

@@ -1,4 +1,4 @@
-"""A search for the capacity of real servers whose capacity is known: slots / service time."""
+"""A capacity search on real servers of known capacity: slots / service time."""
 
 import json
 
@@ -20,7 +20,7 @@ TRUE_PER_S = 200
 
 @pytest.fixture(scope="module")
 def four_slots(start_system):
-    """Start a server that does 200 calls a second and no more."""
+    """Start a server that serves 200 calls a second and no more."""
     return start_system("--delay", "20ms", "--slots", "4")
 
 
@@ -39,7 +39,7 @@ def search(tmp_path, run_cli, report, four_slots):
 
 
 def test_promise_35_the_capacity_of_a_real_server_is_found(search, run_cli, tmp_path, four_slots):
-    """Within 10 % of slots / service time; the journal alone tells the same again."""
+    """Within 10 % of slots / service time; the journal alone gives the same again."""
     ended, document = search("[mcp.capacity >= 100/s, mcp.p95 < 2s]")
     found = document["arms"]["mcp"]["capacity"]
     assert found["outcome"] == "knee", ended.output
@@ -56,7 +56,7 @@ def test_promise_35_the_capacity_of_a_real_server_is_found(search, run_cli, tmp_
 
 @pytest.mark.long
 def test_a_gate_on_the_latency_moves_the_knee_below_where_calls_queue(search):
-    """At 200/s calls begin to queue: with a bound of 45 ms the knee is not beyond it."""
+    """Calls queue from 200/s on: with a bound of 45 ms, the knee is not above that."""
     _, document = search("[mcp.p90 < 45ms]")
     found = document["arms"]["mcp"]["capacity"]
     assert found["outcome"] == "knee"
@@ -66,7 +66,7 @@ def test_a_gate_on_the_latency_moves_the_knee_below_where_calls_queue(search):
 
 @pytest.mark.long
 def test_two_processes_search_as_one(search):
-    """The rate is that of both together, and so is what they found."""
+    """The rate and the result are for both together."""
     ended, document = search("[mcp.capacity < 10/s]", "--processes", "2")
     found = document["arms"]["mcp"]["capacity"]
     assert document["generator"]["processes"] == 2

@@ -1,4 +1,4 @@
-"""Calls at once, and sessions that come and go, in runs against real servers."""
+"""Concurrent calls, and sessions that come and go, in runs against real servers."""
 
 import json
 import shutil
@@ -94,7 +94,7 @@ pytestmark = pytest.mark.load
 
 @pytest.fixture
 def scenario(tmp_path):
-    """Write a scenario for a server beside a copy of the app; return its path."""
+    """Write a scenario for a server next to a copy of the app; return its path."""
 
     def write(text: str, url: str = "") -> Path:
         shutil.copy(APP, tmp_path)
@@ -108,7 +108,7 @@ def scenario(tmp_path):
 def test_bursts_in_sessions_that_come_and_go_agree_with_the_server(
     start, scenario, run_cli, quick, report, tmp_path
 ):
-    """Every call arrived once, under its arm; each journey of an arm that opens has a session."""
+    """Every call arrived once, under its arm; each journey that opens a session has one."""
     server = start("sdk_app.py", "--json")
     out = tmp_path / "run"
     ended = run_cli("run", scenario(CHURN, server.url), *quick, "--out", out, timeout=300)
@@ -136,12 +136,12 @@ def test_bursts_in_sessions_that_come_and_go_agree_with_the_server(
 def test_sessions_lost_under_bursts_are_opened_once_and_the_recovery_is_timed(
     start, scenario, command, environment, report, quick, until, tmp_path
 ):
-    """No call fails; each user's session is one loss, whatever number of its calls met it."""
+    """No call fails; each user's session is one loss, however many of its calls noticed."""
     server = start("sdk_app.py", "--json")
     out = tmp_path / "run"
     path = scenario(CHURN, server.url)
     measured = [word.replace("warmup=300ms", "warmup=0s") for word in quick]
-    # Long enough for every user to call once more, however late the server is told to forget.
+    # Long enough for every user to call once more, however late the server forgets.
     measured += ["--set", "load.rounds=1", "--set", "load.round=4s", "--set", "limits.healed=100%"]
     argv = [*command("mcp-perf"), "run", str(path), "--arm", "kept", *measured, "--out", str(out)]
     run = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL)
@@ -161,7 +161,7 @@ def test_sessions_lost_under_bursts_are_opened_once_and_the_recovery_is_timed(
 def test_bursts_on_one_channel_get_their_own_answers(
     scenario, run_cli, quick, report, tmp_path, environment
 ):
-    """Over stdio and in the process, with sessions of steps there; no process is left."""
+    """Over stdio and in process, with sessions opened by steps; no process is left."""
     out = tmp_path / "run"
     ended = run_cli("run", scenario(CHANNELS), *quick, "--out", out, timeout=300, env=environment)
     assert ended.code == 0, ended.output
@@ -173,7 +173,7 @@ def test_bursts_on_one_channel_get_their_own_answers(
 
 
 def test_answers_that_cross_within_a_burst_are_caught(start, scenario, run_cli, quick, report):
-    """A single user finds it: the calls of one burst are the only ones there are."""
+    """A single user finds it: there are only the calls of one burst."""
     server = start("crossing_app.py")
     path = scenario(CROSSING, server.base)
     out = path.with_name("run")
@@ -186,7 +186,7 @@ def test_answers_that_cross_within_a_burst_are_caught(start, scenario, run_cli, 
 def test_calls_at_once_that_outlive_their_round_are_cut_off_and_counted(
     scenario, run_cli, report, tmp_path
 ):
-    """Each call of the burst had the whole drain, short as it is, and the run comes to its end."""
+    """Each call of the burst had the whole short drain, and the run ends."""
     out = tmp_path / "run"
     ended = run_cli("run", scenario(HANGING), "--out", out, timeout=300)
     assert "Traceback" not in ended.output
@@ -200,7 +200,7 @@ def test_calls_at_once_that_outlive_their_round_are_cut_off_and_counted(
 def test_the_reference_server_takes_bursts_in_one_session(
     everything, scenario, run_cli, quick, report, tmp_path
 ):
-    """The TypeScript SDK's server knows the connections of a user as one client."""
+    """The TypeScript SDK's server treats the connections of a user as one client."""
     logged = everything.log.read_text().count("Session initialized")
     text = """
 name: sums
@@ -223,5 +223,5 @@ load: {users: 3}
     assert ended.code == 0, ended.output
     arm = report(out)["arms"]["mcp"]
     assert arm["classes"]["ok"] == arm["calls"] > 0
-    # One session tries the target, and each user has one.
+    # One session tests the target, and each user has one.
     assert everything.log.read_text().count("Session initialized") - logged == 4

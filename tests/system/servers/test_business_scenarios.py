@@ -1,4 +1,4 @@
-"""The scenarios of the business tools: in short, and as they are in `make test-long`."""
+"""The scenarios of the business tools: shortened here, and complete in `make test-long`."""
 
 import json
 
@@ -22,7 +22,7 @@ def gates(document):
 def test_a_hundred_users_find_all_tools_well_and_a_degraded_server_fails_each_gate(
     run_cli, report, tmp_path
 ):
-    """The mix of a thousand users, who think less; how fast answers are is for a whole run."""
+    """The mix of a thousand users with shorter think times; a whole run judges the latency."""
     text = find("business-tools-1000-users").read_text("utf-8")
     assert text.count(ARM) == 1
     same = [line.replace("mcp.", "degraded.") for line in text.splitlines() if "- mcp." in line]
@@ -47,7 +47,7 @@ def test_a_hundred_users_find_all_tools_well_and_a_degraded_server_fails_each_ga
 
 @pytest.mark.load
 def test_replicas_are_restarted_one_after_the_other_and_nobody_notices(run_cli, report, tmp_path):
-    """Each second has its journeys ok, while processes come and go."""
+    """The journeys of each second are ok while processes come and go."""
     out = tmp_path / "run"
     target = "arms.mcp.mcp=system:business_tools/mcp?replicas=2&restart.every=1s"
     options = ("--set", target, "--set", "load.rounds=1", "--set", "load.round=6s")
@@ -57,7 +57,7 @@ def test_replicas_are_restarted_one_after_the_other_and_nobody_notices(run_cli, 
     assert document["arms"]["mcp"]["availability"] == 1
     records = map(json.loads, (out / "journal.jsonl").read_text("utf-8").splitlines())
     seen = [record["by_process"].keys() for record in records if record["type"] == "resources"]
-    assert seen[-1] - seen[0]  # a process that was not there at first
+    assert seen[-1] - seen[0]  # a process that did not exist at first
 
 
 @pytest.mark.long
@@ -70,7 +70,7 @@ def test_replicas_are_restarted_one_after_the_other_and_nobody_notices(run_cli, 
     ],
 )
 def test_each_scenario_ends_with_its_verdict(name, run_cli, report, tmp_path):
-    """All gates hold. A machine that is too small for a thousand users is told so."""
+    """All gates hold. If the machine is too small for a thousand users, the run says so."""
     out = tmp_path / "run"
     ended = run_cli("run", name, "--out", out, timeout=900)
     document = report(out)
@@ -82,7 +82,7 @@ def test_each_scenario_ends_with_its_verdict(name, run_cli, report, tmp_path):
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_two_replicas_are_available_for_twenty_minutes(run_cli, report, tmp_path):
-    """Of 1200 seconds at most one may be bad; a replica is restarted sixty times."""
+    """At most one of 1200 seconds may be bad while replicas are restarted sixty times."""
     out = tmp_path / "run"
     more = ("load.rounds=20", "load.round=60s", "gates.0=mcp.availability > 99.9%")
     options = [word for one in more for word in ("--set", one)]
@@ -92,7 +92,7 @@ def test_two_replicas_are_available_for_twenty_minutes(run_cli, report, tmp_path
 
 @pytest.mark.long
 def test_one_replica_that_is_restarted_is_not_available(run_cli, report, tmp_path):
-    """What the second one is worth."""
+    """A second replica is worth that much."""
     out = tmp_path / "run"
     target = "arms.mcp.mcp=system:business_tools/mcp?replicas=1&restart.every=20s"
     run_cli("run", "availability", "--set", target, "--out", out)

@@ -1,4 +1,4 @@
-"""Our client against servers that nobody here wrote: two SDKs, a framework, two eras."""
+"""Our client against third-party servers: two SDKs, a framework, two eras."""
 
 import urllib.request
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.network
 
 @dataclass(frozen=True)
 class Peer:
-    """What is known of a server: its fixture, and tools that succeed, fail and refuse."""
+    """What is known about a server: its fixture, and tools that succeed, fail and refuse."""
 
     fixture: str
     good: tuple[str, dict]
@@ -95,7 +95,7 @@ def test_a_tool_that_fails_is_a_tool_error_with_its_reason(door):
 
 
 def test_an_unknown_tool_is_an_error_that_names_it(door):
-    """A tool that the server does not have is no success, and its name is in the reason."""
+    """A tool that the server does not have is a failure, and its name is in the reason."""
     _, client, _ = door
     reply = client.call(Call(Tool("no-such-tool", {}), {}))
     assert reply.outcome == "tool_error"
@@ -103,7 +103,7 @@ def test_an_unknown_tool_is_an_error_that_names_it(door):
 
 
 def test_wrong_arguments_are_an_error(door):
-    """Arguments that the schema forbids are refused by the server, and we see it."""
+    """The server refuses arguments that the schema forbids, and we see that."""
     peer, client, tools = door
     reply = client.call(Call(tools[peer.good[0]], peer.wrong))
     assert reply.outcome == "tool_error"
@@ -111,7 +111,7 @@ def test_wrong_arguments_are_an_error(door):
 
 
 def test_twenty_calls_and_their_errors_share_one_connection(door):
-    """Whatever the replies look like, the connection they come on is used again."""
+    """Whatever the replies look like, their connection is used again."""
     peer, client, tools = door
     good, bad = (Call(tools[name], arguments) for name, arguments in (peer.good, peer.bad))
     outcomes = [client.call(call).outcome for call in [good] * 10 + [bad] + [good] * 9]
@@ -131,7 +131,7 @@ def test_twenty_calls_and_their_errors_share_one_connection(door):
     ids="/".join,
 )
 def test_a_connection_that_the_server_closed_idle_is_replaced_unseen(door, until):
-    """After the server's keep-alive time the next call succeeds, on a new connection."""
+    """After the server's keep-alive time, the next call succeeds on a new connection."""
     peer, client, tools = door
     call = Call(tools[peer.good[0]], peer.good[1])
     assert client.call(call).outcome == "ok"
@@ -144,7 +144,7 @@ def test_a_connection_that_the_server_closed_idle_is_replaced_unseen(door, until
 
 
 def test_a_tool_that_is_only_called_as_a_task_is_one_call(everything):
-    """The reference server works for four seconds and wants to be asked once a second."""
+    """The reference server works for four seconds and asks for a poll once a second."""
     told = []
     client = HttpClient(Endpoint.of(everything.url), observe=lambda name, _reply: told.append(name))
     client.negotiate()
@@ -159,7 +159,7 @@ def test_a_tool_that_is_only_called_as_a_task_is_one_call(everything):
 
 @pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if peer.sessions])
 def test_a_session_that_was_ended_behind_our_back_is_opened_again(name, request):
-    """A call in a lost session is repeated in a new one; the reply tells that it was lost."""
+    """A call in a lost session is repeated in a new one; the reply says that it was lost."""
     peer = PEERS[name]
     server = request.getfixturevalue(peer.fixture)
     client, tool = connect(server, HANDSHAKE, peer.good[0])

@@ -1,4 +1,4 @@
-"""Servers that talk back: they ask for input, report progress, close streams, are cancelled."""
+"""Servers that talk back: they ask for input, report progress, close streams, stop work."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def connect():
 
 
 def text(reply) -> str:
-    """Return what a tool said."""
+    """Return a tool's text."""
     assert reply.outcome == "ok", reply.detail
     return reply.json()["result"]["content"][0]["text"]
 
@@ -67,7 +67,7 @@ def test_a_tool_gets_the_input_it_asks_for(asking, connect, protocol, tool, says
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_a_call_may_have_a_script_of_its_own(asking, connect, protocol) -> None:
-    """The answers of a call win over those of its client."""
+    """The answers of a call take precedence over its client's."""
     client = connect(asking, protocol)
     grace = Responder(elicitation={"content": {"name": "Grace", "age": 9}})
     assert text(client.call(Call(client.tools["meet"], {}, answers=grace))) == "hello Grace, 9"
@@ -75,7 +75,7 @@ def test_a_call_may_have_a_script_of_its_own(asking, connect, protocol) -> None:
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_without_a_script_the_tool_gets_nothing(asking, connect, protocol) -> None:
-    """A client that declares nothing is told so by the server, and the call fails."""
+    """The server refuses a client that declares nothing, and the call fails."""
     client = connect(asking, protocol, Responder())
     reply = client.call(Call(client.tools["meet"], {}))
     assert reply.outcome in ("rpc_error", "tool_error")
@@ -83,12 +83,12 @@ def test_without_a_script_the_tool_gets_nothing(asking, connect, protocol) -> No
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_notifications_of_a_call_are_counted(asking, connect, protocol) -> None:
-    """Progress and log messages come with the call, and the reply tells how many."""
+    """Progress and log messages come with the call, and the reply says how many."""
     client = connect(asking, protocol)
     reply = client.call(Call(client.tools["work"], {"steps": 3}, progress=True))
     assert text(reply) == "done"
     heard = reply.heard
-    logged = {} if protocol == MODERN else {"notifications/message": 1}  # nobody asked for a log
+    logged = {} if protocol == MODERN else {"notifications/message": 1}  # no log was requested
     assert heard.counts == {**logged, "notifications/progress": 3}
     assert reply.start_ns < heard.first_ns <= heard.last_ns <= reply.end_ns
     assert reply.detail.startswith(f"{3 + len(logged)} notifications, the first after ")
@@ -108,14 +108,14 @@ def test_a_cancelled_call_ends_at_the_server_too(asking, connect, protocol, unti
 
 
 def test_a_call_that_ends_before_it_is_cancelled_is_itself(asking, connect) -> None:
-    """There is nothing to cancel, and the reply is the tool's."""
+    """There is nothing to cancel, and the reply comes from the tool."""
     client = connect(asking, HANDSHAKE)
     reply, _ = client.cancelled_call(Call(client.tools["work"], {"steps": 1}), None, 5)
     assert text(reply) == "done"
 
 
 def test_a_stream_that_the_server_closes_is_taken_up_again(asking, connect) -> None:
-    """The answer that was not in the first stream is got from where that ended."""
+    """The missing answer is fetched from the point where the first stream ended."""
     client = connect(asking, HANDSHAKE)
     for _ in range(2):
         assert text(client.call(Call(client.tools["poll"], {}))) == "worth the wait"
@@ -123,7 +123,7 @@ def test_a_stream_that_the_server_closes_is_taken_up_again(asking, connect) -> N
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_every_method_is_spoken(asking, connect, protocol) -> None:
-    """Resources, templates, prompts and completions are had as tools are."""
+    """Resources, templates, prompts and completions work like tools."""
     client = connect(asking, protocol)
 
     def ask(method: str, **params) -> dict:
@@ -147,22 +147,22 @@ def test_every_method_is_spoken(asking, connect, protocol) -> None:
 
 
 def test_a_ping_is_for_the_handshake_era(asking, connect) -> None:
-    """Answered in a session, and unknown without one."""
+    """It is answered in a session, and unknown without one."""
     assert connect(asking, HANDSHAKE).call(Request("ping", {})).outcome == "ok"
     assert connect(asking, MODERN).call(Request("ping", {})).outcome == "rpc_error"
 
 
-# The reference server of the TypeScript SDK asks on the session's own stream.
+# The reference server of the TypeScript SDK asks on the session's stream.
 
 
 def test_the_reference_server_is_answered_on_the_sessions_stream(everything, connect) -> None:
-    """A server that asks for the folders outside of any call gets them."""
+    """A server that asks for the folders outside a call gets them."""
     client = connect(everything, "auto")
     assert "file:///srv/a" in text(client.call(Call(client.tools["get-roots-list"], {}), None, 5))
 
 
 def test_the_reference_server_gets_a_form_and_words(everything, connect) -> None:
-    """Its tools for elicitation and sampling end with what the script says."""
+    """Its tools for elicitation and sampling end with the script's answers."""
     client = connect(everything, "auto")
     form = client.call(Call(client.tools["trigger-elicitation-request"], {}), None, 5)
     assert "Ada" in str(form.json()["result"])
@@ -171,12 +171,12 @@ def test_the_reference_server_gets_a_form_and_words(everything, connect) -> None
 
 
 def test_the_reference_server_reports_progress(everything, connect) -> None:
-    """Its progress comes where it likes, and is counted with the call."""
+    """Its progress may come on any stream, and is counted with the call."""
     client = connect(everything, "auto")
     tool = client.tools["trigger-long-running-operation"]
     reply = client.call(Call(tool, {"duration": 0.2, "steps": 4}, progress=True))
     assert "completed" in text(reply)
-    # The last may come after the answer, which takes another way.
+    # The last one may come after the answer, which takes another way.
     assert reply.heard.counts["notifications/progress"] >= 3
 
 

@@ -1,4 +1,4 @@
-"""Whole runs of scenarios that say more than calls of tools."""
+"""Whole runs of scenarios with more than tool calls."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_a_scenario_asks_and_answers_in_both_eras(start, run_cli, quick, report,
     server = start("asking_app.py")
     path = tmp_path / "dialog.yaml"
     path.write_text(SCENARIO.format(url=server.url))
-    long = ("--set", "load.round=1s")  # for both journeys, also where each takes its time
+    long = ("--set", "load.round=1s")  # enough for both journeys, even if each is slow
     ended = run_cli("run", path, "--out", tmp_path / "out", *quick, *long)
     assert ended.code in (0, 90), ended.output
     arms = report(tmp_path / "out")["arms"]
@@ -74,7 +74,7 @@ def test_a_scenario_asks_and_answers_in_both_eras(start, run_cli, quick, report,
 
 
 def test_a_step_that_the_version_does_not_have_is_refused(start, run_cli, tmp_path) -> None:
-    """A ping to a server of 2026-07-28 is a mistake of the file, told before anything is sent."""
+    """A ping to a 2026-07-28 server is a mistake in the file, refused before anything is sent."""
     server = start("asking_app.py")
     path = tmp_path / "ping.yaml"
     path.write_text(

@@ -1,4 +1,4 @@
-"""The claim about the dual runtime: what lacks a part of it fails, and the whole loses no calls."""
+"""The claim about the dual runtime: without any part it fails, and the whole loses no calls."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def settings(*values):
     ["fanout=seq", *(pytest.param(x, marks=pytest.mark.long) for x in ("pool=off", "delay=40ms"))],
 )
 def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, tmp_path):
-    """By the throughput it has, and by no other reason: the answers are still right."""
+    """Only by its throughput: the answers are still right."""
     out = tmp_path / "out"
     target = ("--target", f"dual={DUAL}&{flag}")
     ended = run_cli(
@@ -43,7 +43,7 @@ def test_a_dual_without_one_of_its_parts_fails_the_claim(flag, run_cli, report, 
 @pytest.mark.load
 @pytest.mark.long
 def test_of_three_thousand_calls_of_each_arm_next_to_none_fail(run_cli, report, tmp_path):
-    """An error rate below 0.1 % is shown by no fewer; that takes some minutes."""
+    """Fewer calls cannot show an error rate below 0.1 %; this takes some minutes."""
     out = tmp_path / "out"
     gates = ("gates.0=control.error_rate < 0.1%", "gates.1=dual.error_rate < 0.1%")
     run_cli(

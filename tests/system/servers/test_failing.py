@@ -1,4 +1,4 @@
-"""Runs against a server that fails in known ways, and with a generator that is stopped."""
+"""Runs against a server that fails in known ways, and with a stopped generator."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ OPEN = "{rate: 100/s, max_in_flight: 4, rounds: 2, round: 1s, warmup: 0s}"
 
 @pytest.fixture
 def begin(tmp_path, command, environment, until):
-    """Start a run; return the process and its folder when a round has begun, by its number."""
+    """Start a run; return the process and its folder once the round with this number has begun."""
     started = []
 
     def run(server, *settings, begun=1, load=CLOSED):
@@ -69,14 +69,14 @@ def run_on(begin, report):
         ("load.round=1s",),
         ("load.round=300ms", "load.rounds=3", "load.think=0s"),
         ("load.round=3s", "load.think=200ms"),  # calls reach their timeouts within the round
-        ("limits.drain=500ms",),  # none of them is given its timeout
+        ("limits.drain=500ms",),  # none of them gets its full timeout
     ],
     ids=" ".join,
 )
 def test_promise_09_unanswered_calls_are_those_that_the_server_did_not_answer(
     settings, start, run_on
 ):
-    """For rounds, timeouts and think times of any length: one call in twenty is never answered."""
+    """With rounds, timeouts and think times of any length, if one call in twenty is unanswered."""
     server = start("failing_app.py", "hang=20")
     document = run_on(server, *settings)
     told, arm = server.get("/told"), document["arms"]["mcp"]
@@ -85,12 +85,12 @@ def test_promise_09_unanswered_calls_are_those_that_the_server_did_not_answer(
     assert arm["classes"]["interrupted"] == 0
     assert arm["setup"]["notifications/cancelled"]["count"] == told["notifications/cancelled"]
     assert told["notifications/cancelled"] == told["unanswered"]
-    # One session, of which the report knows nothing, was opened to list the tools.
+    # One session, which is not in the report, was opened to list the tools.
     assert arm["setup"]["DELETE session"]["count"] == told["deleted"] - 1 == 6
 
 
 def test_promise_31_users_who_never_get_a_session_fail_the_run(start, run_on):
-    """Four of six wait for a session; the others make so many calls that it hardly shows."""
+    """Four of six wait for a session; the others make so many calls that it barely shows."""
     server = start("failing_app.py", "sessions=3")
     document = run_on(server, "load.think=1ms")
     assert document["verdict"] == "FAIL"
@@ -99,7 +99,7 @@ def test_promise_31_users_who_never_get_a_session_fail_the_run(start, run_on):
 
 
 def test_users_do_as_retry_after_says(start, run_on):
-    """A server that takes twenty calls a second, and says when to come back, is not hammered."""
+    """A server that accepts twenty calls a second, and says when to come back, is not hammered."""
     server = start("failing_app.py", "limit=20")
     settings = ("load.rounds=1", "load.round=4s", "load.think=1ms")
     document = run_on(server, *settings)
@@ -109,7 +109,7 @@ def test_users_do_as_retry_after_says(start, run_on):
 
 
 def test_a_server_that_dies_is_the_first_reason(start, begin, report):
-    """With the moment at which it stopped answering."""
+    """The reason has the moment at which it stopped answering."""
     server = start("failing_app.py")
     process, out = begin(server, "load.round=2s", begun=2)
     server.stop()
@@ -127,7 +127,7 @@ def test_a_server_that_comes_back_was_away_from_then_to_then(start, begin, repor
     server = start("failing_app.py")
     process, out = begin(server, "load.rounds=1", "load.round=12s")
     server.stop()
-    time.sleep(1)  # so long it is away at least
+    time.sleep(1)  # it is away at least this long
     server.start()
     process.wait(120)
     document = report(out)
@@ -140,13 +140,13 @@ def test_a_server_that_comes_back_was_away_from_then_to_then(start, begin, repor
 def test_promise_18_a_generator_that_is_stopped_is_not_the_servers_fault(
     load, start, begin, report
 ):
-    """SIGSTOP for a second and a half, in a closed and in an open load: INVALID, and why."""
+    """SIGSTOP for a second and a half, in a closed and in an open load: INVALID with the reason."""
     server = start("failing_app.py")
     limits = ("limits.lost_time=1%", "limits.late_starts=1%", "load.round=4s", "load.rounds=1")
     process, out = begin(server, *limits, load=load)
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGSTOP)
-    time.sleep(1.5)  # this is the event under test, not a wait for one
+    time.sleep(1.5)  # the pause is the event under test, not a wait for one
     os.kill(process.pid, signal.SIGCONT)
     assert process.wait(120) == 91
     document = report(out)

@@ -1,4 +1,4 @@
-"""Situations in which load tools for MCP give a wrong answer, each with the right one."""
+"""Situations in which load tools for MCP give wrong answers, each with the right one."""
 
 import re
 
@@ -67,7 +67,7 @@ def test_a_server_that_answers_by_event_streams_works(protocol, start_system, tr
 
 
 def test_a_server_without_sessions_works(sdk_stateless, try_run):
-    """No session id in the answer to initialize is no reason to fail."""
+    """The run does not fail if the answer to initialize has no session id."""
     ended, document = try_run(GREET, sdk_stateless.url)
     assert ended.code == 0, ended.output
     for arm in document["arms"].values():
@@ -76,7 +76,7 @@ def test_a_server_without_sessions_works(sdk_stateless, try_run):
 
 @pytest.mark.parametrize("gates", ["", "gates: [mcp.p95 < 10s]\n"])
 def test_a_server_whose_every_call_is_an_error_fails(gates, echo, try_run):
-    """When each tools/call returns isError, all of them are tool errors and the run fails."""
+    """If each tools/call returns isError, all are tool errors and the run fails."""
     before = echo.get("/_counters")["by_tool"].get("fail", 0)
     ended, document = try_run(
         echo_case('call: fail, arguments: {message: "no luck"}') + gates, echo.base
@@ -91,7 +91,7 @@ def test_a_server_whose_every_call_is_an_error_fails(gates, echo, try_run):
 
 
 def test_a_dead_port_is_said_to_be_dead(free_port, try_run):
-    """Nobody there: exit code 108, the arm, the address and the reason; no report of nothing."""
+    """Nothing listens: exit code 108 with the arm, the address and the reason; no report."""
     url = f"http://127.0.0.1:{free_port()}"
     ended, document = try_run(echo_case(ECHO), url)
     assert ended.code == 108
@@ -101,7 +101,7 @@ def test_a_dead_port_is_said_to_be_dead(free_port, try_run):
 
 
 def test_no_two_requests_of_a_session_have_one_id(sdk_json, try_run):
-    """With many users, ids stay unique per session (or per connection, where there is none)."""
+    """With many users, ids stay unique per session, or per connection without sessions."""
     before = sdk_json.get("/calls")
     ended, document = try_run(GREET, sdk_json.url, "--users", "25")
     after = sdk_json.get("/calls")
@@ -118,7 +118,7 @@ def test_no_two_requests_of_a_session_have_one_id(sdk_json, try_run):
     "arguments", ["{message: 5}", '{message: "${user}"}', "{}", "{message: x, loud: true}"]
 )
 def test_arguments_that_the_schema_forbids_are_refused_before_any_load(arguments, echo, try_run):
-    """With the file, the line and what the schema says; nothing is called."""
+    """With the file, the line and the schema's error; nothing is called."""
     before = echo.get("/_counters")["by_tool"].get("echo", 0)
     ended, document = try_run(echo_case(f"call: echo, arguments: {arguments}"), echo.base)
     assert (ended.code, document) == (104, None), ended.output
@@ -129,7 +129,7 @@ def test_arguments_that_the_schema_forbids_are_refused_before_any_load(arguments
 
 
 def test_arguments_that_a_reply_made_wrong_are_our_fault_not_the_servers(echo, try_run):
-    """Such calls are not sent: harness errors, an INVALID run that names the argument."""
+    """Such calls are not sent: they are harness errors, and the INVALID run names the argument."""
     before = echo.get("/_counters")["by_tool"].get("echo", 0)
     save = "call: add, arguments: {a: 1, b: 2}, save: {sum: structuredContent.sum}"
     case = echo_case(f"{save}}}, {{call: echo, arguments: {{message: '${{sum}}'}}")
@@ -143,7 +143,7 @@ def test_arguments_that_a_reply_made_wrong_are_our_fault_not_the_servers(echo, t
 
 
 def test_a_server_that_renamed_its_tools_is_told_apart_from_a_failing_one(start, try_run):
-    """A tool that is not there after a restart: 104 and the nearest names, nothing called."""
+    """If a tool is missing after a restart: 104 with the nearest names, and nothing is called."""
     server = start("sdk_app.py")
     server.stop()
     server.argv.append("--renamed")
@@ -157,7 +157,7 @@ def test_a_server_that_renamed_its_tools_is_told_apart_from_a_failing_one(start,
 
 
 def test_an_error_inside_http_200_is_an_error(start, try_run):
-    """Expectations judge the content of an HTTP reply, and an rpc error is one with any status."""
+    """Expectations judge an HTTP reply's content, and an rpc error counts with any status."""
     server = start("tiny_app.py")
     text = HEAD + (
         f'arms: {{rest: {{http: "{server.base}"}}, mcp: {{mcp: "{server.url}"}}}}\n'
@@ -176,7 +176,7 @@ def test_an_error_inside_http_200_is_an_error(start, try_run):
 
 
 def test_promise_09_calls_in_flight_at_the_end_are_no_errors(start_system, try_run):
-    """A tool slower than what is left of the round ends its calls, which all count, once."""
+    """If a tool is slower than the rest of the round, its calls end and each counts once."""
     server = start_system()
     ended, document = try_run(
         echo_case("call: sleep, arguments: {ms: 600}") + "gates: [mcp.error_rate < 50%]\n",
@@ -191,7 +191,7 @@ def test_promise_09_calls_in_flight_at_the_end_are_no_errors(start_system, try_r
 
 
 def test_a_server_that_cannot_take_the_rate_is_not_called_healthy(start_system, try_run):
-    """0.5 s tool, 100/s, 2 slots: ten of 250 arrivals are served; the rest is seen, and fails."""
+    """With a 0.5 s tool, 100/s and 2 slots, ten of 250 arrivals are served, and the run fails."""
     server = start_system("--slots", "2")
     ended, document = try_run(
         echo_case("call: sleep, arguments: {ms: 500}").replace(
@@ -210,7 +210,7 @@ def test_a_server_that_cannot_take_the_rate_is_not_called_healthy(start_system, 
 
 
 def test_a_queue_in_the_server_is_part_of_the_latency(start_system, try_run):
-    """The same with room for all in flight: nobody is dropped, and waiting is what they do."""
+    """The same with room for all in flight: nobody is dropped, and the waits are in the latency."""
     server = start_system("--slots", "2")
     ended, document = try_run(
         echo_case("call: sleep, arguments: {ms: 400}").replace(
@@ -227,7 +227,7 @@ def test_a_queue_in_the_server_is_part_of_the_latency(start_system, try_run):
 
 
 def test_answers_that_are_crossed_between_callers_are_caught(start, try_run):
-    """Each answer is a good one, only somebody else's: HTTP 200, the right shape, and wrong."""
+    """Each answer is valid but somebody else's: HTTP 200, the right shape, and wrong."""
     server = start("crossing_app.py")
     text = (
         HEAD + 'arms: {rest: {http: "URL"}}\n'

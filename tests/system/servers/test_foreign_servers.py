@@ -1,7 +1,7 @@
-"""Servers, SDKs and gateways of others under load: we tell of them what a relay has seen.
+"""Third-party servers, SDKs and gateways under load: our report equals what a relay saw.
 
-All in one run, an arm each: its protocol version, its calls and its sessions have to be those that
-were on the wire, between our client and the server.
+All in one run, one arm each: the protocol version, calls and sessions in the report have to equal
+those on the wire between our client and the server.
 """
 
 import json
@@ -24,18 +24,18 @@ PORT = "PORT"
 """Stands for the server's port in a command."""
 STDIO = "everything-stdio"
 BROADCASTS = "supergateway-sse"
-"""It sends every answer to all of its sessions."""
+"""A gateway that sends every answer to all of its sessions."""
 USERS = 2
 NONE = {"count": 0}
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A server that is started by a command, and the versions that it is to speak."""
+    """A server that is started by a command, and the versions that it has to speak."""
 
     argv: tuple[str, ...]
     eras: tuple[str, ...] = (HANDSHAKE,)
-    """The first is that of `auto`; the others are asked for."""
+    """The first is the result of `auto`; the others are requested."""
     path: str = "/mcp"
 
 
@@ -51,7 +51,7 @@ def typescript(version: str) -> tuple[str, ...]:
 
 
 def peers() -> dict[str, Peer]:
-    """Return all that are started and listen on a port."""
+    """Start the servers that listen on a port, and return all."""
     everything = foreign.node_server(foreign.EVERYTHING)
     behind = (*everything, "stdio")
     gateway = foreign.node_server("supergateway")
@@ -102,7 +102,7 @@ load: {users: USERS}
 
 @pytest.fixture
 def load(start_foreign, run_cli, report, tmp_path):
-    """Load all of them in one run; return its report, and what was seen of each arm."""
+    """Load all of them in one run; return its report, and what the relays saw of each arm."""
 
     def run(known):
         (tmp_path / "wire").mkdir()
@@ -141,7 +141,7 @@ def through(folder: Path) -> list[str]:
 
 
 def test_we_tell_of_them_what_was_on_the_wire(load):
-    """Versions, calls and sessions; of the last, one more was to try the server."""
+    """Versions, calls and sessions, with one more session that tested the server."""
     known = peers()
     found, seen = load(known)
     arms = found["arms"]
@@ -164,7 +164,7 @@ def test_we_tell_of_them_what_was_on_the_wire(load):
 
 
 def test_promise_29_a_gateway_that_sends_every_answer_to_all_sessions_fails(load):
-    """With an expectation as without: each call is ok, and its users are mixed up."""
+    """With and without an expectation: each call is ok, but its users are mixed up."""
     gateway, behind = foreign.node_server("supergateway"), foreign.node_server(foreign.EVERYTHING)
     argv = (*gateway, "--stdio", " ".join((*behind, "stdio")), "--outputTransport", "sse")
     found, seen = load({BROADCASTS: Peer((*argv, "--port", PORT), path="/sse")})

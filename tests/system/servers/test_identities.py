@@ -1,4 +1,4 @@
-"""Whole runs in which every user is somebody else, against a server that knows who asks."""
+"""Whole runs in which every user has another identity, against a server that checks it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -128,7 +128,7 @@ def run(run_cli, tmp_path) -> Callable:
 
 
 def leaks(folder: Path, said: str, secrets: list[str]) -> Iterator[str]:
-    """Yield where a secret, or the greater part of one, is written."""
+    """Yield the places where a secret, or most of one, is written."""
     texts = {"terminal": said}
     texts |= {str(p): p.read_text("utf-8", "replace") for p in folder.rglob("*") if p.is_file()}
     for name, text in texts.items():
@@ -139,7 +139,7 @@ def leaks(folder: Path, said: str, secrets: list[str]) -> Iterator[str]:
 
 @pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["one", "two workers"])
 def test_twenty_users_are_twenty_people(serve, run, report, tmp_path, more) -> None:
-    """Each sees only its own, and the server saw each token with one user alone, on both arms."""
+    """Each sees only its own data, and the server saw each token with one user, on both arms."""
     server = serve()
     ended = run(OWN, server, *more)
     assert ended.code in (0, 90), ended.output
@@ -153,7 +153,7 @@ def test_twenty_users_are_twenty_people(serve, run, report, tmp_path, more) -> N
 
 
 def test_a_server_that_mixes_people_up_is_found_out(serve, run, report, tmp_path) -> None:
-    """What belongs to the caller before is not what the next one expects."""
+    """The next caller does not expect the previous caller's data."""
     ended = run(OWN, serve("--shared"), "--arm", "mcp")
     arm = report(tmp_path / "out")["arms"]["mcp"]
     assert arm["classes"]["check_failed"] > 0, ended.output
@@ -161,7 +161,7 @@ def test_a_server_that_mixes_people_up_is_found_out(serve, run, report, tmp_path
 
 @pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["one", "two workers"])
 def test_an_identity_is_provisioned_once_for_each_user(serve, run, report, tmp_path, more) -> None:
-    """Six logins for six users; nothing they brought gets out. A master logs in to try targets."""
+    """Six logins for six users, and no secret gets out. A master also logs in to test targets."""
     server = serve()
     phrases = [f"pass-user-{number}" for number in range(6)]
     rows = "".join(f"user-{number},{phrase}\n" for number, phrase in enumerate(phrases))
@@ -183,12 +183,12 @@ def test_an_identity_is_provisioned_once_for_each_user(serve, run, report, tmp_p
 def test_clients_have_tokens_of_their_own_also_after_a_refusal(
     serve, run, report, until, tmp_path, more
 ) -> None:
-    """Two users share a client's token; all are renewed once in mid-run, and none gets out."""
+    """Two users share a client's token; all are renewed once in mid-run, and no token gets out."""
     server = serve()
     rows = "".join(f"client-{number},secret-client-{number}\n" for number in (0, 0, 1, 1, 2, 2))
     (tmp_path / "clients.csv").write_text(f"client,phrase\n{rows}")
 
-    tokens = 3 * (len(more) or 1)  # each process gets its own
+    tokens = 3 * (len(more) or 1)  # each process gets another one
     over: list[bool] = []
 
     def revoke() -> None:
@@ -205,7 +205,7 @@ def test_clients_have_tokens_of_their_own_also_after_a_refusal(
     assert arm["steps"]["tools/call mine"]["error_rate"] == 0
     told = server.get("/log")
     asked = told["asked"]["client_credentials"]
-    # The two users of a client may be in different processes, and the master tries the target.
+    # The two users of a client may be in different processes, and the master tests the target.
     assert asked == 6 if not more else 12 <= asked <= 14
     secrets = [token for token in told["owners"] if token.startswith("access-")]
     secrets += [f"secret-client-{number}" for number in range(3)]
@@ -215,7 +215,7 @@ def test_clients_have_tokens_of_their_own_also_after_a_refusal(
 
 
 def test_every_way_to_authorize_works_to_the_end(serve, run, report, environment, tmp_path) -> None:
-    """A bearer token, an API key, client credentials, and a code by PKCE, renewed by its token."""
+    """A bearer token, an API key, client credentials, and a PKCE code with a refresh token."""
     server = serve("--lifetime", "1")
     env = {
         **environment,
@@ -227,7 +227,7 @@ def test_every_way_to_authorize_works_to_the_end(serve, run, report, environment
     for name, arm in report(tmp_path / "out")["arms"].items():
         assert arm["classes"]["ok"] == arm["calls"] > 0, name
     told = server.get("/log")
-    # A token lives for a second, so that each turn needs one or two: 50 users, but one renewal.
+    # A token lives for a second, so each turn needs one or two: 50 users, but one renewal.
     assert told["asked"]["authorization_code"] == 1
     assert 1 <= told["asked"]["refresh_token"] <= 12
     secrets = [*told["renewals"], *(t for t in told["owners"] if t.startswith("access-"))]

@@ -1,4 +1,4 @@
-"""The shipped ladder, run in short: five ways to one function, and what each of them adds."""
+"""The shipped ladder, shortened: five ways to one function, and the cost that each adds."""
 
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ SHORT = (
 
 
 def test_the_transport_ladder_ends_with_the_cost_of_each_layer(run_cli, report, tmp_path):
-    """All rungs answer in the same version and without a failure; four steps have an interval."""
+    """All rungs answer in the same version without a failure; four steps have an interval."""
     out = tmp_path / "run"
     ended = run_cli("run", "transport-ladder", *SHORT, "--out", out)
     assert ended.code in (0, 90), ended.output  # 90: too few calls on a slow machine
@@ -28,9 +28,9 @@ def test_the_transport_ladder_ends_with_the_cost_of_each_layer(run_cli, report, 
     steps = document["layers"]
     assert [(step["from"], step["to"]) for step in steps] == [*pairwise(names)]
     assert all(step["ci95"] and not step["warnings"] for step in steps)
-    # A whole protocol is more than a function call; rounds as short as these may not show it.
+    # A whole protocol costs more than a function call; such short rounds may not show it.
     assert sum(steps[0]["ci95"]) > 0
-    # One really answers by JSON, and the other by events.
+    # One really answers with JSON, and the other with events.
     received = [arms[name]["bytes_in"] / arms[name]["calls"] for name in ("http-json", "http-sse")]
     assert received[0] != received[1]
     assert (out / "report.html").read_text("utf-8").count('class="rung"') == 5

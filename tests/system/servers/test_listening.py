@@ -1,4 +1,4 @@
-"""Real servers that tell of changes, by every transport and in both eras; and are cancelled."""
+"""Real servers that report changes, by every transport and in both eras; and cancellation."""
 
 import sys
 from pathlib import Path
@@ -46,7 +46,7 @@ def connect():
 
 @pytest.fixture(params=DOORS, ids="/".join)
 def client(request, connect, start):
-    """Open a session with the app of the Python SDK through each of its doors."""
+    """Open a session with the Python SDK's app through each transport."""
     transport, protocol = request.param
     if transport == "http":
         target = start("listening_app.py").url
@@ -58,12 +58,12 @@ def client(request, connect, start):
 
 
 def ok(reply) -> None:
-    """Hold that a call was ok, or that none was needed."""
+    """Assert that a call was ok, or that none was needed."""
     assert reply is None or reply.outcome == "ok", reply.detail
 
 
 def test_changes_are_told_to_who_listens(client):
-    """Of its resource and its list; twice, as two journeys; then nothing is left of them."""
+    """Changes of its resource and its list, in two journeys; then no stream is left."""
     touch, grow = (Call(client.tools[name], None) for name in ("touch", "grow"))
     for _ in range(2):
         ok(client.listening.listen(Wanted(uri="res://mine")))
@@ -103,7 +103,7 @@ def test_the_reference_server_tells_of_its_resources(
 
 
 def test_a_server_that_has_no_subscriptions_says_so(connect, fastmcp):
-    """With fastmcp neither way is known: an error in either era, not a silence."""
+    """With fastmcp neither way is supported: an error in either era, not silence."""
     modern = connect("http", fastmcp.url, MODERN).listening.listen(Wanted(("tools",)))
     assert (modern.outcome, modern.detail[:6]) == ("rpc_error", "-32601")
     subscribed = connect("http", fastmcp.url, HANDSHAKE).listening.listen(Wanted(uri="a://b"))
@@ -112,7 +112,7 @@ def test_a_server_that_has_no_subscriptions_says_so(connect, fastmcp):
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_no_streams_pile_up(protocol, connect, start_system, until):
-    """A hundred journeys leave what one leaves: nothing, or the one stream of the session."""
+    """A hundred journeys leave as much as one: nothing, or the session's one stream."""
     echo = start_system()
     client = connect("http", echo.url, protocol)
     for _ in range(100):
@@ -126,7 +126,7 @@ def test_no_streams_pile_up(protocol, connect, start_system, until):
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_who_waits_is_told_that_the_server_has_gone(protocol, connect, start_system):
-    """At once, and why: not by a timeout."""
+    """At once and with the reason, not by a timeout."""
     echo = start_system()
     client = connect("http", echo.url, protocol)
     ok(client.listening.listen(Wanted(uri="echo://a")))
@@ -138,7 +138,7 @@ def test_who_waits_is_told_that_the_server_has_gone(protocol, connect, start_sys
 
 @pytest.mark.parametrize("protocol", [MODERN, HANDSHAKE])
 def test_a_call_that_times_out_stops_at_the_server(protocol, connect, start_system, until):
-    """Not only one that is to be cancelled: by the connection's end, or by a notification."""
+    """Not only a cancelled call: by the end of the connection, or by a notification."""
     echo = start_system()
     client = connect("http", echo.url, protocol)
     reply = client.call(Call(client.tools["sleep"], {"ms": 30_000}), None, 0.05)
@@ -149,7 +149,7 @@ def test_a_call_that_times_out_stops_at_the_server(protocol, connect, start_syst
 
 @pytest.mark.parametrize("switches", [(), ("--replies", "sse")], ids=["json", "sse"])
 def test_the_end_of_a_cancelled_call_is_told(switches, connect, start_system):
-    """Echo ends it by -32800; the user calls on over the same connection."""
+    """Echo ends it with -32800; the user goes on over the same connection."""
     client = connect("http", start_system(*switches).url, HANDSHAKE)
     slow = {"steps": 1000, "interval_ms": 10}
     for tool, arguments in (("sleep", {"ms": 30_000}), ("progress", slow)):
@@ -162,7 +162,7 @@ def test_the_end_of_a_cancelled_call_is_told(switches, connect, start_system):
 
 
 def test_the_sdk_tells_the_end_of_a_cancelled_call(connect, start):
-    """Of mcp 2.3 the call's stream ends by an error, as soon as it has the notification."""
+    """With mcp 2.3, the call's stream ends with an error as soon as the notification arrives."""
     client = connect("http", start("asking_app.py").url, HANDSHAKE)
     reply, stop = client.cancelled_call(Call(client.tools["hang"], {}), None, 0.1)
     assert (reply.outcome, stop.told) == ("ok", True)

@@ -33,11 +33,11 @@ gates: ["legacy.cancel_stop_p50 < 1s", "modern.cancel_stop_p50 < 1s"]
 def test_notifications_and_ends_of_calls_have_their_times(
     start_system, run_cli, quick, report, until, tmp_path
 ):
-    """In both eras; and when the run is over, nothing is left of them at the server."""
+    """In both eras; when the run is over, no streams are left at the server."""
     echo = start_system()
     path = tmp_path / "listening.yaml"
     path.write_text(SCENARIO.format(url=echo.url))
-    long = ("--set", "load.round=1s")  # for some journeys of each kind
+    long = ("--set", "load.round=1s")  # enough for some journeys of each kind
     ended = run_cli("run", path, "--out", tmp_path / "out", *quick, *long)
     assert ended.code == 90, ended.output
     found = report(tmp_path / "out")
@@ -49,7 +49,7 @@ def test_notifications_and_ends_of_calls_have_their_times(
         touched, told = arm["steps"]["tools/call touch"], arm["steps"]["await resources/updated"]
         assert touched["count"] == told["count"] > 0
         assert told["latency_ms"]["mean"] > 0
-        # From the change, not from the wait: a pause between the two is no part of it.
+        # From the change, not from the wait: a pause between the two does not count.
         assert arm["steps"]["list changed"]["latency_ms"]["p50"] < 100
     listened = [arm["steps"].get("listen tools", {"count": 0})["count"] for arm in (legacy, modern)]
     assert listened[0] <= 3 < listened[1]

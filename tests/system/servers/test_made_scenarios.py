@@ -1,4 +1,4 @@
-"""Servers of others get a scenario made: what is made for them is accepted, and does no harm."""
+"""Scenarios generated for third-party servers are accepted and do no harm."""
 
 import re
 import sys
@@ -33,7 +33,7 @@ def by_stdio():
 
 @pytest.fixture
 def given_servers(start_foreign):
-    """Start those that listen on a port; return what points at each."""
+    """Start the servers that listen on a port; return how to point at each."""
     known = {name: peer for name, peer in peers().items() if "proxy" not in name}
     with ThreadPoolExecutor(4) as pool:
         servers = pool.map(lambda item: start_foreign(item[0], item[1].argv), known.items())
@@ -47,7 +47,7 @@ def given_servers(start_foreign):
 
 
 def test_a_scenario_is_made_for_servers_of_others(given_servers, tmp_path):
-    """A tool of each is ok, nine of ten calls are accepted, nothing destructive is called."""
+    """Each has a tool that is ok, nine of ten calls are accepted, no destructive tool is called."""
     assert len(given_servers) >= 12
 
     def made(item):

@@ -1,4 +1,4 @@
-"""Answers that are ok by their own word, and what a run says of them."""
+"""Answers that claim to be ok, and what a run says about them."""
 
 import re
 
@@ -8,7 +8,7 @@ pytestmark = pytest.mark.load
 
 CASE = """
 name: odd
-title: Answers that are no good
+title: Wrong answers
 arms: {mcp: {mcp: "URL", protocol: 2025-11-25}}
 journeys:
   ask:
@@ -27,7 +27,7 @@ def odd(start):
 
 @pytest.fixture
 def ask(odd, tmp_path, run_cli, report):
-    """Run the case with one tool; return what was printed, and the report."""
+    """Run the case with one tool; return the output and the report."""
 
     def run(tool, expect=""):
         path = tmp_path / "case.yaml"
@@ -42,7 +42,7 @@ def ask(odd, tmp_path, run_cli, report):
 
 @pytest.mark.parametrize("tool", ["broken", "large"])
 def test_a_tool_whose_every_result_breaks_its_schema_fails(tool, ask):
-    """Whether all results were checked or a sample: the rate is over the checked ones."""
+    """Whether all results or a sample were checked, the rate is over the checked ones."""
     ended, document = ask(tool)
     assert (ended.code, document["verdict"]) == (99, "FAIL"), ended.output
     arm = document["arms"]["mcp"]
@@ -55,7 +55,7 @@ def test_a_tool_whose_every_result_breaks_its_schema_fails(tool, ask):
 
 
 def test_errors_in_disguise_are_noted_with_their_share(ask):
-    """Three of ten: the run passes, and says what it looked at."""
+    """Three of ten: the run passes, and says what it checked."""
     ended, document = ask("disguised")
     assert ended.code == 0, ended.output
     [step] = document["replies"]
@@ -66,7 +66,7 @@ def test_errors_in_disguise_are_noted_with_their_share(ask):
 
 
 def test_one_answer_for_all_questions_is_noted(ask):
-    """Nobody has looked at the question, it seems."""
+    """The server seems to ignore the question."""
     ended, document = ask("same")
     assert ended.code == 0, ended.output
     [note] = [note for note in document["notes"] if "different arguments" in note]
@@ -75,7 +75,7 @@ def test_one_answer_for_all_questions_is_noted(ask):
 
 
 def test_a_failed_expectation_shows_the_answer_and_its_paths(ask):
-    """So that the next one can be written without a look elsewhere."""
+    """The next expectation can be written without looking elsewhere."""
     ended, document = ask("same", "{equals: {structuredContent.number: 1}}")
     said = " ".join(ended.output.split())
     assert "found null, expected 1; the reply has content[0].type, content[0].text" in said
@@ -84,7 +84,7 @@ def test_a_failed_expectation_shows_the_answer_and_its_paths(ask):
 
 
 def test_the_line_that_closes_a_round_is_that_of_the_report(ask):
-    """Its rate and its errors, whatever its last second was like."""
+    """It has the round's rate and errors, whatever the last second was like."""
     ended, document = ask("disguised")
     rounds = document["arms"]["mcp"]["rounds"]
     found = re.findall(

@@ -1,4 +1,4 @@
-"""Open load against real servers: one that is frozen, one whose every delay is known."""
+"""Open load against real servers: one that is frozen, and one whose delays are all known."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ limits: {loop_lag_p99: 10s, lost_time: 100%, generator_cpu: 100%, late_starts: 1
 
 @pytest.fixture
 def begin(tmp_path, command, environment, until):
-    """Start a run; return the process and its folder when its first round has begun."""
+    """Start a run; return the process and its folder once its first round has begun."""
     started = []
 
     def run(load: str, url: str):
@@ -50,10 +50,10 @@ def begin(tmp_path, command, environment, until):
 
 
 def freeze(server, seconds):
-    """Stop a server's process for so long."""
+    """Stop a server's process for some time."""
     os.kill(server.process.pid, signal.SIGSTOP)
     try:
-        time.sleep(seconds)  # this is the event under test, not a wait for one
+        time.sleep(seconds)  # the pause is the event under test, not a wait for one
     finally:
         os.kill(server.process.pid, signal.SIGCONT)
 
@@ -61,7 +61,7 @@ def freeze(server, seconds):
 def test_promise_01_a_server_stopped_for_a_fifth_of_the_run_shows_in_p99(
     begin, start_system, report
 ):
-    """One of five seconds frozen: the 99th percentile is at least nine tenths of the freeze."""
+    """Frozen for one of five seconds: the 99th percentile is at least nine tenths of the freeze."""
     server = start_system()
     load = "{rate: 100/s, max_in_flight: 300, rounds: 1, round: 5s, warmup: 0s}"
     process, out = begin(load, server.base)
@@ -76,13 +76,14 @@ def test_promise_01_a_server_stopped_for_a_fifth_of_the_run_shows_in_p99(
 
 @pytest.mark.long
 def test_an_exact_mixture_with_stalls_is_reported_within_two_percent(begin, start_system, report):
-    """Every known delay comes out as it went in, at the percentiles that lie within it.
+    """Every known delay is reported correctly, at the percentiles that fall on it.
 
-    Of all calls 88 % take a second, 10 % four and 2 % twenty, 1.7 s on average: 350 slots hold
-    208/s, and are asked for half of that. They are so long that whoever is woken late, by other
-    work on the machine, is within the 2 %. Twice in twenty seconds the server stands still for a
-    third of one, which delays one call in thirty by up to that. Sorted, a second then reaches to
-    the 84th percentile, four seconds to the 98th and twenty from there on, wherever the stalls are.
+    88 % of the calls take one second, 10 % four and 2 % twenty, 1.7 s on average: 350 slots can
+    serve 208/s, and get half of that. The delays are so long that late wake-ups, because of other
+    work on the machine, stay within the 2 %. Twice in twenty seconds the server pauses for a third
+    of a second, which delays one call in thirty by up to that. In order of time, one second then
+    reaches up to the 84th percentile, four seconds to the 98th, and twenty seconds above that,
+    wherever the pauses are.
     """
     mixture = "88%:1s,10%:4s,2%:20s"
     server = start_system("--delay", mixture, "--seed", "7", "--slots", "350")

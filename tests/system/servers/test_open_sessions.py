@@ -1,4 +1,4 @@
-"""Open sessions in real runs: what the server counts is what the report says, on one clock."""
+"""Open sessions in real runs: the report equals the server's counts, on one clock."""
 
 import subprocess
 import threading
@@ -22,7 +22,7 @@ gates: [mcp.sessions >= USERS, mcp.sessions <= USERS, mcp.session_kib < 1MiB]
 
 
 class Observer:
-    """Asks the server how many sessions and streams it has, until it is told to stop."""
+    """Polls the server's number of sessions and streams until it is stopped."""
 
     def __init__(self, server):
         self.seen = set()
@@ -69,7 +69,7 @@ def run(command, environment, tmp_path):
 
 @pytest.mark.parametrize("spread", [(), ("--processes", "2")], ids=["one", "two"])
 def test_the_servers_own_count_is_the_reports(start_system, run, report, spread):
-    """Level by level the server has the sessions and streams that are reported; at last none."""
+    """At each level the server has the reported sessions and streams; at the end it has none."""
     server = start_system()
     with Observer(server) as observer:
         code, said, out = run(server.url, 60, *spread)
@@ -91,7 +91,7 @@ def test_the_servers_own_count_is_the_reports(start_system, run, report, spread)
 
 
 def test_a_thousand_sessions_in_one_process(start_system, run, report):
-    """All with their streams, their memory on both sides, and nothing left at the end."""
+    """All have streams, the memory is known on both sides, and nothing is left at the end."""
     server = start_system()
     code, said, out = run(server.url, 1000, "--spawn-rate", "1000")
     assert code == 0, said
@@ -106,7 +106,7 @@ def test_a_thousand_sessions_in_one_process(start_system, run, report):
 
 
 def test_sessions_that_are_left_behind_end_by_themselves(start_system, until):
-    """Without a farewell the server keeps them for its idle time, and no longer."""
+    """Without a DELETE, the server keeps them for its idle time and no longer."""
     server = start_system("--session-idle", "1s")
     params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
     message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}

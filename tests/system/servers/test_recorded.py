@@ -1,6 +1,6 @@
-"""Agents and servers of others with the recorder between them: recorded, and made again.
+"""Third-party agents and servers with the recorder between them: recorded and replayed.
 
-Relays before and behind the recorder hold both sides to the same bytes.
+Relays before and behind the recorder check that both sides see the same bytes.
 """
 
 import signal
@@ -36,7 +36,7 @@ LIMITS = {"loop_lag_p99": "10s", "lost_time": "100%", "generator_cpu": "100%"}
 
 
 def talk(client, tool, arguments):
-    """Be an agent: look at the tools, and call one of them twice."""
+    """Act as an agent: list the tools, and call one of them twice."""
     client.negotiate()
     tools = client.list_tools()
     for _ in range(2):
@@ -45,7 +45,7 @@ def talk(client, tool, arguments):
 
 
 def recorded_over_http(file, server, path, said, protocol, environment):
-    """Record an agent that speaks by a path; return what passed before and behind the recorder."""
+    """Record an agent that uses a path; return the bytes before and behind the recorder."""
     behind = Relay(server.port)
     argv = [sys.executable, "-c", RECORD, file, f"http://127.0.0.1:{behind.port}{path}"]
     recorder = subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True)
@@ -71,7 +71,7 @@ def freeze(kept):
 
 @pytest.fixture
 def rerun(tmp_path, run_cli, report):
-    """Make a scenario of a recording and run it, as it is or as a replay; return the arm."""
+    """Make a scenario from a recording and run it, unchanged or as a replay; return the arm."""
 
     def run(file, *, replay):
         recording = read_recording(file)
@@ -89,7 +89,7 @@ def rerun(tmp_path, run_cli, report):
 
 
 def settings(given):
-    """Return options that set these, and wide limits."""
+    """Return options that set these values and wide limits."""
     limits = {f"limits.{name}": value for name, value in LIMITS.items()}
     return [
         part for item in {**given, **limits}.items() for part in ("--set", f"{item[0]}={item[1]}")
@@ -108,7 +108,7 @@ PEERS = {
 def test_both_sides_see_the_same_bytes_and_what_was_recorded_is_made_again(
     name, tmp_path, environment, start, start_everything, rerun
 ):
-    """In either era, over HTTP and HTTP+SSE; the run needs no edit."""
+    """In either era, over HTTP and HTTP+SSE; the scenario runs without an edit."""
     transport, path, protocol, said = PEERS[name]
     server = start_everything(transport) if transport else start("sdk_app.py")
     file = tmp_path / "calls.jsonl"

@@ -1,4 +1,4 @@
-"""Load runs against servers that nobody here wrote: verdict, files, and the servers' own counts."""
+"""Load runs against third-party servers: verdict, files, and the servers' own counts."""
 
 import subprocess
 
@@ -101,9 +101,9 @@ def test_a_run_in_all_eras_passes_and_agrees_with_the_server(
 def test_a_run_against_the_reference_server_passes(
     name, everything, scenario, run_cli, quick, report, tmp_path, request
 ):
-    """The TypeScript SDK's server, which begins its streams by an empty event, is measured.
+    """The TypeScript SDK's server, which begins its streams with an empty event, is measured.
 
-    Locust's own command does as ours; `--target` points the arm away from the file's address.
+    Locust's command does the same as ours; `--target` replaces the file's address.
     """
     logged = everything.log.read_text().count("Session initialized")
     out = tmp_path / "run"
@@ -120,26 +120,26 @@ def test_a_run_against_the_reference_server_passes(
     assert arm["protocol"] == HANDSHAKE
     assert arm["classes"]["ok"] == arm["calls"] > 0
     assert arm["steps"]["tools/call echo"]["classes"]["check_failed"] == 0
-    # One session tries the target, and each user has one.
+    # One session tests the target, and each user has one.
     assert everything.log.read_text().count("Session initialized") - logged == 5
 
 
 def test_sessions_lost_in_a_run_are_opened_again_and_counted(
     start, scenario, command, environment, report, quick, until, tmp_path
 ):
-    """When a server forgets its sessions under load, no call fails and each loss is counted."""
+    """If a server forgets its sessions under load, no call fails and each loss is counted."""
     server = start("sdk_app.py", "--json")
     out = tmp_path / "run"
     argv = [
         *(*command("mcp-perf"), "run", str(scenario(GREET, server.url))),
         *("--arm", "handshake", *quick, "--out", str(out)),
-        # Long enough for every user to call once more, however late the server is told to forget.
+        # Long enough for every user to call once more, however late the server forgets.
         *("--set", "load.users=3", "--set", "load.rounds=1", "--set", "load.round=4s"),
         *("--set", "limits.healed=100%"),
     ]
     run = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL)
     try:
-        # The session that tried the target is not used any more; those of the users are.
+        # The session that tested the target is not used any more; the users' sessions are.
         until(lambda: server.get("/calls")["calls"] > 100, "the run does not begin", 120)
         forgotten = server.post("/forget")["forgotten"]
         assert run.wait(300) == 0

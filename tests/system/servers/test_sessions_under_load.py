@@ -1,4 +1,4 @@
-"""Servers that lose, refuse or hang, through the command: what a user is told, and the verdict."""
+"""Servers that lose, refuse or hang, through the command: the messages and the verdict."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ USERS, MOST = 6, 3
 
 
 class Server(ThreadingHTTPServer):
-    """Keeps sessions, and treats them by its `kind`."""
+    """Keeps sessions, and treats them according to its `kind`."""
 
     daemon_threads = True
 
@@ -51,7 +51,7 @@ class Server(ThreadingHTTPServer):
             return (500, b"E17", {}) if self.kind == "forgets" else (404, b"", {})
         if method == "tools/list":
             return 200, {"tools": [TOOL, {"name": "odd"}], "nextCursor": "again"}, {}
-        # Once, when every user has a session, and the one that tried the server had its own.
+        # Once, when every user has a session, as had the test of the server.
         everybody = self.counts["initialize"] > USERS and self.counts["tools/call"] > 5 * USERS
         if self.kind == "forgets" and everybody and not self.counts["forgot"]:
             self.counts["forgot"] += 1
@@ -131,16 +131,16 @@ CASES = {
 def test_promise_30_what_became_of_the_sessions_is_said_and_judged(
     kind, started, run_cli, report, tmp_path
 ):
-    """A healed run is no success, one that the server refuses is none, a hanging probe is no fault.
+    """Healed and refused runs do not pass; a hanging probe is not a failure.
 
-    In each of them an odd tool and a cursor without an end cost nothing.
+    In each of them, an odd tool and an endless cursor have no effect.
     """
     code, reason, how, says = CASES[kind]
     server = started(kind)
     path = tmp_path / "case.yaml"
     url = f"http://127.0.0.1:{server.server_address[1]}/mcp"
     path.write_text(SCENARIO.replace("URL", url))
-    # A session may be evicted before the call is made for which it was opened.
+    # A session may be evicted before its first call is made.
     more = ("--set", "limits.errors=50%") if kind == "evicts" else ()
     ended = run_cli("run", path, *more, "--out", tmp_path / "run", timeout=120)
     document = report(tmp_path / "run")

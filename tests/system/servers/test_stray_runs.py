@@ -42,7 +42,7 @@ gates: [gateway.error_rate <= 0%, noisy.error_rate <= 0%, noisy.stray_rate < 300
 
 
 class Gateway(BaseHTTPRequestHandler):
-    """Server-sent events for sessions, each of which gets the answers of all."""
+    """Server-sent events for sessions; every session gets all answers."""
 
     protocol_version = "HTTP/1.1"
     sessions: ClassVar[dict[int, queue.Queue]] = {}
@@ -52,7 +52,7 @@ class Gateway(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self):
-        """Open the stream of a session, and send on it what there is."""
+        """Open the stream of a session, and send its messages."""
         number, mine = next(self.numbers), queue.Queue()
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -64,7 +64,7 @@ class Gateway(BaseHTTPRequestHandler):
             self.wfile.write(b"data: %b\n\n" % message)
 
     def do_POST(self):
-        """Take a message, and send its answer to everybody."""
+        """Accept a message, and send its answer to everybody."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.send_response(202)
         self.send_header("Content-Length", "0")
@@ -97,7 +97,7 @@ def port():
 def test_promise_29_a_gateway_that_tells_everybody_fails_and_a_noisy_server_does_not(
     run_cli, environment, quick, report, port, tmp_path
 ):
-    """Each call of both is ok, with an expectation as without; only one mixes up its users."""
+    """Each call to both is ok, with or without an expectation; only one mixes up its users."""
     (tmp_path / "noisy.py").write_text(NOISY)
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text(SCENARIO.replace("PORT", str(port)).replace("PYTHON", sys.executable))

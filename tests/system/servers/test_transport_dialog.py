@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module", params=[("stdio", MODERN), ("stdio", HANDSHAKE), ("sse", "auto")])
 def door(request, start):
-    """Open a session over each transport, in each era that it has."""
+    """Open a session over each transport, in each era that it supports."""
     transport, protocol = request.param
     if transport == "stdio":
         channel = StdioChannel(Command(APP, timeout_s=30.0))
@@ -39,7 +39,7 @@ def door(request, start):
 
 
 def text(reply) -> str:
-    """Return what a tool said."""
+    """Return a tool's text."""
     assert reply.outcome == "ok", reply.detail
     return reply.json()["result"]["content"][0]["text"]
 
@@ -53,21 +53,21 @@ def text(reply) -> str:
     ],
 )
 def test_a_tool_gets_the_input_it_asks_for(door, tool, says):
-    """By rounds in 2026-07-28, by requests of the server before, on the one channel."""
+    """By rounds in 2026-07-28, by requests from the server before that, on one channel."""
     client, tools = door
     for _ in range(2):
         assert text(client.call(Call(tools[tool], {}))) == says
 
 
 def test_a_call_may_have_a_script_of_its_own(door):
-    """The answers of a call win over those of its client."""
+    """The answers of a call take precedence over its client's."""
     client, tools = door
     grace = Responder(elicitation={"content": {"name": "Grace", "age": 9}})
     assert text(client.call(Call(tools["meet"], {}, answers=grace))) == "hello Grace, 9"
 
 
 def test_notifications_of_a_call_are_counted(door):
-    """Progress names its call, and the reply tells how much came; a log message names none."""
+    """Progress names its call, and the reply counts it; a log message does not name a call."""
     client, tools = door
     reply = client.call(Call(tools["work"], {"steps": 3}, progress=True))
     assert text(reply) == "done"
@@ -86,7 +86,7 @@ def test_a_cancelled_call_ends_at_the_server_too(door, until):
 
 
 def test_everything_else_can_be_asked_for(door):
-    """Lists, resources, prompts and completions go the same way."""
+    """Lists, resources, prompts and completions work in the same way."""
     client, _ = door
     found = list_all(client, LISTS["templates"], LIST_KEYS["templates"])
     assert len(found.json()["result"]["resourceTemplates"]) == 1

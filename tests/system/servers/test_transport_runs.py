@@ -1,4 +1,4 @@
-"""Load runs over every transport: verdict, the servers' own counts, and that nothing is left."""
+"""Load runs over every transport: the verdict, the servers' own counts, and a clean end."""
 
 import json
 import os
@@ -39,7 +39,7 @@ gates: [own.error_rate < 20%, shared.error_rate < 20%]
 """
 WITHIN = """
 name: within
-title: What the tools cost by themselves, and through two libraries
+title: What the tools cost as functions, and through two libraries
 arms:
   functions: {python: transports_app}
   official: {mcp: {python: "transports_app:server"}}
@@ -85,7 +85,7 @@ gates: [mcp.calls > 0]
 
 @pytest.fixture
 def scenario(tmp_path):
-    """Write a scenario beside a copy of the app; return its path."""
+    """Write a scenario next to a copy of the app; return its path."""
 
     def write(text: str) -> Path:
         for name in ("transports_app.py", "transports_fastmcp_app.py"):
@@ -129,14 +129,14 @@ def test_a_run_over_stdio_passes_and_agrees_with_the_servers(
         assert arm["sessions_lost"] == 0
         assert arm["resources"]["source"] == "its processes"
         assert arm["resources"]["processes"] == (3 if name == "own" else 1)
-    # Each start is told, beside the requests that opened the sessions.
+    # Each start is reported, in addition to the requests that opened the sessions.
     assert arms["own"]["setup_calls"] == 2 * 3
     assert arms["shared"]["setup_calls"] == 2
     assert left(tmp_path) == []
 
 
 def test_a_run_within_the_process_passes(scenario, run_cli, quick, report, tmp_path):
-    """Functions, coroutines, and servers of both libraries; a failure that is expected is none."""
+    """Functions, coroutines, and servers of both libraries; an expected failure does not count."""
     out = tmp_path / "run"
     ended = run_cli("run", scenario(WITHIN), *quick, "--out", out, timeout=300)
     assert ended.code == 0, ended.output
@@ -152,7 +152,7 @@ def test_a_run_within_the_process_passes(scenario, run_cli, quick, report, tmp_p
 def test_a_run_over_sse_passes_and_agrees_with_the_server(
     start, scenario, run_cli, quick, report, tmp_path
 ):
-    """--target points an arm at another transport; the server counts what the report does."""
+    """--target points an arm at another transport; the server's counts equal the report's."""
     server = start("transports_app.py")
     out = tmp_path / "run"
     options = ["--arm", "own", "--target", f"own=sse:{server.base}/sse", "--out", out]
@@ -185,7 +185,7 @@ def test_a_server_that_dies_in_a_run_is_started_again(scenario, run_cli, report,
 def test_no_server_outlives_a_run_that_is_ended(
     signals, scenario, command, environment, until, tmp_path
 ):
-    """By Ctrl-C, a second one, or kill -9: the servers of all users are gone soon after."""
+    """After Ctrl-C, a second one, or kill -9, the servers of all users end soon."""
     env = {**environment, "CALLS_OWN": str(tmp_path / "calls"), "CALLS_SHARED": ""}
     argv = [
         *(*command("mcp-perf"), "run", str(scenario(STDIO)), "--arm", "own"),
@@ -206,7 +206,7 @@ def test_no_server_outlives_a_run_that_is_ended(
 
 
 def test_workers_start_the_servers_of_their_users(scenario, run_cli, quick, report, tmp_path):
-    """With several processes each has its users' servers; their logs are in the one folder."""
+    """With several processes, each has its users' servers; all logs are in one folder."""
     out = tmp_path / "run"
     env = {**os.environ, "CALLS_OWN": str(tmp_path / "calls"), "CALLS_SHARED": ""}
     options = ["--processes", "2", "--arm", "own", "--out", out]
@@ -233,7 +233,7 @@ def test_workers_start_the_servers_of_their_users(scenario, run_cli, quick, repo
 def test_a_target_that_cannot_be_used_is_told_without_a_traceback(
     target, code, says, scenario, run_cli, tmp_path
 ):
-    """Every transport says in its own words what is wrong, and nothing is left behind."""
+    """Every transport's message says what is wrong, and nothing is left behind."""
     env = {"CALLS_OWN": "", "CALLS_SHARED": "", **os.environ}
     target = target.replace("PYTHON", sys.executable)
     out = tmp_path / "run"
@@ -246,7 +246,7 @@ def test_a_target_that_cannot_be_used_is_told_without_a_traceback(
 
 
 def test_a_function_that_is_not_there_is_named(scenario, run_cli, tmp_path):
-    """As an unknown tool is: before any load, with the place in the file's words."""
+    """Like an unknown tool: before any load, with its place in the file."""
     path = scenario(WITHIN.replace("run: greet_slowly", "run: greet_fast"))
     ended = run_cli("run", path, "--out", tmp_path / "run")
     assert ended.code == 104

@@ -1,4 +1,4 @@
-"""Our client over stdio and HTTP+SSE, against servers that nobody here wrote."""
+"""Our client over stdio and HTTP+SSE, against third-party servers."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.network
 
 @dataclass(frozen=True)
 class Peer:
-    """What is known of a server: a good call, what it says, and the newest version it speaks."""
+    """What is known about a server: a good call, its answer, and the newest version it speaks."""
 
     tool: str
     arguments: dict
@@ -119,7 +119,7 @@ def sse(request, start, start_everything, start_proxy):
 
 
 def check(door):
-    """See a session through all ends of a call, in one go: a process is dear to start."""
+    """Test all ends of a call in one session, because starting a process is expensive."""
     peer, client, tools = door
     reply = client.call(Call(tools[peer.tool], peer.arguments))
     assert (reply.outcome, reply.detail) == ("ok", "")
@@ -140,7 +140,7 @@ def test_calls_over_stdio_end_as_they_should(stdio):
 
 
 def test_calls_over_sse_end_as_they_should(sse):
-    """The same over HTTP+SSE, also where a proxy turns it into stdio."""
+    """The same over HTTP+SSE, also if a proxy turns it into stdio."""
     check(sse)
 
 
@@ -156,7 +156,7 @@ def proxied(start_proxy, node_server):
 
 @pytest.mark.parametrize("name", list(STDIO))
 def test_every_stdio_server_is_reached_through_a_proxy(proxied, name):
-    """By HTTP+SSE and by streamable HTTP, in a session that the proxy carries on."""
+    """By HTTP+SSE and by streamable HTTP, in a session that the proxy continues."""
     endpoint = Endpoint.of(f"{proxied.base}/servers/{name}/sse", timeout_s=30.0)
     sse = SessionClient(SseChannel(endpoint))
     http = HttpClient(Endpoint.of(f"{proxied.base}/servers/{name}/mcp", timeout_s=30.0))
@@ -167,7 +167,7 @@ def test_every_stdio_server_is_reached_through_a_proxy(proxied, name):
 
 
 def test_a_proxy_is_a_stdio_server_too(start, proxy):
-    """mcp-proxy carries a session from stdio to a server over HTTP+SSE."""
+    """mcp-proxy forwards a session from stdio to a server over HTTP+SSE."""
     server = start("transports_app.py")
     command = Command((*proxy, f"{server.base}/sse"), timeout_s=30.0)
     client = SessionClient(StdioChannel(command))
@@ -181,7 +181,7 @@ def test_a_proxy_is_a_stdio_server_too(start, proxy):
     "stdio", [("sdk", HANDSHAKE), ("time", "auto"), ("memory", "auto")], indirect=True, ids="/".join
 )
 def test_a_real_server_that_dies_is_started_again(stdio):
-    """Killed from outside, it is there again for the next call, in the era of the first."""
+    """After a kill from outside, it is restarted for the next call, in the same era."""
     peer, client, tools = stdio
     [pid] = client.pids()
     os.kill(pid, 9)

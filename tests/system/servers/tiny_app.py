@@ -1,4 +1,4 @@
-"""A server whose replies all have HTTP 200, also when they say that something failed.
+"""A server whose replies all have HTTP 200, even if they report a failure.
 
 `GET /thing` is {"ok": false, …}; at /mcp there is one tool, and calling it is a JSON-RPC error.
 """

@@ -16,7 +16,7 @@ CALLS = os.environ.get("CALLS", "")
 
 
 def count() -> None:
-    """Count a call, also where several processes do."""
+    """Count a call, even if several processes count."""
     if CALLS:
         with Path(CALLS).open("ab") as file:
             file.write(b".")
@@ -46,7 +46,7 @@ def die(name: str) -> str:
     os._exit(7)
 
 
-# Before the library sets up its own: rendering tracebacks takes half a second each.
+# Before the library sets up logging: rendering a traceback takes half a second.
 logging.basicConfig(level=logging.CRITICAL)
 logging.disable(logging.CRITICAL)
 server = MCPServer("transports-app", log_level="CRITICAL")

@@ -1,4 +1,4 @@
-"""The server of transports_app.py, by fastmcp; started and imported as that one is."""
+"""The server of transports_app.py, built with fastmcp; started and imported in the same way."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Real systems in real processes, started once for all tests of this folder."""
+"""Real systems in real processes, started once for all tests in this folder."""
 
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ def start(tmp_path_factory, _processes) -> Iterator[Callable[..., str]]:
 
 
 class Peer:
-    """Ask a simulator as a client would, on one connection; without sockets."""
+    """Send requests to a simulator like a client, on one connection; without sockets."""
 
     def __init__(self, simulator):
         self.simulator = simulator

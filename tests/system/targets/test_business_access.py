@@ -1,4 +1,4 @@
-"""Who may ask the business tools, from where, how much, and what is written down."""
+"""Who may call the business tools, from where and how much, and what is logged."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ SECRET = "canary-" * 6
 
 
 async def answered(scope, receive, send):
-    """Answer who asks, and how much was sent."""
+    """Answer with the caller, and the amount that was sent."""
     message = await receive()
     body = json.dumps({"who": scope[WHO], "bytes": len(message.get("body", b""))}).encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -44,7 +44,7 @@ def through(path, requests, address="127.0.0.1", **given):
 
 
 def test_only_who_shows_a_key_or_a_token_is_let_through(tmp_path):
-    """As its client; failed logins are written down, without what was shown."""
+    """Under its client's name; failed logins are logged without the credentials."""
     key, known = keys.new_key()
     good = tokens.issue(SECRET, "office", 60)
     shown = (
@@ -68,7 +68,7 @@ def test_only_who_shows_a_key_or_a_token_is_let_through(tmp_path):
 
 
 def test_without_the_audit_log_nothing_is_written_down(tmp_path):
-    """From the moment at which it is switched off, and until it is switched on."""
+    """From the moment when it is switched off until it is switched on."""
     path, on = tmp_path / "audit.log", [True]
     audit = Audit(path, lambda: on[-1])
     for switched in (True, False, True):
@@ -80,14 +80,14 @@ def test_without_the_audit_log_nothing_is_written_down(tmp_path):
 
 
 def test_without_the_switch_everybody_is_let_through(tmp_path):
-    """By the address."""
+    """Under the address as name."""
     replies, written = through(tmp_path / "log", [("GET", "/tools", {})], auth="off")
     assert replies[0].json()["who"] == "127.0.0.1"
     assert written == []
 
 
 def test_keys_are_rotated_without_a_gap():
-    """Both work until the old one is taken away; only hashes are kept."""
+    """Both keys work until the old one is removed; only hashes are kept."""
     (old, first), (new, second) = keys.new_key(), keys.new_key()
     both = {"shop/1": first, "shop/2": second}
     assert {keys.client_of(key, both) for key in (old, new)} == {"shop"}
@@ -96,7 +96,7 @@ def test_keys_are_rotated_without_a_gap():
 
 
 def test_a_token_is_good_for_its_time_and_only_as_it_was_signed():
-    """None without a secret, with another, or with no signature at all."""
+    """No token is accepted without a secret, with another one, or without a signature."""
 
     async def main():
         token = tokens.issue(SECRET, "shop", 60)
@@ -112,7 +112,7 @@ def test_a_token_is_good_for_its_time_and_only_as_it_was_signed():
 
 
 def test_calls_from_elsewhere_are_not_taken(tmp_path):
-    """Unless their network is allowed."""
+    """They are refused unless their network is allowed."""
     ask = [("GET", "/tools", {})]
     replies, written = through(tmp_path / "log", ask, address="203.0.113.9")
     assert replies[0].status_code == 403
@@ -126,7 +126,7 @@ def test_calls_from_elsewhere_are_not_taken(tmp_path):
 
 
 def test_a_client_is_served_no_faster_than_it_may(tmp_path):
-    """And all are, with the mechanism off."""
+    """With the mechanism off, all requests are served."""
     ask = [("GET", "/tools", {})] * 5
     rate = RateLimit(requests=3, per_s=60)
     for switch, refused in (("on", 2), ("off", 0)):
@@ -143,7 +143,7 @@ async def pieces():
 
 
 def test_a_body_that_is_too_large_is_refused(tmp_path):
-    """Whether its length is told or not; with the mechanism off it is taken."""
+    """With or without a stated length; with the mechanism off it is accepted."""
     ask = [
         ("POST", "/tools", {"content": b"x" * 2000}),
         ("POST", "/tools", {"content": pieces()}),
@@ -173,7 +173,7 @@ def test_a_body_that_is_too_large_is_refused(tmp_path):
     ],
 )
 def test_the_server_is_not_sent_to_where_it_must_not_go(url, addresses):
-    """Neither to itself, nor to its network, nor by other protocols."""
+    """Not to itself or its network, and not by other protocols."""
 
     async def resolve(_, __):
         if addresses is None:
@@ -186,7 +186,7 @@ def test_the_server_is_not_sent_to_where_it_must_not_go(url, addresses):
 
 
 def test_public_addresses_and_named_hosts_are_allowed():
-    """By name, or by name and port; a public one by the address that was looked at."""
+    """By name, or by name and port; a public host by the address that was checked."""
 
     async def resolve(_, __):
         return ["93.184.216.34"]

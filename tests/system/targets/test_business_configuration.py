@@ -50,14 +50,14 @@ TOOLS = [Tool("hello", "Say hello.", {"type": "object"}, run)]
 
 @pytest.fixture
 def shop(tmp_path):
-    """Return a provider of a file."""
+    """Return a provider from a file."""
     path = tmp_path / "shop.yaml"
     path.write_text(SHOP)
     return spec.load(path)
 
 
 def test_secrets_are_encrypted_at_rest_and_their_keys_can_be_rotated(tmp_path):
-    """A new key encrypts, the old one is still understood; no error shows a secret."""
+    """A new key encrypts, the old one still decrypts; no error shows a secret."""
     old, new = (Fernet.generate_key().decode() for _ in range(2))
     kept = settings.SecretBox(old).close(CANARY)
     assert CANARY not in kept
@@ -77,7 +77,7 @@ def test_secrets_are_encrypted_at_rest_and_their_keys_can_be_rotated(tmp_path):
 
 
 def test_settings_come_from_files_and_the_environment(tmp_path, monkeypatch):
-    """What is given beats the environment, and the environment a `.env` file."""
+    """Given values take precedence over the environment, and the environment over `.env`."""
     path = tmp_path / ".env.production"
     path.write_text("BUSINESS_TOOLS_CACHE=off\nBUSINESS_TOOLS_RETRY=off\nBUSINESS_TOOLS_POOL=off\n")
     monkeypatch.setenv("BUSINESS_TOOLS_RETRY", "on")
@@ -86,7 +86,7 @@ def test_settings_come_from_files_and_the_environment(tmp_path, monkeypatch):
 
 
 def test_a_database_that_the_environment_names_is_used(monkeypatch):
-    """None is started along then."""
+    """No embedded one is started then."""
     uri = "mongodb://documents.example"
     monkeypatch.setenv("BUSINESS_TOOLS_MONGODB_URI", uri)
     parser = ArgumentParser()
@@ -106,7 +106,7 @@ def test_a_database_that_the_environment_names_is_used(monkeypatch):
     ],
 )
 def test_a_wrong_setting_is_named_and_its_value_is_not_shown(tmp_path, text, match):
-    """It may be a secret in the wrong place."""
+    """The value may be a secret in the wrong place."""
     path = tmp_path / "settings.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=match) as refused:
@@ -117,21 +117,21 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(tmp_path, text, mat
 
 
 def test_a_key_that_cannot_be_the_providers_is_refused():
-    """At the start, not at the first call; it is not repeated."""
+    """At the start, not at the first call; the key is not repeated."""
     with pytest.raises(ValueError, match="key of slack") as refused:
         BusinessTools(Sources(given={"secrets": {"slack": CANARY}}))
     assert CANARY not in str(refused.value)
 
 
 def test_logs_blot_out_what_has_the_name_of_a_secret():
-    """And nothing else."""
+    """Nothing else is masked."""
     event = {"event": "x", "api_key": CANARY, "jwt_token": CANARY, "tool": "web_search"}
     said = redacted(None, "", event)
     assert said == {"event": "x", "api_key": "***", "jwt_token": "***", "tool": "web_search"}
 
 
 def tenants(grants, lifetime_s=3600):
-    """Return tenants of a provider that answers tokens after a second, and writes grants down."""
+    """Return tenants of a provider that issues tokens after a second and records grants."""
 
     async def answer(asked):
         grants.append(dict(httpx2.QueryParams(asked.content.decode())))
@@ -149,7 +149,7 @@ def tenants(grants, lifetime_s=3600):
 
 
 def test_a_hundred_who_find_a_token_expired_cause_one_refresh():
-    """And all get the new one."""
+    """All get the new one."""
 
     async def main():
         grants = []
@@ -166,7 +166,7 @@ def test_a_hundred_who_find_a_token_expired_cause_one_refresh():
 
 
 def test_a_tenant_agrees_once_and_has_tokens_of_its_own():
-    """A code is good for the state that asked for it, once and for ten minutes."""
+    """A code is valid for the state that requested it, once and for ten minutes."""
 
     async def main():
         grants = []
@@ -201,7 +201,7 @@ def test_a_tenant_agrees_once_and_has_tokens_of_its_own():
 
 
 def test_every_shipped_provider_file_is_complete():
-    """Twelve or more are tools without code, of three operations or more, of all ten kinds."""
+    """Twelve or more are tools without code, each with three or more operations; all ten kinds."""
     shipped = spec.load_all(spec.FOLDER)
     declared = [one for one in shipped.values() if one.tools]
     assert len(declared) >= 12
@@ -235,7 +235,7 @@ def test_every_shipped_provider_file_is_complete():
     ],
 )
 def test_a_mistake_in_a_provider_file_is_named(tmp_path, old, new, match):
-    """With its file."""
+    """The message has its file."""
     path = tmp_path / "shop.yaml"
     path.write_text(SHOP.replace(old, new))
     with pytest.raises(ValueError, match=match) as refused:
@@ -248,7 +248,7 @@ def test_a_mistake_in_a_provider_file_is_named(tmp_path, old, new, match):
     ["../admin", "..", ".", "a/b", "?x=1", "#x", "//evil.example", "%2e%2e", "a\r\nb", "${x}"],
 )
 def test_a_value_leaves_neither_its_place_in_the_path_nor_the_provider(shop, value):
-    """Whatever it is, it is one segment; templates in it stay text."""
+    """Any value is one segment; templates in it stay text."""
     _, url, parts = request(shop, shop.operations["get_order"], {"id": value, "full": True}, "k")
     sent = httpx2.Request("GET", url, params=parts["params"])
     path = sent.url.raw_path.decode().partition("?")[0]
@@ -271,7 +271,7 @@ def test_a_value_leaves_neither_its_place_in_the_path_nor_the_provider(shop, val
     ],
 )
 def test_each_reply_has_its_code(status, content, code):
-    """And a refusal what the provider said."""
+    """A refusal has the provider's message."""
     with pytest.raises(ToolFailure) as failure:
         answer_of("shop", status, {}, content)
     assert failure.value.code == code
@@ -280,14 +280,14 @@ def test_each_reply_has_its_code(status, content, code):
 
 
 def touch(path, text):
-    """Write a file, and make it newer than before."""
+    """Write a file with a newer time than before."""
     path.write_text(text)
     later = path.stat().st_mtime_ns + 1_000_000_000
     os.utime(path, ns=(later, later))
 
 
 def test_changes_are_applied_while_calls_are_under_way(tmp_path):
-    """No call fails: one under way ends with what it began with, the next has the new."""
+    """No call fails: one in progress keeps the old settings, the next has new ones."""
     config, folder, more = (tmp_path / name for name in ("settings.yaml", "plugins", "providers"))
     folder.mkdir()
     more.mkdir()
@@ -327,7 +327,7 @@ def test_changes_are_applied_while_calls_are_under_way(tmp_path):
 
 
 def test_a_reload_forgets_nothing_that_stays_as_it_is(tmp_path):
-    """Open breakers, counts, answers and tenants' agreements go on; what changed is made anew."""
+    """Open breakers, counts, answers and tenants' agreements stay; changed parts are new."""
     config = tmp_path / "settings.yaml"
     config.write_text("{}")
 
@@ -355,7 +355,7 @@ def test_a_reload_forgets_nothing_that_stays_as_it_is(tmp_path):
 
 
 def test_a_call_that_takes_too_long_is_ended(tmp_path):
-    """And goes on with the mechanism off."""
+    """With the mechanism off it goes on."""
     slow = PLUGIN.replace("    said", "    import asyncio\n    await asyncio.sleep(9)\n    said")
     (tmp_path / "slow.py").write_text(slow % "1.0")
 
@@ -375,7 +375,7 @@ def test_a_call_that_takes_too_long_is_ended(tmp_path):
 
 
 def test_what_breaks_is_a_standard_error(tmp_path):
-    """Without what broke it: a message could hold a secret."""
+    """Without the exception's message, which could contain a secret."""
     broken = PLUGIN.replace("    said", f"    raise KeyError('{CANARY}')\n    said")
     (tmp_path / "broken.py").write_text(broken % "1.0")
 
@@ -409,6 +409,6 @@ def test_a_plugin_that_cannot_be_used_is_named(tmp_path, text, match):
 
 
 def test_without_plugins_there_are_none():
-    """Unless a package has installed one."""
+    """Unless a package installed one."""
     assert plugins.load(None) == {}
     assert Path(spec.FOLDER).is_dir()

@@ -1,4 +1,4 @@
-"""`database_query`: all operations on the embedded database, and what is refused before it."""
+"""`database_query`: all operations on the embedded database, and refused queries."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from mcp_targets.serving.processes import Child
 
 
 def refused(**fields):
-    """Return how a query is refused."""
+    """Return the refusal of a query."""
     query = DatabaseQuery.model_validate({"collection": "orders", **fields})
     with pytest.raises(ToolFailure) as failure:
         query.check(read_only=fields.pop("read_only", False))
@@ -34,7 +34,7 @@ def refused(**fields):
     ],
 )
 def test_what_runs_code_or_writes_elsewhere_is_refused(fields):
-    """However deep it is hidden."""
+    """At any depth."""
     assert refused(**fields).code == "DATABASE_OPERATOR_REFUSED"
 
 
@@ -54,14 +54,14 @@ def test_what_runs_code_or_writes_elsewhere_is_refused(fields):
     ],
 )
 def test_a_mistake_is_named_with_a_hint(fields, code, hint):
-    """What is wrong, and what to write instead."""
+    """The message says what is wrong and what to write instead."""
     failure = refused(**fields)
     assert failure.code == f"DATABASE_{code}"
     assert hint in failure.hint
 
 
 def test_a_query_that_is_too_deep_is_refused():
-    """Before it costs anything."""
+    """Before it takes any time."""
     deep = {"a": 1}
     for _ in range(30):
         deep = {"$and": [deep]}
@@ -70,19 +70,19 @@ def test_a_query_that_is_too_deep_is_refused():
 
 @pytest.mark.parametrize("name", ["admin", "config", "local"])
 def test_the_databases_own_are_refused(name):
-    """Users and roles are there."""
+    """They hold users and roles."""
     assert refused(operation="find", database=name).code == "DATABASE_SYSTEM"
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "$cmd", "../x", "a" * 70, "sys tem"])
 def test_names_are_plain(name):
-    """A collection's name leaves its database in no way."""
+    """A collection's name cannot leave its database."""
     with pytest.raises(ValidationError):
         DatabaseQuery(operation="find", collection=name)
 
 
 def test_read_only_refuses_what_writes():
-    """And answers the rest."""
+    """Other operations are answered."""
     query = DatabaseQuery(operation="insert", collection="orders", document={"a": 1})
     with pytest.raises(ToolFailure, match="only be read"):
         query.check(read_only=True)
@@ -90,7 +90,7 @@ def test_read_only_refuses_what_writes():
 
 
 def test_values_are_the_same_after_a_way_through_json():
-    """Identifiers, times and decimals."""
+    """Identifiers, times and decimals are."""
     written = {
         "_id": {"$oid": "65a1b2c3d4e5f60718293a4b"},
         "at": {"$date": "2026-01-31T12:00:00Z"},
@@ -112,14 +112,14 @@ def uri(tmp_path_factory, _processes):
 
 
 async def ask(database, operation, **fields):
-    """Ask a query of the orders."""
+    """Run a query on the orders."""
     fields = {"collection": "orders", "operation": operation, **fields}
     return await database.query(DatabaseQuery.model_validate(fields))
 
 
 @pytest.mark.process
 def test_all_operations_work(uri):
-    """One and many; sorted, cut out, skipped and limited."""
+    """For one document and many; sorted, projected, skipped and limited."""
 
     async def main():
         database = Database(uri)
@@ -150,7 +150,7 @@ def test_all_operations_work(uri):
 
 @pytest.mark.process
 def test_identifiers_times_and_decimals_are_kept(uri):
-    """Without a pool, too."""
+    """Even without a pool."""
 
     async def main():
         database = Database(uri, kept=False)
@@ -179,11 +179,11 @@ def test_identifiers_times_and_decimals_are_kept(uri):
 
 
 def test_a_database_that_is_gone_is_told_without_its_uri(monkeypatch):
-    """A password may stand in it."""
+    """The URI may contain a password."""
     monkeypatch.setattr(connection, "_SELECTION_MS", 50)
 
     async def main():
-        # Refused at once: what pymongo cancels while it connects, it does not close.
+        # Refused at once: pymongo does not close a connection that it cancels while connecting.
         database = Database("mongodb://user:canary@%2Fnone%2Fmongodb-27017.sock")
         with pytest.raises(ToolFailure) as gone:
             await ask(database, "find")

@@ -1,4 +1,4 @@
-"""The business tools with a Redis: what several servers share. And their alerts."""
+"""The business tools with a Redis, which several servers share; and their alerts."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ ALERTS = ROOT / "mcp_targets" / "business_tools" / "alerts.yml"
 
 
 def of_debian(program, package):
-    """Return where a program is; without it the test is left out, but in CI."""
+    """Return a program's path; without it, skip the test, except in CI."""
     if (found := shutil.which(program)) is None:
         assert "CI" not in os.environ, f"install {package}: CI has to test with it"
         pytest.skip(f"{package} is not installed")
@@ -32,7 +32,7 @@ def of_debian(program, package):
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
-    """Start a Redis; return its address, and what stops it."""
+    """Start a Redis; return its address and a function that stops it."""
     program = of_debian("redis-server", "redis-server")
     port = free_port()
     folder = tmp_path_factory.mktemp("redis")
@@ -43,7 +43,7 @@ def redis(tmp_path_factory):
 
 
 async def until(good):
-    """Wait until something holds."""
+    """Wait until something is true."""
     deadline = time.monotonic() + 20
     while not await good():
         assert time.monotonic() < deadline
@@ -52,7 +52,7 @@ async def until(good):
 
 @pytest.mark.database
 def test_servers_share_answers_and_limits_until_the_redis_is_gone(redis):
-    """Then each answers without it: nothing is kept, nothing is limited, and nothing fails."""
+    """Then each works without it: nothing is cached, nothing is limited, and nothing fails."""
     url, server = redis
 
     async def ask():
@@ -86,7 +86,7 @@ def test_servers_share_answers_and_limits_until_the_redis_is_gone(redis):
 
 
 def test_alerts_ask_for_metrics_that_there_are():
-    """By their names and labels."""
+    """With their names and labels."""
     metrics = Metrics()
     metrics.calls.labels("web_search", "error").inc()
     metrics.latency.labels("web_search").observe(0.1)
@@ -101,7 +101,7 @@ def test_alerts_ask_for_metrics_that_there_are():
 
 
 def test_a_server_without_a_call_is_not_gone():
-    """What the alert looks for is there from the start."""
+    """The metric that the alert uses exists from the start."""
     system = BusinessTools(Sources())
     system.observe()
     assert 'mcp_active_connections{service="mongodb"} 0.0' in system.metrics.text().decode()
@@ -126,12 +126,12 @@ ILL = {
     "ConnectionsUsedUp": (2, {"mcp_active_connections{service='slack'}": "95x20"}),
     "ServerGone": (3, dict.fromkeys(WELL, "_x20")),
 }
-"""By alert: the minutes after which it fires, and what is different then."""
+"""For each alert, the minutes after which it fires, and the series that make it fire."""
 
 
 @pytest.mark.database
 def test_each_alert_fires_for_what_it_is_called_after(tmp_path):
-    """By Prometheus's own tool; without that it is silent."""
+    """Tested with Prometheus's tool; without the cause it is silent."""
     tests = [
         {
             "interval": "1m",

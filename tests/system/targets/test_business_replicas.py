@@ -1,4 +1,4 @@
-"""The balancer before several replicas of the business tools, and how one is restarted."""
+"""The balancer in front of several replicas of the business tools, and their restarts."""
 
 import argparse
 import asyncio
@@ -31,19 +31,19 @@ def asked(**headers):
 
 
 def balanced(handler, count=2):
-    """Return a balancer and its replicas, which a function plays."""
+    """Return a balancer and its replicas, which are simulated by a function."""
     members = [Replica(f"http://127.0.0.1:{9001 + number}") for number in range(count)]
     client = httpx2.AsyncClient(transport=httpx2.MockTransport(handler))
     return Balancer(members, client), members
 
 
 def port(request):
-    """Answer by the port of who was asked."""
+    """Answer with the port of the replica."""
     return httpx2.Response(200, json={"port": request.url.port}, headers={"x-own": "1"})
 
 
 def test_a_request_goes_to_the_replica_with_the_fewest_and_is_passed_on_as_it_is():
-    """Path, query, body and headers there; status, body and headers back."""
+    """Path, query, body and headers go there; status, body and headers come back."""
     seen = []
 
     def handler(request):
@@ -64,7 +64,7 @@ def test_a_request_goes_to_the_replica_with_the_fewest_and_is_passed_on_as_it_is
 
 
 def test_what_was_never_sent_goes_to_another_replica_and_what_may_have_been_does_not():
-    """A call must not be made twice; where nobody is, that is said at once."""
+    """A call must not be made twice; if there is no replica, the refusal comes at once."""
 
     def handler(request):
         if request.url.port == 9001:
@@ -89,7 +89,7 @@ def test_what_was_never_sent_goes_to_another_replica_and_what_may_have_been_does
 
 
 def test_a_session_stays_with_the_replica_that_opened_it():
-    """As long as that takes requests; its stream is passed on as it comes."""
+    """As long as that replica takes requests; its stream is forwarded as it comes."""
 
     def handler(request):
         if request.method == "GET":
@@ -121,7 +121,7 @@ async def events():
 
 
 def test_servers_that_would_not_share_their_state_are_refused():
-    """Each would start a simulator and a database of its own."""
+    """Each would start another simulator and database."""
     parser = argparse.ArgumentParser()
     options.add(parser)
     replicas.add(parser)
@@ -156,7 +156,7 @@ class FakeChild:
 
 @pytest.fixture
 def keeper(monkeypatch, tmp_path):
-    """Return the keeper of two replicas whose processes are no processes."""
+    """Return the keeper of two replicas with simulated processes."""
     monkeypatch.setattr(replicas, "Child", FakeChild)
 
     async def at_once(call):
@@ -167,7 +167,7 @@ def keeper(monkeypatch, tmp_path):
 
 
 def test_a_replica_ends_what_it_has_before_it_is_restarted(keeper):
-    """Meanwhile it takes nothing new."""
+    """Meanwhile it takes no new requests."""
 
     async def main():
         one = keeper.replicas[0]
@@ -186,7 +186,7 @@ def test_a_replica_ends_what_it_has_before_it_is_restarted(keeper):
 
 
 def test_one_replica_after_the_other_is_restarted_and_one_that_died_at_once(keeper):
-    """By the clock, and never two together."""
+    """By the clock, and never two at once."""
 
     async def main():
         for one in keeper.replicas:

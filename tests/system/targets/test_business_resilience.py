@@ -1,4 +1,4 @@
-"""What keeps the business tools well when providers are not, each mechanism in virtual time."""
+"""The mechanisms that keep the business tools healthy, each tested in virtual time."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from tests.support.virtual_time import run
 
 
 def down(*, sent=True):
-    """Return what a provider that fails raises."""
+    """Return the error of a failing provider."""
     return Unavailable("SHOP_UNAVAILABLE", "no answer", sent=sent, provider="shop")
 
 
@@ -40,7 +40,7 @@ class Provider:
 
 
 async def ask(breaker, provider):
-    """Ask through a breaker; return the failure's code, or "ok"."""
+    """Call through a breaker; return the failure's code, or "ok"."""
     try:
         async with breaker.call():
             await provider()
@@ -50,7 +50,7 @@ async def ask(breaker, provider):
 
 
 def test_a_breaker_opens_after_five_failures_and_then_fails_at_once():
-    """The provider is not asked any more, and no time passes."""
+    """The provider gets no more calls, and no time passes."""
 
     async def main():
         breaker, provider = Breaker("shop", time.monotonic), Provider(*[down()] * 9)
@@ -66,7 +66,7 @@ def test_a_breaker_opens_after_five_failures_and_then_fails_at_once():
 
 
 def test_one_probe_closes_a_half_open_breaker():
-    """Of a hundred calls at once one goes to the provider; the others fail at once."""
+    """Of a hundred concurrent calls, one goes to the provider; the others fail at once."""
 
     async def main():
         breaker, provider = Breaker("shop", time.monotonic), Provider(*[down()] * 5)
@@ -82,7 +82,7 @@ def test_one_probe_closes_a_half_open_breaker():
 
 
 def test_a_probe_that_fails_opens_the_breaker_for_as_long_again():
-    """And the next probe comes a minute later."""
+    """The next probe comes a minute later."""
 
     async def main():
         breaker, provider = Breaker("shop", time.monotonic), Provider(*[down()] * 6)
@@ -99,7 +99,7 @@ def test_a_probe_that_fails_opens_the_breaker_for_as_long_again():
 
 
 def test_a_cancelled_probe_leaves_the_breaker_half_open():
-    """The next call is the probe then."""
+    """Then the next call is the probe."""
 
     async def main():
         breaker, provider = Breaker("shop", time.monotonic, failures=1), Provider(down())
@@ -116,7 +116,7 @@ def test_a_cancelled_probe_leaves_the_breaker_half_open():
 
 
 def test_what_a_provider_refuses_opens_no_breaker():
-    """It is well: the caller is wrong."""
+    """The provider works; the caller is wrong."""
 
     async def main():
         refusals = [Refused("SHOP_REFUSED", "no such thing")] * 9
@@ -141,7 +141,7 @@ def test_what_a_provider_refuses_opens_no_breaker():
     ],
 )
 def test_only_what_is_safe_is_tried_again(failure, idempotent, calls):
-    """Three attempts, if the work cannot be done twice by it."""
+    """There are three attempts if they cannot do the work twice."""
 
     async def main():
         provider = Provider(*[failure] * 9)
@@ -153,7 +153,7 @@ def test_only_what_is_safe_is_tried_again(failure, idempotent, calls):
 
 
 def test_pauses_between_attempts_double_and_vary():
-    """From a tenth of a second on, with as much jitter; a 429 is waited for."""
+    """They start at a tenth of a second, with as much jitter; a 429 is waited for."""
 
     async def main():
         provider = Provider(*[down()] * 3)
@@ -172,7 +172,7 @@ def test_pauses_between_attempts_double_and_vary():
 
 
 def test_without_retry_there_is_one_attempt():
-    """Switched off, a failure is a failure."""
+    """With retry off, the first failure counts."""
 
     async def main():
         provider = Provider(down())
@@ -184,7 +184,7 @@ def test_without_retry_there_is_one_attempt():
 
 
 def test_a_hundred_misses_at_once_are_one_call():
-    """All get its answer; the next finds it in the cache."""
+    """All get its answer; the next call finds it in the cache."""
 
     async def main():
         answers, provider = Answers(), Provider()
@@ -198,7 +198,7 @@ def test_a_hundred_misses_at_once_are_one_call():
 
 
 def test_an_answer_is_kept_for_its_time():
-    """An hour for a search, not longer; failures are not kept at all."""
+    """An hour for a search, not longer; failures are not cached."""
 
     async def main():
         answers, provider = Answers(), Provider()
@@ -219,7 +219,7 @@ def test_an_answer_is_kept_for_its_time():
 
 
 def test_who_leaves_a_flight_does_not_end_it():
-    """The others get their answer."""
+    """The other callers get their answer."""
 
     async def main():
         flights, provider = SingleFlight(), Provider()
@@ -248,7 +248,7 @@ def test_keys_tell_tenants_and_questions_apart_and_nothing_else():
 
 @pytest.mark.parametrize(("requests", "per_s"), [(60, 60), (100, 1), (100, 10)])
 def test_the_admitted_rate_is_the_limit(requests, per_s):
-    """Within 5 %, when three times as much is asked; a refusal says when there is room."""
+    """Within 5 %, if there are three times as many calls; a refusal says when there is room."""
 
     async def main():
         limiter = RateLimiter("RATE_LIMITED")
@@ -270,7 +270,7 @@ def test_the_admitted_rate_is_the_limit(requests, per_s):
 
 
 def test_who_waits_as_told_is_admitted():
-    """After `retry_after_s`, and not before."""
+    """After `retry_after_s` and not before."""
 
     async def main():
         limiter = RateLimiter("RATE_LIMITED")
@@ -287,7 +287,7 @@ def test_who_waits_as_told_is_admitted():
 
 
 def test_pools_count_what_they_do():
-    """Requests, failures, and the most at once, per provider."""
+    """Requests, failures, and the most at once, for each provider."""
 
     async def main():
         async def answer(request):
@@ -310,7 +310,7 @@ def test_pools_count_what_they_do():
 
 
 def test_a_check_closes_connections_that_are_idle_or_failed():
-    """After a minute, or at once; never those in use, and the next request opens new ones."""
+    """After a minute or at once, but never in use; the next request opens new ones."""
 
     class Connections(httpx2.AsyncBaseTransport):
         open = 0

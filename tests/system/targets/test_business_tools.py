@@ -1,4 +1,4 @@
-"""The business tools as they run: every face, every switch, and what each mechanism is worth."""
+"""The running business tools: every face, every switch, and the effect of each mechanism."""
 
 import asyncio
 import gc
@@ -53,32 +53,32 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def faces(systems):
-    """Return the addresses of the faces, all of one system."""
+    """Return the addresses of one system's faces."""
     return {face: systems.face(f"business_tools/{face}").url for face in ("mcp", "rest", "naive")}
 
 
 @pytest.fixture(scope="module")
 def simulated(systems):
-    """Return where that system's providers are."""
+    """Return the addresses of that system's providers."""
     words = shlex.split(systems.face("business_tools/stdio").url)
     return addresses(Path(words[words.index("--upstream-ready") + 1]))
 
 
 async def by_mcp(url, calls):
-    """Return the answers of tools, by MCP, and what is listed."""
+    """Return the answers of tools by MCP, and the list of tools."""
     async with Client(url) as client:
         answers = [await client.call_tool(name, arguments) for name, arguments in calls]
         return answers, (await client.list_tools()).tools
 
 
 def by_rest(url, calls):
-    """Return the replies of tools, by REST."""
+    """Return the replies of tools by REST."""
     with httpx.Client(base_url=url) as client:
         return [client.post(f"/tools/{name}", json=arguments) for name, arguments in calls]
 
 
 def alike(value, key=""):
-    """Return a value without what each call has of its own: identifiers and times."""
+    """Return a value without identifiers and times, which differ between calls."""
     if isinstance(value, dict):
         return {name: alike(inside, name) for name, inside in value.items()}
     if isinstance(value, list):
@@ -88,7 +88,7 @@ def alike(value, key=""):
 
 
 def kept(simulated):
-    """Return what the providers have."""
+    """Return the providers' records."""
     whose = {"twilio": f"?account={Settings().twilio_account}"}
     with httpx.Client(verify=False) as client:
         return {
@@ -105,7 +105,7 @@ def disturb(simulated, names, faults):
 
 
 def added(before, after):
-    """Return the records that are new, less what each has of its own."""
+    """Return the new records, without what differs between calls."""
     return {
         (name, kind): alike([one for one in records if one not in before[name].get(kind, [])])
         for name, state in after.items()
@@ -114,7 +114,7 @@ def added(before, after):
 
 
 def test_both_faces_answer_alike_and_leave_equal_state(faces, simulated):
-    """All ten tools: the same answers and the same records; what one wrote, the other finds."""
+    """All ten tools give the same answers and records; each face finds what the other wrote."""
     states = [kept(simulated)]
     answers, _ = asyncio.run(by_mcp(faces["mcp"], CALLS))
     states.append(kept(simulated))
@@ -134,14 +134,14 @@ def test_both_faces_answer_alike_and_leave_equal_state(faces, simulated):
 
 
 def test_every_tool_works_in_the_bad_way(faces):
-    """As in the good one."""
+    """As well as in the good way."""
     answers, _ = asyncio.run(by_mcp(faces["naive"], CALLS))
     assert [answer.structured_content for answer in answers if answer.is_error] == []
     assert {name for name, _ in CALLS} == set(TEN)
 
 
 def test_every_tool_is_listed_with_its_schemas(faces):
-    """The ten, and one for each operation of provider files; by REST with a path of its own."""
+    """The ten, and one for each operation in provider files; by REST, each has its own path."""
     tools = {tool.name: tool for tool in asyncio.run(by_mcp(faces["mcp"], []))[1]}
     assert set(tools) == {*TEN, *declared(load_all(FOLDER))}
     assert all(tool.input_schema["type"] == "object" for tool in tools.values())
@@ -151,7 +151,7 @@ def test_every_tool_is_listed_with_its_schemas(faces):
 
 
 def test_errors_have_the_standard_body(faces):
-    """By both faces, and `isError` is set."""
+    """On both faces, and `isError` is set."""
     wrong = ("web_search", {"query": ""})
     (answer,), _ = asyncio.run(by_mcp(faces["mcp"], [wrong]))
     (reply,) = by_rest(faces["rest"], [wrong])
@@ -164,7 +164,7 @@ def test_errors_have_the_standard_body(faces):
 
 
 def test_what_cannot_be_read_has_the_standard_body_too(faces):
-    """Bytes that are no JSON, JSON that is no object, a path or a method that there is not."""
+    """Invalid JSON, JSON other than an object, an unknown path or method."""
     with httpx.Client(base_url=faces["rest"]) as client:
         header = {"content-type": "application/json"}
         replies = [
@@ -182,9 +182,9 @@ def test_what_cannot_be_read_has_the_standard_body_too(faces):
 
 
 def test_what_the_openapi_document_allows_and_forbids_is_answered_as_it_says(faces):
-    """Cases that schemathesis makes of it: no failure of the server, no unknown form.
+    """Cases that schemathesis generates from it: no server error, no undocumented form.
 
-    MCP takes and refuses the same arguments: its schemas are these.
+    MCP accepts and refuses the same arguments, because it has the same schemas.
     """
     schema = schemathesis.openapi.from_url(faces["rest"] + "/openapi.json")
     checks = [not_a_server_error, status_code_conformance, response_schema_conformance]
@@ -210,7 +210,7 @@ def test_what_the_openapi_document_allows_and_forbids_is_answered_as_it_says(fac
 
 
 def test_health_and_metrics(faces):
-    """By the names that the alerts know."""
+    """With the names that the alerts use."""
     with httpx.Client(base_url=faces["rest"]) as client:
         client.post("/tools/docs_operation", json={"operation": "list"})
         health, ready = client.get("/health"), client.get("/health/ready")
@@ -224,12 +224,12 @@ def test_health_and_metrics(faces):
 
 
 def counted(simulated, provider, what="requests"):
-    """Return what a simulated provider has counted."""
+    """Return the counters of a simulated provider."""
     return httpx.get(f"{simulated[provider]}/_counters").json()[what]
 
 
 def call(simulated, switches, calls):
-    """Call tools at once on a server with some switches; return the answers, failures as codes."""
+    """Call tools at once on a server with some switches; return the answers, or failure codes."""
 
     async def one(system, name, arguments):
         try:
@@ -247,7 +247,7 @@ def call(simulated, switches, calls):
 
 
 def test_the_pool_opens_few_connections_and_without_it_each_request_opens_one(simulated):
-    """Fewer than 100 for 3000 requests, against 3000: here a fortieth of them."""
+    """Fewer than 100 instead of 3000 for 3000 requests; here with a fortieth of that."""
     names = ("sendgrid", "notion", "google_calendar")
     calls = [
         ("send_email", {"to": ["a@b.org"], "subject": "s", "body": "b"}),
@@ -274,7 +274,7 @@ def test_the_pool_opens_few_connections_and_without_it_each_request_opens_one(si
 
 
 def test_the_cache_makes_one_call_of_many(simulated):
-    """A hundred at once are one request with it, and a hundred without."""
+    """A hundred calls at once are one request with the cache, and a hundred without."""
     asked = {}
     for cache in ("on", "off"):
         before = counted(simulated, "websearch")
@@ -285,7 +285,7 @@ def test_the_cache_makes_one_call_of_many(simulated):
 
 
 def test_the_rate_limit_refuses_what_the_provider_would(simulated):
-    """A hundred in ten seconds; all pass without it."""
+    """Above a hundred in ten seconds; without it all calls pass."""
     listing = ("crm_operation", {"operation": "get_deals", "crm": "hubspot"})
     refused = {
         limits: call(simulated, {"limits": limits}, [listing] * 130).count("RATE_LIMITED")
@@ -295,7 +295,7 @@ def test_the_rate_limit_refuses_what_the_provider_would(simulated):
 
 
 def test_retry_and_breaker_are_seen_by_the_provider(simulated):
-    """Three requests a call with retry, one without; five with a breaker, and no more."""
+    """Three requests per call with retry, one without; with a breaker, five in all."""
     asked, last = {}, {}
     disturb(simulated, ["notion"], {"error_rate": 1})
     listing = ("docs_operation", {"operation": "list"})
@@ -322,7 +322,7 @@ def test_retry_and_breaker_are_seen_by_the_provider(simulated):
 
 
 def test_the_collector_passes_over_what_a_server_begins_with(simulated):
-    """A full collection looks at less than a tenth of the heap, and at all of it without that."""
+    """A full collection scans less than a tenth of the heap, and all of it with the switch off."""
     frozen, left = {}, {}
     for switch in ("on", "off"):
         system = BusinessTools(
@@ -340,7 +340,7 @@ def test_the_collector_passes_over_what_a_server_begins_with(simulated):
 
 
 def test_each_provider_plays_an_authentication_failure_and_a_429(simulated):
-    """And the server tells both by their codes."""
+    """The server reports both with their codes."""
     known = load_all(FOLDER)
     made = {"to": ["a@b.org"], "from": "a@b.org", "properties": {}, "email": "a@b.org"}
     made |= {"email_address": "a@b.org", "status": "pending", "hash": "a" * 32, **WHEN}
@@ -381,7 +381,7 @@ def test_each_provider_plays_an_authentication_failure_and_a_429(simulated):
 
 
 def test_a_timetable_makes_a_provider_fail_and_recover(simulated):
-    """At its times, and for one route if it says so."""
+    """At its times, and only for one route if it names one."""
     url = simulated["sentry"]
     headers = {"authorization": f"Bearer {KEYS['sentry']}"}
     now = [{"at": 0, "for": 60, "error_rate": 1, "route": "list_issues"}]

@@ -1,4 +1,4 @@
-"""Webhooks of the business tools: signed and retried on the way out, checked on the way in."""
+"""Webhooks of the business tools: outgoing ones are signed and retried, incoming ones checked."""
 
 import asyncio
 import base64
@@ -22,12 +22,12 @@ URL = "https://shop.example.org/hook"
 
 
 async def anywhere(_):
-    """Allow every address; that of the shop is a documentation's."""
+    """Allow every address; the shop's is from a documentation range."""
     return "203.0.113.9"
 
 
 def delivery(statuses, event="message.sent", check=anywhere):
-    """Deliver an event to a receiver that answers so; return what it got, and the counts."""
+    """Deliver an event to a receiver with these answers; return what it got, and the counts."""
 
     async def main():
         got = []
@@ -56,7 +56,7 @@ def delivery(statuses, event="message.sent", check=anywhere):
 
 
 def test_an_event_is_delivered_signed():
-    """To those who want it, once."""
+    """To its subscribers, once."""
     got, outgoing = delivery([])
     assert [json.loads(request.content)["data"] for _, request in got] == [{"n": 1}]
     assert (outgoing.delivered, outgoing.given_up) == (1, 0)
@@ -64,7 +64,7 @@ def test_an_event_is_delivered_signed():
 
 
 def test_a_receiver_that_fails_is_asked_again_with_growing_pauses():
-    """Under the same id, so that it can tell."""
+    """With the same id, which lets it recognise a repeat."""
     got, outgoing = delivery([500, 503])
     assert len({request.headers["x-webhook-id"] for _, request in got}) == 1
     times = [at for at, _ in got]
@@ -80,7 +80,7 @@ def test_a_receiver_that_goes_on_failing_is_given_up():
 
 
 def test_an_address_that_must_not_be_asked_is_not():
-    """It is looked at before each attempt: names can change their addresses."""
+    """It is checked before each attempt, because a name's address can change."""
 
     async def refuse(_):
         raise ToolFailure("ADDRESS_REFUSED", "no")
@@ -90,7 +90,7 @@ def test_an_address_that_must_not_be_asked_is_not():
 
 
 def test_webhooks_belong_to_their_client():
-    """Another sees and removes none, and is told of no call; secrets are not shown again."""
+    """Another client cannot see, remove or receive them; secrets are not shown again."""
     subscriptions = Subscriptions()
     added = subscriptions.add("shop", Wanted(url=URL, events=("*",)))
     assert subscriptions.of("other") == []
@@ -104,7 +104,7 @@ def test_webhooks_belong_to_their_client():
 
 
 def test_an_old_or_forged_signature_is_wrong():
-    """Nothing is replayed, and no secret is no signature."""
+    """Replays are refused, and so is everything without a secret."""
     header = sign("secret", b"{}", 1000.0)
     assert verify("secret", b"{}", header, 1200.0)
     assert not verify("secret", b"{}", header, 1400.0)
@@ -114,7 +114,7 @@ def test_an_old_or_forged_signature_is_wrong():
 
 
 def status(sid="SM1", state="delivered", secret="token"):
-    """Return a status callback as Twilio signs it."""
+    """Return a status callback with Twilio's signature."""
     form = {"MessageSid": sid, "MessageStatus": state}
     text = URL + "".join(name + form[name] for name in sorted(form))
     mac = hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()
@@ -123,7 +123,7 @@ def status(sid="SM1", state="delivered", secret="token"):
 
 
 def test_a_status_callback_is_worked_on_once():
-    """However often it comes."""
+    """However often it arrives."""
     incoming = Incoming()
     taken = [incoming.process_webhook("twilio", URL, *status(), "token") for _ in range(3)]
     assert [new for _, new in taken] == [True, False, False]
@@ -135,7 +135,7 @@ def test_a_status_callback_is_worked_on_once():
 
 @pytest.mark.parametrize("provider", ["twilio", "stripe", "shop"])
 def test_a_wrong_signature_is_refused(provider):
-    """Also where no secret is known."""
+    """Even if no secret is known."""
     headers, body = status(secret="another")
     for secret in ("token", ""):
         with pytest.raises(ToolFailure) as refused:
@@ -144,7 +144,7 @@ def test_a_wrong_signature_is_refused(provider):
 
 
 def test_an_event_of_stripe_is_taken():
-    """By its own header; what is no object is refused."""
+    """With its own header; anything other than an object is refused."""
     for body, good in ((b'{"id": "evt_1"}', True), (b"[]", False)):
         headers = {"stripe-signature": sign("whsec", body, time.time())}
         if good:
@@ -156,7 +156,7 @@ def test_an_event_of_stripe_is_taken():
 
 
 def test_what_is_under_way_ends_with_the_server():
-    """Nobody waits for receivers that do not answer."""
+    """It does not wait for receivers that do not answer."""
 
     async def main():
         async def never(_):

@@ -1,4 +1,4 @@
-"""Who may call the bundled servers: this machine, and no page of another site."""
+"""Who may call the bundled servers: this machine, but no page of another site."""
 
 import httpx
 import pytest
@@ -29,14 +29,14 @@ FACES = (
     ],
 )
 def test_host_and_origin_have_to_name_this_machine(host, origin, foreign):
-    """A port does not matter; a page that has no origin is somebody else's."""
+    """The port does not matter; a page without an origin counts as foreign."""
     assert is_foreign(host, origin) is foreign
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("face", FACES)
 def test_no_face_answers_to_another_site(systems, face):
-    """Neither to a page of it, nor to a name of it that points here; to this machine it does."""
+    """Not to its page, and not to its name that points here; it does to this machine."""
     url = systems.face(face).url
     body = {"jsonrpc": "2.0", "id": 1, "method": "server/discover"}
     statuses = [
@@ -49,7 +49,7 @@ def test_no_face_answers_to_another_site(systems, face):
 
 @pytest.mark.process
 def test_not_even_the_pages_for_operators_answer_to_another_site(systems):
-    """They set faults, and count."""
+    """These set faults and show counters."""
     base = httpx.URL(systems.face("echo/rest").url)
     reply = httpx.get(base.join("/_counters"), headers={"Origin": "http://evil.test"})
     assert reply.status_code == 403

@@ -1,4 +1,4 @@
-"""The tools on tests, indexes and research of the dual-runtime system, called from Python."""
+"""The dual-runtime system's tools for tests, indexes and research, called from Python."""
 
 import argparse
 from contextlib import nullcontext
@@ -17,7 +17,7 @@ from mcp_targets.serving import processes
 
 
 def test_search_finds_what_a_full_comparison_finds(tmp_path):
-    """Over many shards, the nearest by cosine first."""
+    """Over many shards, nearest by cosine first."""
     rng = np.random.default_rng(1)
     vectors = {f"v{number}": rng.normal(size=16).tolist() for number in range(500)}
     manager = IndexManager(tmp_path)
@@ -41,7 +41,7 @@ def test_search_finds_what_a_full_comparison_finds(tmp_path):
 
 
 def test_optimising_makes_full_shards_and_keeps_the_newest_of_a_key():
-    """Of one key there is one vector afterwards."""
+    """Afterwards there is one vector per key."""
     index = Index(2)
     index.add({f"v{number}": [1, number + 1] for number in range(SHARD_ROWS)})
     index.add({"v0": [0, 1], "extra": [1, 0]})
@@ -51,7 +51,7 @@ def test_optimising_makes_full_shards_and_keeps_the_newest_of_a_key():
 
 
 def test_an_index_comes_back_from_its_file_as_it_was_optimised(tmp_path):
-    """What was added later is not in it; another process can load it."""
+    """Later additions are not in it; another process can load it."""
     manager = IndexManager(tmp_path)
     manager.index_create("x", 2)
     with pytest.raises(NotFound, match="never kept"):
@@ -76,7 +76,7 @@ def test_an_index_comes_back_from_its_file_as_it_was_optimised(tmp_path):
     ],
 )
 def test_what_cannot_be_an_index_or_a_vector_is_refused(tmp_path, wrong, problem):
-    """Also a path where a name belongs."""
+    """So is a path in place of a name."""
     manager = IndexManager(tmp_path)
     manager.index_create("x", 2)
     with pytest.raises(ToolFailure, match=problem):
@@ -86,7 +86,7 @@ def test_what_cannot_be_an_index_or_a_vector_is_refused(tmp_path, wrong, problem
 
 
 def test_tests_are_run_in_a_folder_of_their_own_unless_one_is_named(tmp_path, monkeypatch):
-    """What lies in the current folder is anybody's, and a test is a program."""
+    """The current folder may contain anybody's files, and a test is a program."""
     (tmp_path / "test_planted.py").write_text("")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
@@ -131,7 +131,7 @@ def test_a_tool_is_run_on_a_path_and_its_verdict_returned(tmp_path, tool, text, 
 
 @pytest.mark.process
 def test_a_run_that_takes_too_long_is_killed(tmp_path):
-    """And said to have."""
+    """The error says so."""
     (tmp_path / "test_it.py").write_text("import time\ndef test_a(): time.sleep(600)\n")
     with pytest.raises(TimedOut, match=r"took longer than 0\.2 s"):
         run(tmp_path, "pytest", "test_it.py", 0.2)
@@ -147,7 +147,7 @@ def test_a_run_that_takes_too_long_is_killed(tmp_path):
     ],
 )
 def test_tools_run_only_below_the_folder(tmp_path, monkeypatch, tool, path, code):
-    """A tool that is missing is named."""
+    """A missing tool is named."""
     monkeypatch.setattr(runners.importlib.util, "find_spec", lambda name: name != "flake8" or None)
     with pytest.raises(ToolFailure) as refusal:
         run(tmp_path, tool, path)

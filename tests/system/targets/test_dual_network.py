@@ -1,4 +1,4 @@
-"""How the dual-runtime system asks its upstreams, on both kinds of loops; what it leaves out."""
+"""How the dual-runtime system calls its upstreams, on both kinds of loops."""
 
 import anyio
 import pytest
@@ -17,7 +17,7 @@ TRACING = "OpenTelemetryMiddleware"
 
 @pytest.fixture(scope="module")
 def upstreams(tmp_path_factory):
-    """Start two simulated services with a round trip of 1 ms; return where they are."""
+    """Start two simulated services with a round trip of 1 ms; return their addresses."""
     folder = tmp_path_factory.mktemp("upstreams")
     arguments = ("--provider", "peer_load", "--provider", "github", "--rtt", "1ms")
     child = Child("upstream", "upstream", arguments, folder / "ready.json", folder / "log")
@@ -27,7 +27,7 @@ def upstreams(tmp_path_factory):
 
 @pytest.fixture(params=["asyncio", "trio"])
 def ask(request, upstreams):
-    """Return a function that asks one question in a session of its own."""
+    """Return a function that sends one request in a new session."""
 
     def run(method, *arguments, **query):
         asking = network.Network(upstreams, pool="on", fanout="par")
@@ -42,7 +42,7 @@ def ask(request, upstreams):
 
 
 def test_an_upstream_is_asked_and_told(ask):
-    """By path, query and body; the answer is its JSON."""
+    """With path, query and body; the result is its JSON."""
     assert ask("ask", "peer_load", "/peers/p/load")["queued"] == 7
     made = ask("tell", "github", "/repos/o/r/issues", {"title": "ż"})
     assert made["title"] == "ż"
@@ -57,7 +57,7 @@ def test_an_upstream_is_asked_and_told(ask):
     ],
 )
 def test_what_an_upstream_does_not_answer_may_pass(ask, upstream, path, said):
-    """A status from 400 on, or no answer at all, is a failure that a retry may mend."""
+    """A status of 400 or above, or no answer, is a failure that a retry may repair."""
     with pytest.raises(Transient, match=said):
         ask("ask", upstream, path)
 
@@ -66,7 +66,7 @@ def test_what_an_upstream_does_not_answer_may_pass(ask, upstream, path, said):
 def test_spans_are_made_only_where_somebody_has_set_up_a_tracer(
     traced, spans, tmp_path, monkeypatch
 ):
-    """They would go nowhere, and took an eighth of the server's processor time."""
+    """Otherwise they go nowhere, and took an eighth of the server's processor time."""
     if traced:
         monkeypatch.setattr(trace, "get_tracer_provider", object)
     system = DualRuntime(PRESETS["dual"], {}, tmp_path, tmp_path)

@@ -1,4 +1,4 @@
-"""Both presets of the dual-runtime system do the same: every tool, by both faces."""
+"""Both presets of the dual-runtime system do the same: every tool, on both faces."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ VARYING = {
     "started_s",
     "submitted_s",
 }
-"""Times, and texts with times in them."""
+"""Fields with times, or with texts that contain times."""
 DIAMOND = [
     {"id": "a", "kind": "sleep", "payload": {"ms": 1}},
     {"id": "b", "kind": "sum", "payload": {"numbers": [1, 2]}, "depends_on": ["a"]},
@@ -26,7 +26,7 @@ DIAMOND = [
 
 
 class Caller:
-    """Call tools of one system and remember what they answered, less ids and times."""
+    """Call tools of one system and remember their answers, without ids and times."""
 
     def __init__(self, call):
         self._call = call
@@ -140,13 +140,13 @@ async def meta(call):
 
 
 async def everything(call):
-    """Call every tool, rightly and wrongly."""
+    """Call every tool, with right and wrong arguments."""
     for part in (tasks, workflows, peers, cores, meta):
         await part(call)
 
 
 async def by_rest(url):
-    """Do everything by the face `rest`; return the caller and the tools there are."""
+    """Do everything on the face `rest`; return the caller and the existing tools."""
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
 
         async def call(tool, arguments):
@@ -160,7 +160,7 @@ async def by_rest(url):
 
 
 async def by_mcp(url):
-    """Do everything by the face `mcp`; return the caller and the tools there are."""
+    """Do everything on the face `mcp`; return the caller and the existing tools."""
     async with Client(url) as client:
 
         async def call(tool, arguments):
@@ -189,17 +189,17 @@ def results(tmp_path_factory):
 @pytest.mark.process
 @pytest.mark.parametrize("other", [("dual", "rest"), ("control", "mcp"), ("dual", "mcp")])
 def test_every_tool_answers_alike_on_both_presets_and_faces(results, other):
-    """Less ids and times; also what is refused."""
+    """Apart from ids and times; refusals included."""
     expected = results["control", "rest"][0].answers
     for one, same in zip(expected, results[other][0].answers, strict=True):
         assert same[:2] == one[:2]
-        # Arguments of a wrong form are refused by the SDK before the tool's own check.
+        # The SDK refuses malformed arguments before the tool's check.
         wrong_form = (one[2].get("error") or {}).get("code") == "BAD_ARGUMENTS"
         assert same[2] == one[2] or (wrong_form and other[1] == "mcp")
 
 
 def test_no_tool_is_left_out(results):
-    """26 peer-to-peer tools, the cores', and four about tools."""
+    """26 peer-to-peer tools, the cores' tools, and four about tools."""
     for caller, tools in results.values():
         assert caller.called == tools
     caller, names = results["dual", "rest"]

@@ -23,7 +23,7 @@ from mcp_targets.dual_runtime.p2p.peers.peers import (
 
 
 def in_virtual_time(main):
-    """Run an async function on Trio, where sleeping takes no time."""
+    """Run an async function on Trio with a clock that skips waits."""
     return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
@@ -33,7 +33,7 @@ def peer(name, seen_s=100.0, *capabilities, source=""):
 
 
 def test_the_freshest_record_of_each_peer_wins_and_the_last_seen_comes_first():
-    """Whoever said it, in whatever order."""
+    """From any source, in any order."""
     records = [peer("a", 1), peer("b", 5), peer("a", 9, "new"), peer("c", 7), peer("a", 3)]
     assert [(one.peer_id, one.last_seen_s) for one in freshest(records)] == [
         ("a", 9),
@@ -47,7 +47,7 @@ def test_the_freshest_record_of_each_peer_wins_and_the_last_seen_comes_first():
     [((), ["a", "b", "c"]), (("x",), ["a", "b"]), (("x", "y"), ["b"]), (("z",), [])],
 )
 def test_a_peer_must_have_every_capability_that_is_required(required, found):
-    """One of them is not enough."""
+    """Having one of them is not enough."""
     peers = [peer("a", 1, "x"), peer("b", 1, "y", "x", "w"), peer("c", 1, "y")]
     assert [one.peer_id for one in capable(peers, required)] == found
 
@@ -70,14 +70,14 @@ def test_peers_expire_and_are_cleaned_up_unless_connected():
 
 
 class Says:
-    """A source that knows peers, after a time."""
+    """A source that returns peers after some time."""
 
     def __init__(self, name, *peers, after_s=0.0, error=None):
         self.name = name
         self._peers, self._after_s, self._error = peers, after_s, error
 
     async def peers(self):
-        """Return them, or fail."""
+        """Return the peers, or fail."""
         await anyio.sleep(self._after_s)
         if self._error is not None:
             raise self._error
@@ -92,7 +92,7 @@ def discovery(*sources, fanout="par", now_s=100.0):
 
 @pytest.mark.parametrize(("fanout", "took_s"), [("par", 1.0), ("seq", 1.7)])
 def test_sources_are_asked_at_once_or_in_turn(fanout, took_s):
-    """What they say is merged alike."""
+    """Their answers are merged in the same way."""
     sources = Says("one", peer("a", 90), after_s=1), Says("two", peer("a", 95), after_s=0.7)
     found, _, _ = discovery(*sources, fanout=fanout)
 
@@ -107,7 +107,7 @@ def test_sources_are_asked_at_once_or_in_turn(fanout, took_s):
 
 
 def test_a_source_that_fails_or_is_late_costs_only_its_own_peers():
-    """The deadline is kept, what came is remembered, and outcomes are counted."""
+    """The deadline is kept, the answers are remembered, and outcomes are counted."""
     broken = Says("broken", error=Transient("X", "gone"))
     late = Says("late", peer("never"), after_s=10)
     stale = Says("stale", peer("old", 100 - TTL_S))
@@ -127,13 +127,13 @@ def test_a_source_that_fails_or_is_late_costs_only_its_own_peers():
 
 
 def test_a_hundred_concurrent_registrations_in_the_file_lose_none(tmp_path):
-    """Writers wait for each other, and a reader never sees half a file."""
+    """Writers wait for each other, and readers never see half a file."""
     path = tmp_path / "peers.json"
     start = threading.Barrier(101)
     sizes = []
 
     def register(number):
-        # Each has its own lock object, as another process would.
+        # Each has another lock object, like another process.
         registry = RegistryFile(path)
         start.wait()
         registry.register(peer(f"p{number}"))
@@ -172,7 +172,7 @@ def names(*nodes, error=None):
 
 @pytest.mark.parametrize("fanout", ["par", "seq"])
 def test_nodes_are_tried_by_priority_until_enough_are_connected(fanout):
-    """A node that several methods name is tried once, under the best of them."""
+    """A node found by several methods is tried once, under the best of them."""
     tried = []
 
     async def connect(node):
@@ -201,13 +201,13 @@ def test_nodes_are_tried_by_priority_until_enough_are_connected(fanout):
 
 
 def test_a_bootstrap_that_finds_nobody_ends():
-    """With what it tried."""
+    """It returns its attempts."""
     started, _ = bootstrap([Method("none", 1, names())], None)
     assert in_virtual_time(lambda: started.run(3, 1)) == []
 
 
 def service(ip, after_s, error=None):
-    """Return a service that tells an address."""
+    """Return a service that reports an address."""
 
     async def ask():
         await anyio.sleep(after_s)
@@ -219,7 +219,7 @@ def service(ip, after_s, error=None):
 
 
 def test_the_first_service_that_answers_wins_and_the_others_are_given_up():
-    """One that fails is no answer."""
+    """A failure does not count as an answer."""
     services = {
         "slow": service("1", 50),
         "broken": service("2", 0, Transient("X", "no")),
@@ -239,7 +239,7 @@ def test_the_first_service_that_answers_wins_and_the_others_are_given_up():
 
 
 def test_the_public_address_is_asked_for_again_only_when_it_is_old():
-    """And then anew."""
+    """Then it is asked for again."""
     now, asked = [0.0], []
 
     async def ask():
@@ -267,7 +267,7 @@ LOCAL, ONE, TWO = Seen("10.0.0.1", 5), Seen("203.0.113.7", 6), Seen("203.0.113.7
         ([LOCAL, LOCAL], "none"),  # nothing translates
         ([ONE], "unknown"),  # one view cannot tell
         ([ONE, ONE], "cone"),  # the same mapping for everyone
-        ([ONE, TWO], "symmetric"),  # another for each
+        ([ONE, TWO], "symmetric"),  # a different one for each
     ],
 )
 def test_the_kind_of_nat_follows_from_what_services_see(seen, nat):
@@ -284,7 +284,7 @@ def test_the_kind_of_nat_follows_from_what_services_see(seen, nat):
         ("workflow", 21, 100, True),
         ("bootstrap", 50, 100, False),
         ("bootstrap", 51, 100, True),
-        ("bootstrap", 9, 9, False),  # too few to say
+        ("bootstrap", 9, 9, False),  # too few to judge
         ("bootstrap", 10, 10, True),
     ],
 )

@@ -1,4 +1,4 @@
-"""The task queue of the dual-runtime system: who goes next, what ends how; no loop, no clock."""
+"""The dual-runtime system's task queue: the order and the outcomes of tasks; no loop, no clock."""
 
 import itertools
 import threading
@@ -27,7 +27,7 @@ def submit(queue, kind="echo", priority=5, requires=(), timeout_s=30.0, **payloa
 
 
 def taken(queue):
-    """Start everything that can be started; return the ids in that order."""
+    """Start everything that can be started; return the ids in order."""
     found = []
     while (entry := queue.take()) is not None:
         found.append(entry[0].task_id)
@@ -56,7 +56,7 @@ def bring(queue, task_id, state):
     ],
 )
 def test_the_highest_priority_goes_first_and_among_equals_the_eldest(queue, priorities, order):
-    """As the numbers say."""
+    """By priority, then by age."""
     for priority in priorities:
         submit(queue, priority=priority)
     queue.register("w", (), 10)
@@ -64,7 +64,7 @@ def test_the_highest_priority_goes_first_and_among_equals_the_eldest(queue, prio
 
 
 def test_a_changed_priority_keeps_the_place_among_equals(queue):
-    """A task that is moved up stands where its age puts it."""
+    """A task that is moved up is placed by its age."""
     for priority in (1, 7, 7):
         submit(queue, priority=priority)
     queue.set_priority("t1", 7)
@@ -73,7 +73,7 @@ def test_a_changed_priority_keeps_the_place_among_equals(queue):
 
 
 def test_a_task_waits_for_a_worker_that_can_do_it_and_others_pass(queue):
-    """Capabilities are all required; a task nobody can do holds up no other."""
+    """All capabilities are required; a task that nobody can do does not block others."""
     queue.register("plain", (), 1)
     queue.register("gpu", ("gpu",), 1)
     submit(queue, requires=("gpu", "big"))
@@ -86,7 +86,7 @@ def test_a_task_waits_for_a_worker_that_can_do_it_and_others_pass(queue):
 
 
 def test_a_worker_does_no_more_than_it_has_slots(queue):
-    """The next task starts when one has ended."""
+    """The next task starts when another has ended."""
     queue.register("w", (), 2)
     for _ in range(3):
         submit(queue)
@@ -133,7 +133,7 @@ def test_what_may_be_done_in_which_state(queue, state, operation, after):
 
 
 def test_a_cancelled_task_stays_cancelled_when_its_work_ends_later(queue):
-    """Nor does the old start end the new one after a retry."""
+    """After a retry, the old start does not end the new one either."""
     queue.register("w", (), 1)
     submit(queue)
     task, start = queue.take()
@@ -148,7 +148,7 @@ def test_a_cancelled_task_stays_cancelled_when_its_work_ends_later(queue):
 
 
 def test_a_paused_queue_starts_nothing_and_ends_what_runs(queue):
-    """Resuming goes on where it was."""
+    """Resuming continues from there."""
     queue.register("w", (), 2)
     submit(queue)
     running = queue.take()
@@ -179,7 +179,7 @@ def test_clearing_needs_to_be_confirmed_and_spares_what_runs(queue):
 
 
 def test_the_tasks_of_a_worker_that_leaves_are_queued_again_and_stopped(queue):
-    """They are done by another, and the work of the first start is told to end."""
+    """Another worker does them, and the work of the first start is stopped."""
     stopped = []
     queue.stop = lambda *key: stopped.append(key)
     queue.register("w", (), 2)
@@ -193,7 +193,7 @@ def test_the_tasks_of_a_worker_that_leaves_are_queued_again_and_stopped(queue):
 
 
 def test_unknown_names_are_said_to_be_unknown(queue):
-    """For tasks and for workers; and no worker is registered twice."""
+    """For tasks and for workers; no worker is registered twice."""
     for wrong in (lambda: queue.get("t9"), lambda: queue.unregister("w")):
         with pytest.raises(NotFound):
             wrong()
@@ -203,7 +203,7 @@ def test_unknown_names_are_said_to_be_unknown(queue):
 
 
 def test_a_hundred_concurrent_registrations_lose_none(queue):
-    """From as many threads at once."""
+    """From a hundred threads at once."""
     start = threading.Barrier(100)
 
     def register(number):
@@ -219,7 +219,7 @@ def test_a_hundred_concurrent_registrations_lose_none(queue):
 
 
 def run_tasks(queue, scenario):
-    """Run `scenario` beside a task runner, in virtual time."""
+    """Run `scenario` together with a task runner, in virtual time."""
 
     async def main():
         async with anyio.create_task_group() as group:
@@ -231,7 +231,7 @@ def run_tasks(queue, scenario):
 
 
 def test_a_cancelled_task_stops_its_work_at_once(queue, monkeypatch):
-    """Its slot is free for the next, and its time limit is not waited for."""
+    """Its slot is free for the next task, without waiting for the time limit."""
     stopped = []
 
     async def slow(_):
@@ -271,7 +271,7 @@ def test_a_cancelled_task_stops_its_work_at_once(queue, monkeypatch):
     ],
 )
 def test_how_a_task_ends(queue, kind, payload, timeout_s, state, code):
-    """A failure is told with its code."""
+    """A failure has its code."""
 
     async def scenario():
         queue.register("w", (), 1)

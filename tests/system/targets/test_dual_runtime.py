@@ -1,4 +1,4 @@
-"""The dual-runtime system as it runs: why its presets differ, and what its faces tell."""
+"""The running dual-runtime system: why its presets differ, and what its faces show."""
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ ASKED = ("peer_status", "peer_load", "peer_storage")
 
 @pytest.fixture(scope="module")
 def ask(systems):
-    """Return a function that makes calls of a system one after the other, with their answers."""
+    """Return a function that makes calls one after the other and returns the answers."""
 
     def run(flags, *tools):
         with httpx.Client(base_url=systems.face(f"dual_runtime/rest?{flags}").url) as client:
@@ -34,7 +34,7 @@ def ask(systems):
     ],
 )
 def test_the_upstreams_counters_show_what_each_flag_does(ask, flags, connections, parallel, server):
-    """Ten calls: connections opened at each upstream, and the most requests under way at once."""
+    """Ten calls: connections opened at each upstream, and the most requests at once."""
     calls = [("peer_metrics", {"peer_id": f"p{number}"}) for number in range(10)]
     replies, seen, runtime = ask(flags, *calls)
     assert all(reply.status_code == 200 for reply in replies)
@@ -47,7 +47,7 @@ def test_the_upstreams_counters_show_what_each_flag_does(ask, flags, connections
 
 
 def test_the_cache_saves_requests_where_it_is_switched_on(ask):
-    """The second and third call for one peer are answered without asking."""
+    """The second and third call for one peer are answered without a request."""
     calls = [("peer_metrics", {"peer_id": "same"})] * 3
     replies, seen, _ = ask("preset=dual&cache=on", *calls)
     assert replies[0].json() == replies[2].json()
@@ -55,7 +55,7 @@ def test_the_cache_saves_requests_where_it_is_switched_on(ask):
 
 
 def test_tools_that_are_no_peer_to_peer_tools_run_on_the_other_runtime(ask):
-    """A native Trio server sends them to its second loop; the first does not wait for them."""
+    """A native Trio server runs them on its second loop; the first does not wait for them."""
     made = ("index_create", {"name": "i", "dimension": 2})
     _, _, runtime = ask("preset=dual&limiter=7", made, ("queue_stats", {}))
     calls = {place: shown["calls"] for place, shown in runtime["runtimes"].items()}
@@ -65,7 +65,7 @@ def test_tools_that_are_no_peer_to_peer_tools_run_on_the_other_runtime(ask):
 
 @pytest.mark.parametrize("preset", ["control", "dual"])
 def test_a_refusal_has_a_status_and_a_code(systems, preset):
-    """What is wrong in the arguments is told before anything runs."""
+    """Wrong arguments are reported before anything runs."""
     with httpx.Client(base_url=systems.face(f"dual_runtime/rest?preset={preset}").url) as client:
         good = client.post("/tools/peer_connect", json={"peer_id": "p", "address": "a"})
         assert good.status_code == 200
@@ -77,7 +77,7 @@ def test_a_refusal_has_a_status_and_a_code(systems, preset):
 
 
 def test_what_one_client_submits_another_sees(systems):
-    """By either face and over the bridge: the state is the process's."""
+    """On either face and over the bridge: the state belongs to the process."""
     url = systems.face("dual_runtime/rest?preset=control").url
     with httpx.Client(base_url=url) as one, httpx.Client(base_url=url) as other:
         task = one.post("/tools/task_submit", json={"kind": "sum", "payload": {"numbers": [1, 2]}})

@@ -31,7 +31,7 @@ def kind():
 
 
 async def where():
-    """Say on which loop and thread this runs."""
+    """Return the loop and the thread that this runs on."""
     return kind(), current_loop(), threading.get_ident()
 
 
@@ -43,7 +43,7 @@ async def broken():
 @pytest.mark.parametrize("home", ["asyncio", "trio"])
 @pytest.mark.parametrize("other", ["asyncio", "trio"])
 def test_each_call_has_a_loop_of_its_own_when_bridged(home, other):
-    """Of the kind that was asked for, with a session that ends with it."""
+    """Of the requested kind, with a session that ends with it."""
     sessions = Sessions()
 
     async def main():
@@ -62,7 +62,7 @@ def test_each_call_has_a_loop_of_its_own_when_bridged(home, other):
 
 @pytest.mark.parametrize(("home", "other"), [("asyncio", "trio"), ("trio", "asyncio")])
 def test_the_second_runtime_is_one_loop_that_lasts(home, other):
-    """In a thread of its own, with one session for all calls."""
+    """In another thread, with one session for all calls."""
     sessions = Sessions()
 
     async def main():
@@ -119,7 +119,7 @@ def test_a_native_call_stays_where_it_is(home):
 
 @pytest.mark.parametrize("home", ["asyncio", "trio"])
 def test_a_loop_that_has_ended_is_not_called(home):
-    """Nobody waits there any more, and calling it is no error."""
+    """Nobody waits there any more, and calling it does not raise."""
 
     async def get():
         return soon()
@@ -131,7 +131,7 @@ def test_a_loop_that_has_ended_is_not_called(home):
 
 @pytest.mark.parametrize("home", ["asyncio", "trio"])
 def test_a_signal_that_is_set_lets_everyone_through(home):
-    """Also who comes later, until it is cleared."""
+    """Including later waiters, until it is cleared."""
     signal = Signal()
     signal.set()
     anyio.run(signal.wait, backend=home)

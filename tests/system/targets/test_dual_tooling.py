@@ -1,4 +1,4 @@
-"""What stands around the tools of the dual-runtime system: metadata, registry, routing, limits."""
+"""What surrounds the dual-runtime system's tools: metadata, registry, routing, limits."""
 
 import anyio
 import pytest
@@ -16,7 +16,7 @@ from mcp_targets.dual_runtime.tooling.runtimes import Here
 
 
 def in_virtual_time(main):
-    """Run an async function on Trio, where sleeping takes no time."""
+    """Run an async function on Trio with a clock that skips waits."""
     return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
@@ -40,13 +40,13 @@ async def plain(text: str = "x"):
     ],
 )
 def test_metadata_that_make_no_sense_are_refused_where_they_are_written(fields, problem):
-    """The tool's name is in the message."""
+    """The message has the tool's name."""
     with pytest.raises(ValueError, match=problem):
         tool_metadata(**fields)(plain)
 
 
 def test_name_and_description_come_from_the_function():
-    """Where the decorator does not say otherwise."""
+    """Unless the decorator says otherwise."""
     registry = ToolRegistry()
 
     @tool_metadata(category="x")
@@ -63,7 +63,7 @@ def test_name_and_description_come_from_the_function():
 
 
 def test_registering_again_replaces_a_tool():
-    """It is no longer found under what it was."""
+    """It is no longer found under its old metadata."""
     registry = ToolRegistry()
     registry.register(plain, ToolMetadata(name="t", category="old", runtime="trio"))
     registry.register(plain, ToolMetadata(name="t", category="new", runtime="fastapi", priority=1))
@@ -91,13 +91,13 @@ def in_module(name):
     [
         ("said", None, "trio"),  # the registry knows it
         ("p2p_said", None, "fastapi"),  # … and wins over the name
-        ("needs", None, "trio"),  # requires_p2p is as good as saying trio
+        ("needs", None, "trio"),  # requires_p2p has the same effect as trio
         ("x", tool_metadata(name="x", runtime="trio")(in_module("a")), "trio"),  # the decorator
         ("peer_x", tool_metadata(name="x", runtime="fastapi")(in_module("a.p2p")), "fastapi"),
         ("x", in_module("a.p2p.b"), "trio"),  # the module
-        ("x", in_module("a.p2pish.b"), "fastapi"),  # a whole part of it
+        ("x", in_module("a.p2pish.b"), "fastapi"),  # a whole part of its path
         ("peer_x", in_module("a"), "trio"),  # the name
-        ("speer_x", in_module("a"), "fastapi"),  # a whole word of it
+        ("speer_x", in_module("a"), "fastapi"),  # a whole word in it
         ("auto", in_module("a"), "fastapi"),  # auto says nothing
         ("x", None, "fastapi"),  # the default
     ],
@@ -113,7 +113,7 @@ def test_the_first_that_knows_decides_where_a_tool_runs(name, function, place):
 
 
 def test_what_was_said_explicitly_or_found_before_is_not_looked_for_again():
-    """Unless it is said explicitly, later."""
+    """Unless it is set explicitly later."""
     registry = ToolRegistry()
     detector = Detector(registry)
     assert detector.loop("x") == "fastapi"
@@ -124,7 +124,7 @@ def test_what_was_said_explicitly_or_found_before_is_not_looked_for_again():
 
 
 class Failing:
-    """A tool that counts its calls and fails in a given way, at first or always."""
+    """A tool that counts its calls and fails in a given way, either first or always."""
 
     def __init__(self, error, times=100):
         self.calls = 0
@@ -132,7 +132,7 @@ class Failing:
         self._times = times
 
     async def run(self):
-        """Fail, or not any more."""
+        """Fail, or succeed after enough calls."""
         self.calls += 1
         if self.calls <= self._times:
             raise self._error
@@ -156,12 +156,12 @@ BROKEN = Transient("X", "broken")
         ("linear", BROKEN, 100, 3, [0.1, 0.2]),
         ("exponential", BROKEN, 100, 3, [0.1, 0.4]),
         ("fixed", BROKEN, 1, 2, [0.1]),  # the second attempt works
-        ("fixed", ToolFailure("X", "no"), 100, 1, []),  # a refusal is no accident
-        ("fixed", ZeroDivisionError(), 100, 1, []),  # nor is a mistake in the code
+        ("fixed", ToolFailure("X", "no"), 100, 1, []),  # a refusal is final
+        ("fixed", ZeroDivisionError(), 100, 1, []),  # so is a mistake in the code
     ],
 )
 def test_only_what_may_pass_is_tried_again_as_the_policy_says(policy, error, times, calls, pauses):
-    """And never without a policy."""
+    """Without a policy, nothing is."""
     failing = Failing(error, times)
     _, tool = registered(failing.run, retry_policy=policy)
     slept = []
@@ -181,7 +181,7 @@ def test_only_what_may_pass_is_tried_again_as_the_policy_says(policy, error, tim
 
 
 def test_the_timeout_ends_a_tool():
-    """It is told as such, and the tool's work is cancelled."""
+    """The failure says so, and the tool's work is cancelled."""
     ended = []
 
     async def slow():
@@ -202,7 +202,7 @@ def test_the_timeout_ends_a_tool():
 
 
 def test_a_tool_that_is_no_coroutine_does_not_block_the_loop():
-    """It waits here for what only the loop can do."""
+    """In this test it waits for something that only the loop can do."""
 
     async def main():
         seen = anyio.Event()
@@ -232,7 +232,7 @@ def test_a_tool_that_is_no_coroutine_does_not_block_the_loop():
 
 
 def test_of_the_calls_that_wait_the_highest_priority_goes_next():
-    """Among equals the first; a call that is given up leaves no hole."""
+    """Among equals, the first; a cancelled call does not lose a slot."""
     order = []
 
     async def main():
@@ -259,7 +259,7 @@ def test_of_the_calls_that_wait_the_highest_priority_goes_next():
 
 
 def test_no_limit_lets_everything_through():
-    """0 slots are all slots."""
+    """0 slots mean no limit."""
 
     async def main():
         limiter = PriorityLimiter(0)
@@ -270,7 +270,7 @@ def test_no_limit_lets_everything_through():
 
 
 def test_a_cached_result_is_used_until_its_time_is_over():
-    """By tool and arguments; the oldest makes room."""
+    """By tool and arguments; the oldest is dropped if there are too many."""
     now = [0.0]
     cache = ResultCache(lambda: now[0], size=2)
     cache.put("t", {"a": 1, "b": 2}, {"r": 1}, 5)
@@ -286,7 +286,7 @@ def test_a_cached_result_is_used_until_its_time_is_over():
 
 
 class Gone(Here):
-    """An executor that is not there."""
+    """An executor that is unavailable."""
 
     available = False
 
@@ -295,14 +295,14 @@ class Breaking(Here):
     """An executor that breaks after the call was made."""
 
     async def run(self, work):
-        """Run it, and lose the result."""
+        """Run the work, and lose the result."""
         await work()
         raise RuntimeError("lost")
 
 
 @pytest.mark.parametrize(("executor", "calls", "fallbacks"), [(Gone(), 1, 1), (Breaking(), 1, 0)])
 def test_a_fallback_never_runs_a_tool_twice(executor, calls, fallbacks):
-    """Another runtime is taken only for a call that has not begun."""
+    """Another runtime is used only for a call that has not begun."""
     counted = Failing(None, 0)
     registry, _ = registered(counted.run, runtime="trio")
     router = RuntimeRouter(registry, {"trio": executor, "fastapi": Here()})
@@ -320,7 +320,7 @@ def test_a_fallback_never_runs_a_tool_twice(executor, calls, fallbacks):
 
 
 def test_the_router_counts_calls_errors_and_times_by_runtime():
-    """With percentiles of what each took."""
+    """With percentiles of the time taken."""
     registry = ToolRegistry()
     registry.register(Failing(BROKEN).run, ToolMetadata(name="bad", runtime="trio"))
     registry.register(plain, ToolMetadata(name="good", runtime="fastapi"))
@@ -344,7 +344,7 @@ def test_the_router_counts_calls_errors_and_times_by_runtime():
 
 @pytest.mark.parametrize(("cached", "calls"), [(True, 1), (False, 2)])
 def test_the_cache_is_used_where_it_is_switched_on(cached, calls):
-    """For tools that have a cache_ttl."""
+    """For tools with a cache_ttl."""
     counted = Failing(None, 0)
     registry, _ = registered(counted.run, cache_ttl=5)
     cache = ResultCache(trio.current_time) if cached else None
@@ -359,7 +359,7 @@ def test_the_cache_is_used_where_it_is_switched_on(cached, calls):
 
 
 def test_arguments_are_checked_before_anything_runs():
-    """All problems at once."""
+    """All problems are reported at once."""
     registry, _ = registered(plain)
     router = RuntimeRouter(registry, {"trio": Here(), "fastapi": Here()})
 

@@ -1,4 +1,4 @@
-"""Workflows of the dual-runtime system: their form, and who starts when, in virtual time."""
+"""Workflows of the dual-runtime system: their graph, and when steps start, in virtual time."""
 
 import itertools
 
@@ -34,14 +34,14 @@ def step(name, *parents, kind="sleep", ms=10, **more):
     ],
 )
 def test_a_workflow_that_cannot_be_done_is_refused(steps, code, message):
-    """With what is wrong, and nothing is started."""
+    """With the reason, and nothing is started."""
     with pytest.raises(ToolFailure, match=message) as refusal:
         workflow_graph.build(steps)
     assert refusal.value.code == code
 
 
 def test_a_cycle_is_told_with_its_path():
-    """Each step of the path depends on the one that follows, and it closes."""
+    """Each step of the path depends on the next one, and the last is the first."""
     steps = [step("x"), step("a", "x", "c"), step("b", "a"), step("c", "b")]
     with pytest.raises(ToolFailure) as refusal:
         workflow_graph.build(steps)
@@ -53,14 +53,14 @@ def test_a_cycle_is_told_with_its_path():
 
 
 def test_the_critical_path_is_the_longest_chain():
-    """By the time of its steps, not by their number."""
+    """By the time of its steps, not their number."""
     steps = [step("a", ms=10), step("b", "a", ms=10), step("c", "b", ms=10), step("d", ms=70)]
     graph = workflow_graph.build([*steps, step("end", "c", "d", ms=5)])
     assert workflow_graph.critical_path(graph) == (["d", "end"], 75.0)
 
 
 def test_diagrams_show_every_edge_and_mark_the_critical_path():
-    """Names are quoted as each language wants it."""
+    """Names are quoted by the rules of each language."""
     graph = workflow_graph.build([step('say "hi"'), step("b", 'say "hi"')])
     path, _ = workflow_graph.critical_path(graph)
     dot = diagrams.dot(graph, path)
@@ -73,7 +73,7 @@ def test_diagrams_show_every_edge_and_mark_the_critical_path():
 
 
 def engine(scenario):
-    """Run `scenario(workflows)` beside an engine, in virtual time."""
+    """Run `scenario(workflows)` together with an engine, in virtual time."""
     numbers = itertools.count(1)
 
     async def main():
@@ -107,7 +107,7 @@ def test_a_step_starts_when_the_last_that_it_depends_on_has_ended():
 
 
 def test_workflows_take_as_long_as_their_critical_path_side_by_side():
-    """A hundred diamonds at once, each in the time of one."""
+    """A hundred diamonds at once each take the time of one."""
 
     async def scenario(workflows):
         diamond = [step("a"), step("b", "a", ms=40), step("c", "a"), step("d", "b", "c")]
@@ -120,7 +120,7 @@ def test_workflows_take_as_long_as_their_critical_path_side_by_side():
 
 
 def test_a_failure_skips_everything_that_depends_on_it_and_nothing_else():
-    """Over any number of steps; the workflow has failed when all have ended."""
+    """Over any number of steps; the workflow fails once all have ended."""
 
     async def scenario(workflows):
         steps = [step("bad", kind="fail"), step("b", "bad"), step("c", "b"), step("ok", ms=30)]
@@ -155,7 +155,7 @@ def test_retries_wait_twice_as_long_each_time(retries, attempts, elapsed_s):
 
 
 def test_a_step_that_takes_too_long_fails():
-    """Its time limit is that of each attempt."""
+    """The time limit applies to each attempt."""
 
     async def scenario(workflows):
         flow = workflows.submit("x", [step("a", ms=5000, timeout_ms=200)])
@@ -167,7 +167,7 @@ def test_a_step_that_takes_too_long_fails():
 
 
 def test_a_cancelled_workflow_stops_and_stays_cancelled():
-    """What had ended keeps its result; what ran or waited is cancelled; nothing starts later."""
+    """Ended steps keep their results; running and waiting ones are cancelled; none starts later."""
 
     async def scenario(workflows):
         steps = [step("a"), step("b", "a", ms=1000), step("c", "b", kind="echo")]

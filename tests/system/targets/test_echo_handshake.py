@@ -1,4 +1,4 @@
-"""The echo system's wire up to protocol 2025-11-25: sessions, checked with an HTTP client."""
+"""The echo system's protocol up to 2025-11-25: sessions, tested with an HTTP client."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def session(echo):
     ],
 )
 def test_initialize_agrees_on_a_version(echo, asked, got):
-    """The one asked for, or the newest of this era."""
+    """The requested one, or the newest of this era."""
     reply = echo.post("/mcp", json=initialize(asked), headers={"Accept": BOTH})
     assert reply.json()["result"]["protocolVersion"] == got
     assert reply.headers["mcp-session-id"]
@@ -82,7 +82,7 @@ def test_a_request_without_a_session_is_refused(session):
 
 
 def test_a_stream_is_open_until_its_session_ends(echo, session):
-    """GET opens one, which is counted and says nothing; DELETE of its session ends it."""
+    """GET opens one, which is counted and silent; DELETE of its session ends it."""
     with session.stream("GET", "/mcp") as stream:
         assert stream.headers["content-type"] == "text/event-stream"
         assert echo.get("/_counters").json()["streams_open"] == 1
@@ -92,7 +92,7 @@ def test_a_stream_is_open_until_its_session_ends(echo, session):
 
 
 def test_a_new_stream_takes_the_place_of_the_one_before(session):
-    """No message comes by two streams: what is told goes to the newer one."""
+    """No message is sent on two streams: it goes to the newer one."""
     with session.stream("GET", "/mcp") as first, session.stream("GET", "/mcp") as second:
         assert first.read() == b""
         session.post("/mcp", json=call("announce", list="tools"))
@@ -102,31 +102,31 @@ def test_a_new_stream_takes_the_place_of_the_one_before(session):
 
 
 def test_a_stream_of_no_session_is_refused(session):
-    """As any other request: 400 without an id, 404 with an unknown one."""
+    """Like any other request: 400 without an id, 404 with an unknown one."""
     del session.headers["Mcp-Session-Id"]
     assert session.get("/mcp").status_code == 400
     assert session.get("/mcp", headers={"Mcp-Session-Id": "unknown"}).status_code == 404
 
 
 class Later:
-    """Keeps what is to be done later, until a test lets the time come."""
+    """Keeps delayed calls until a test runs them."""
 
     def __init__(self):
         self.waiting = []
 
     def __call__(self, delay_s, act):
-        """Keep it."""
+        """Keep a delayed call."""
         self.waiting.append((delay_s, act))
 
     def come(self):
-        """Do what has been kept."""
+        """Run the kept calls."""
         waiting, self.waiting = self.waiting, []
         for _, act in waiting:
             act()
 
 
 def test_a_session_that_nobody_uses_ends_by_itself():
-    """After one idle time without a use, and not before; a used one and one with a stream stay."""
+    """After one idle time without use and not before; used ones and ones with a stream stay."""
     later = Later()
     sessions = Sessions(30.0, later)
     left, used, held = (sessions.open("2025-11-25") for _ in range(3))
@@ -143,7 +143,7 @@ def test_a_session_that_nobody_uses_ends_by_itself():
 
 
 def test_without_an_idle_time_nothing_is_looked_for():
-    """By default a session lives until it is deleted, and an empty system looks for none."""
+    """By default a session lives until it is deleted, and an empty system does not sweep."""
     later = Later()
     Sessions(None, later).open("2025-11-25")
     assert later.waiting == []
@@ -172,20 +172,20 @@ def test_an_idle_time_that_is_none_is_refused(wrong):
     ],
 )
 def test_errors_within_a_session_come_with_http_200(session, body, code):
-    """In this era HTTP only speaks for the transport."""
+    """In this era, the HTTP status is only about the transport."""
     reply = session.post("/mcp", json=body)
     assert (reply.status_code, reply.json()["error"]["code"], reply.json()["id"]) == (200, code, 1)
 
 
 @pytest.mark.parametrize(("body", "status"), [("[]", 400), ("{", 400), ('{"id":1}', 400)])
 def test_what_is_no_message_is_refused(session, body, status):
-    """Batches included."""
+    """So are batches."""
     headers = {"Content-Type": "application/json"}
     assert session.post("/mcp", content=body, headers=headers).status_code == status
 
 
 def test_a_posted_response_is_accepted(session):
-    """Clients answer pings that they believe to have seen."""
+    """Clients may answer pings that were never sent."""
     assert session.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
 
 
@@ -204,7 +204,7 @@ def test_a_subscription_is_to_a_uri(session, method):
 
 
 def test_cancelling_what_has_ended_changes_nothing(session):
-    """Nor does a cancellation that names nothing."""
+    """Neither does a cancellation that names nothing."""
     for params in ({"requestId": 77}, {"requestId": None}, {}):
         message = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
         assert session.post("/mcp", json=message).status_code == 202
@@ -212,7 +212,7 @@ def test_cancelling_what_has_ended_changes_nothing(session):
 
 
 def test_with_replies_sse_every_answer_is_a_stream_of_one_event(start):
-    """The session's id included, in the header of the first."""
+    """The header of the first has the session's id."""
     with httpx.Client(base_url=start("echo", "--replies", "sse")) as client:
         opened = client.post("/mcp", json=initialize("2025-11-25"), headers={"Accept": BOTH})
         assert opened.headers["content-type"] == "text/event-stream"

@@ -1,4 +1,4 @@
-"""The echo system's wire at protocol 2026-07-28, checked with an HTTP client."""
+"""The echo system's protocol of 2026-07-28, tested with an HTTP client."""
 
 import httpx
 import pytest
@@ -20,7 +20,7 @@ def rpc(method, params=None, meta=META):
 
 
 def headers_for(body):
-    """Return the headers that a conforming client of 2026-07-28 sends with a body."""
+    """Return the headers that a conforming 2026-07-28 client sends with a body."""
     headers = {"Accept": BOTH, "MCP-Protocol-Version": MODERN}
     if isinstance(body, dict) and "method" in body:
         headers["Mcp-Method"] = body["method"]
@@ -47,7 +47,7 @@ def call(tool, meta=META, **arguments):
 
 
 def test_discovery_names_versions_capabilities_and_server(echo):
-    """The first thing a client asks; it may cache the answer."""
+    """It is a client's first request, and the answer may be cached."""
     reply = modern(echo, rpc("server/discover"))
     result = reply.json()["result"]
     assert (reply.status_code, result["resultType"]) == (200, "complete")
@@ -69,13 +69,13 @@ def test_discovery_names_versions_capabilities_and_server(echo):
     ],
 )
 def test_lists_and_resources_may_be_cached(echo, method, params):
-    """With the time and the scope."""
+    """With a time and a scope."""
     result = modern(echo, rpc(method, params)).json()["result"]
     assert (result["ttlMs"], result["cacheScope"]) == (300_000, "public")
 
 
 def test_a_call_answers_with_text_and_structure(echo):
-    """And names its server, as every result of this era does."""
+    """It names its server, like every result of this era."""
     reply = modern(echo, call("echo", message="grüß"))
     assert reply.headers["content-type"] == "application/json"
     result = reply.json()["result"]
@@ -86,7 +86,7 @@ def test_a_call_answers_with_text_and_structure(echo):
 
 
 def test_a_tool_that_fails_is_a_result_with_is_error(echo):
-    """HTTP 200, and no JSON-RPC error."""
+    """HTTP 200 and not a JSON-RPC error."""
     reply = modern(echo, call("fail", message="no"))
     assert reply.status_code == 200
     assert reply.json()["result"]["isError"] is True
@@ -97,7 +97,7 @@ def test_a_tool_that_fails_is_a_result_with_is_error(echo):
     [{}, {"message": 3}, {"message": "x", "more": 1}, {"message": None}],
 )
 def test_arguments_that_fail_the_schema_are_a_tool_error(echo, arguments):
-    """For the model to read and correct."""
+    """The model can read and correct it."""
     result = modern(echo, call("echo", **arguments)).json()["result"]
     assert result["isError"] is True
     assert "Invalid arguments for echo" in result["content"][0]["text"]
@@ -120,7 +120,7 @@ ENVELOPE = [
 
 @pytest.mark.parametrize(("body", "status", "code"), ENVELOPE)
 def test_a_malformed_envelope_is_refused_without_an_id(echo, body, status, code):
-    """The id cannot be trusted when the envelope is not."""
+    """The id cannot be trusted if the envelope is wrong."""
     headers = {"Accept": BOTH, "Content-Type": "application/json", "MCP-Protocol-Version": MODERN}
     reply = echo.post("/mcp", content=body, headers=headers)
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
@@ -159,21 +159,21 @@ LADDER = [
 
 @pytest.mark.parametrize(("body", "changes", "status", "code"), LADDER)
 def test_each_error_has_its_code_and_its_http_status(echo, body, changes, status, code):
-    """The ladder of the reference implementation, with the request's id."""
+    """As in the reference implementation, with the request's id."""
     reply = modern(echo, body, **changes)
     assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
     assert reply.json()["id"] == 1
 
 
 def test_a_version_that_is_not_served_is_answered_with_those_that_are(echo):
-    """So that the client can try again."""
+    """The client can then try again."""
     reply = modern(echo, rpc("tools/list", meta=OTHER), mcp_protocol_version="2099-01-01")
     data = reply.json()["error"]["data"]
     assert data == {"supported": [MODERN], "requested": "2099-01-01"}
 
 
 def test_a_missing_capability_is_named(echo):
-    """In the form of client capabilities."""
+    """In the format of client capabilities."""
     data = modern(echo, call("ask", question="?")).json()["error"]["data"]
     assert data == {"requiredCapabilities": {"elicitation": {"form": {}}}}
 
@@ -225,7 +225,7 @@ def test_a_parameter_header_that_comes_twice_is_refused(echo):
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
 def test_only_post_is_allowed(echo, method):
-    """There are no sessions and no stream of its own in this era."""
+    """There are no sessions and no separate streams in this era."""
     headers = {"Accept": BOTH, "MCP-Protocol-Version": MODERN}
     reply = echo.request(method, "/mcp", headers=headers)
     assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
@@ -240,7 +240,7 @@ def test_a_notification_is_accepted_and_dropped(echo):
 
 
 def test_a_stray_session_id_is_ignored(echo):
-    """Sessions belong to the older era."""
+    """Only the older era has sessions."""
     reply = modern(echo, rpc("tools/list"), mcp_session_id="gone")
     assert reply.status_code == 200
 
@@ -261,12 +261,12 @@ HTTP = [
 
 @pytest.mark.parametrize(("changes", "status"), HTTP)
 def test_plain_http_is_checked_first(echo, changes, status):
-    """Accept, content type, and who asks (against DNS rebinding)."""
+    """Accept, content type, and the caller (against DNS rebinding)."""
     assert modern(echo, rpc("tools/list"), **changes).status_code == status
 
 
 def test_a_body_of_more_than_four_mebibytes_is_refused(echo):
-    """As by the reference implementation."""
+    """As in the reference implementation."""
     assert modern(echo, call("echo", message="x" * 4 * 1024 * 1024)).status_code == 413
 
 

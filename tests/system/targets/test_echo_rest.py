@@ -20,13 +20,13 @@ REST = [
 
 @pytest.mark.parametrize(("method", "path", "body", "status", "answer"), REST)
 def test_rest_does_what_the_tools_do(echo, method, path, body, status, answer):
-    """The control arm's face."""
+    """It is the control arm's face."""
     reply = echo.request(method, path, json=body)
     assert (reply.status_code, reply.json()) == (status, answer)
 
 
 def test_rest_sends_as_many_bytes_as_wanted(echo):
-    """As text."""
+    """They are sent as text."""
     reply = echo.get("/big?bytes=70000")
     assert (reply.headers["content-type"], len(reply.content)) == ("text/plain", 70000)
 
@@ -43,14 +43,14 @@ def test_rest_sends_as_many_bytes_as_wanted(echo):
     ],
 )
 def test_rest_says_what_is_wrong(echo, method, path, content, status):
-    """In one form of error."""
+    """All errors have the same form."""
     reply = echo.request(method, path, content=content)
     assert reply.status_code == status
     assert reply.json()["error"]["message"]
 
 
 def test_the_tools_are_functions_too():
-    """They return what REST answers; to fail is to raise."""
+    """They return what REST answers; `fail` raises."""
     assert tools.echo("x") == {"message": "x"}
     assert [tools.add(1, 2), tools.add(0.5, 1)] == [{"sum": 3}, {"sum": 1.5}]
     assert asyncio.run(tools.sleep(1)) == {"slept_ms": 1}

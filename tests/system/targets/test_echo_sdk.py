@@ -1,4 +1,4 @@
-"""The echo system against the official SDK's client: an oracle for both eras."""
+"""The echo system, tested with the official SDK's client as an oracle for both eras."""
 
 import asyncio
 
@@ -37,7 +37,7 @@ def counters(base):
 
 
 async def _ignore(*_):
-    """Take progress, and do nothing with it."""
+    """Ignore progress."""
 
 
 @pytest.fixture(params=["json", "sse"])
@@ -48,7 +48,7 @@ def base(request, start):
 
 @pytest.mark.parametrize(("mode", "version"), ERAS)
 def test_the_sdk_agrees_on_the_era(base, mode, version):
-    """By itself where it may choose."""
+    """In mode `auto`, too."""
 
     async def work(client):
         return client.protocol_version, client.server_info.name
@@ -118,7 +118,7 @@ def test_the_sdk_sees_progress(base, mode):
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_sdk_answers_questions(base, mode):
-    """By input_required, or a request on the stream of the call; then comes the result."""
+    """To input_required, or to a request on the call's stream; then comes the result."""
     asked = []
 
     async def elicit(_, params):
@@ -147,7 +147,7 @@ def test_the_sdk_hears_what_it_listens_for(base):
 
 @pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 def test_the_sdk_hears_what_its_session_subscribed_to(base):
-    """On the stream of the session: updates until it unsubscribes, and changes of every list."""
+    """On the session's stream: updates until it unsubscribes, and changes of every list."""
     heard = []
 
     async def note(message):
@@ -172,7 +172,7 @@ def test_the_sdk_hears_what_its_session_subscribed_to(base):
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 @pytest.mark.parametrize("call", [("sleep", {"ms": 9000}), ("progress", SLOW)])
 def test_work_that_is_cancelled_stops(base, mode, call):
-    """The server's own counters say so, long before the work would have been done."""
+    """The server's counters show that, long before the work would have ended."""
 
     async def work(client):
         task = asyncio.create_task(client.call_tool(*call, progress_callback=_ignore))
@@ -187,7 +187,7 @@ def test_work_that_is_cancelled_stops(base, mode, call):
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_sdk_reads_the_resource_and_gets_the_prompt(base, mode):
-    """The two that there are."""
+    """These are the only ones."""
 
     async def work(client):
         resources = (await client.list_resources()).resources
@@ -204,7 +204,7 @@ def test_the_sdk_reads_the_resource_and_gets_the_prompt(base, mode):
     ("size", "pages"), [(3, [3, 3, 3, 1]), (5, [5, 5]), (10, [10]), (50, [10])]
 )
 def test_tools_are_listed_in_pages(start, mode, size, pages):
-    """Every tool once, whatever the page's size."""
+    """Every tool is listed once, whatever the page size."""
 
     async def work(client):
         found, cursor = [], None

@@ -1,4 +1,4 @@
-"""The echo system over stdio: the same server as by HTTP, on one pipe."""
+"""The echo system over stdio: the same server as over HTTP, on one pipe."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def said(client, name, *, progress=False, **arguments):
 @pytest.mark.process
 @both_eras
 def test_every_kind_of_tool_answers(client, protocol):
-    """At once, after a time, with progress on the way, and after a question to the user."""
+    """At once, after some time, with progress before it, and after a question to the user."""
     assert client.negotiate() == protocol
     assert sorted(client.list_tools()) == sorted(TOOLS)
     assert said(client, "add", a=1, b=2)[1] == {"sum": 3}
@@ -57,7 +57,7 @@ def test_every_kind_of_tool_answers(client, protocol):
 @pytest.mark.process
 @both_eras
 def test_who_listens_hears_of_changes(client):
-    """On the one pipe; who listens no longer does not."""
+    """On the one pipe; a client that stops listening hears no more."""
     client.listening.listen(Wanted(("tools",), "echo://readme"))
     said(client, "announce", list="tools")
     assert client.listening.awaited(LIST_CHANGED["tools"], "", 0, 10).outcome == "ok"
@@ -89,7 +89,7 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("meta", [ENVELOPE, {}], ids=[MODERN, HANDSHAKE])
 def test_a_call_that_is_cancelled_ends_at_once(call, meta):
-    """By an error, once; what was to be its answer never comes."""
+    """With one error; the original answer never comes."""
     first = OPENING if not meta else ("tools/list", {})
     cancel = ("notifications/cancelled", {"requestId": 2})
 
@@ -109,7 +109,7 @@ def test_a_call_that_is_cancelled_ends_at_once(call, meta):
 
 
 def test_what_is_no_request_is_an_error_or_nothing():
-    """Wrong JSON, a wrong envelope, an unknown tool, a notification of no meaning."""
+    """Wrong JSON, a wrong envelope, an unknown tool, a meaningless notification."""
 
     async def work():
         sent = []

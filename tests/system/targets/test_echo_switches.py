@@ -45,7 +45,7 @@ def counters(base):
 
 
 def outcome(client, face):
-    """Make one call and say how it ended, in the words of the faults."""
+    """Make one call and return how it ended, in the words of the faults."""
     try:
         if face == "mcp":
             reply = client.post("/mcp", json=CALL, headers=HEADERS)
@@ -71,7 +71,7 @@ def _event(text):
 @pytest.mark.parametrize("face", ["mcp", "rest"])
 @pytest.mark.parametrize("replies", ["json", "sse"])
 def test_faults_are_seeded_and_counted_exactly(start, face, replies):
-    """What a client saw is what the counters say, and comes again with the same seed."""
+    """The counters equal what a client saw, and the same seed repeats it."""
     base = start("echo", "--replies", replies)
     rates = {"error_rate": 0.1, "reset_rate": 0.1, "malformed_rate": 0.1, "html_rate": 0.1}
     rates |= {"cut_rate": 0.1, "stall_rate": 0.1, "stall_ms": 1, "seed": 5}
@@ -91,7 +91,7 @@ def test_faults_are_seeded_and_counted_exactly(start, face, replies):
 
 
 def test_faults_spare_what_is_no_call(start):
-    """Listing tools, opening sessions and looking at counters go on working."""
+    """Listing tools, opening sessions and reading counters still work."""
     base = start("echo", "--replies", "json")
     set_faults(base, reset_rate=1)
     body = {**CALL, "method": "tools/list"}
@@ -108,7 +108,7 @@ def test_a_fault_that_is_none_is_refused(echo):
 
 
 def test_counters_count_calls_by_tool_and_connections(start):
-    """Tools and routes apart; looking at the counters changes nothing."""
+    """Tools and routes are separate; reading the counters changes nothing."""
     base = start("echo", "--seed", "1")
     with httpx.Client(base_url=base) as client:
         for _ in range(3):
@@ -143,7 +143,7 @@ def test_calls_wait_for_their_service_time_side_by_side(start):
 
 
 def test_slots_are_taken_in_the_order_of_arrival():
-    """With two slots of a second each, calls that come together are done after 1, 1, 2, 2, 3 s."""
+    """With two slots of a second each, concurrent calls end after 1, 1, 2, 2, 3 s."""
     now_s = [100.0]
     slots = Slots(2, lambda: now_s[0])
     assert [slots.take(1.0) for _ in range(5)] == [1, 1, 2, 2, 3]
@@ -155,7 +155,7 @@ def test_slots_are_taken_in_the_order_of_arrival():
 
 @pytest.mark.parametrize("path", ["/echo", "/mcp"])
 def test_a_server_of_one_slot_queues_calls(start, path):
-    """Three calls of 30 ms that come together end one after the other, on both faces."""
+    """Three concurrent calls of 30 ms end one after the other, on both faces."""
     base = start("echo", "--delay", "30ms", "--slots", "1")
 
     async def main():
@@ -166,7 +166,7 @@ def test_a_server_of_one_slot_queues_calls(start, path):
             await asyncio.gather(*calls)
             return time.perf_counter() - began_s
 
-    assert asyncio.run(main()) >= 0.09  # however slow the machine is, they cannot be faster
+    assert asyncio.run(main()) >= 0.09  # on any machine, they cannot be faster
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_server_of_one_slot_queues_calls(start, path):
     ],
 )
 def test_a_wrong_switch_is_explained_without_a_traceback(arguments, complaint):
-    """Exit code 2, and what to write instead."""
+    """Exit code 2, with what to write instead."""
     command = [sys.executable, "-m", "mcp_targets.echo", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -190,7 +190,7 @@ def test_a_wrong_switch_is_explained_without_a_traceback(arguments, complaint):
 
 
 def test_a_port_that_is_taken_is_explained_without_a_traceback(echo):
-    """By name, with what to do."""
+    """The message names the port and says what to do."""
     port = str(echo.base_url.port)
     command = [sys.executable, "-m", "mcp_targets.echo", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

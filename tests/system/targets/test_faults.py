@@ -16,14 +16,14 @@ def test_without_rates_nothing_goes_wrong():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rate_of_one_befalls_every_reply(kind):
-    """Each kind by its own name."""
+    """Each kind is reported under its name."""
     faults = Faults(Rates(**{f"{kind}_rate": 1.0}))
     assert {faults.draw() for _ in range(50)} == {kind}
     assert faults.counts[kind] == 50
 
 
 def test_what_is_drawn_is_counted_exactly():
-    """The counters are what a report's own count is checked against."""
+    """A report's counts are checked against these counters."""
     faults = Faults(Rates(error_rate=0.3, reset_rate=0.2, stall_rate=0.1, seed=3))
     drawn = [faults.draw() for _ in range(1000)]
     assert faults.counts == {kind: drawn.count(kind) for kind in KINDS}
@@ -32,7 +32,7 @@ def test_what_is_drawn_is_counted_exactly():
 
 
 def test_the_same_seed_draws_the_same_faults():
-    """Setting rates again starts their sequence again; the counts go on."""
+    """Setting rates again restarts their sequence; the counts continue."""
     rates = Rates(error_rate=0.5, seed=9)
     faults = Faults(rates)
     first = [faults.draw() for _ in range(40)]
@@ -57,7 +57,7 @@ def test_rates_that_make_no_sense_are_refused(text, complaint):
 
 
 def test_each_fault_spoils_a_reply_in_its_own_way():
-    """What each kind makes of the same good reply."""
+    """Each kind's effect on the same good reply."""
     faults = Faults(Rates(stall_ms=250, slow_ms=500))
 
     def spoil(kind):

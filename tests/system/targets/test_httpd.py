@@ -42,7 +42,7 @@ def serve(handler, client, *, loop=asyncio.new_event_loop, **options):
 
 
 async def read_reply(reader):
-    """Return head and body of one reply, with a known length or chunked."""
+    """Return the head and body of one reply, with a known length or chunked."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     if "transfer-encoding: chunked" not in head:
         length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
@@ -122,7 +122,7 @@ def test_more_pipelined_requests_than_are_queued_are_all_answered():
 
 
 def test_a_stream_is_sent_chunk_by_chunk():
-    """Each chunk leaves when it is made: the second waits until the first has been read."""
+    """Each chunk is sent when it is made: the second waits until the first has been read."""
     read_first = asyncio.Event()
 
     async def chunks():
@@ -144,7 +144,7 @@ def test_a_stream_is_sent_chunk_by_chunk():
 
 
 def test_a_stream_that_breaks_ends_the_connection_without_its_last_chunk(caplog):
-    """A client must be able to tell a broken stream from a complete one."""
+    """A client must be able to distinguish a broken stream from a complete one."""
 
     async def chunks():
         yield b"one"
@@ -161,7 +161,7 @@ def test_a_stream_that_breaks_ends_the_connection_without_its_last_chunk(caplog)
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_handler_that_raises_costs_one_request(asynchronous, caplog):
-    """The client gets a 500, the log the traceback, and the connection goes on."""
+    """The client gets a 500, the log gets the traceback, and the connection goes on."""
 
     def broken(_):
         raise RuntimeError("broken on purpose")
@@ -184,7 +184,7 @@ def test_a_handler_that_raises_costs_one_request(asynchronous, caplog):
 
 
 def test_a_client_that_leaves_cancels_its_handler():
-    """Work that nobody waits for is given up, and no longer counts as in progress."""
+    """Work that nobody waits for is cancelled, and no longer counts as in progress."""
     started, cancelled = asyncio.Event(), asyncio.Event()
 
     async def handle(_):
@@ -208,7 +208,7 @@ def test_a_client_that_leaves_cancels_its_handler():
 
 
 def test_connection_close_is_honoured():
-    """A client that asks for it gets its reply and then the end of the connection."""
+    """A client that asks for it gets its reply, and then the connection closes."""
 
     async def client(_, connect):
         reader, writer = await connect()
@@ -234,7 +234,7 @@ def test_a_head_request_gets_the_length_but_no_body():
 
 
 def test_what_is_no_http_is_refused():
-    """Garbage gets a 400 and the end of the connection."""
+    """Garbage gets a 400, and the connection closes."""
 
     async def client(_, connect):
         reader, writer = await connect()
@@ -245,7 +245,7 @@ def test_what_is_no_http_is_refused():
 
 
 def test_a_body_that_is_too_large_is_refused_and_the_connection_goes_on():
-    """413 for the large one, then business as usual."""
+    """413 for the large one; the next request works as usual."""
 
     async def client(_, connect):
         reader, writer = await connect()
@@ -257,7 +257,7 @@ def test_a_body_that_is_too_large_is_refused_and_the_connection_goes_on():
 
 
 def test_a_client_that_asks_before_sending_its_body_is_told_to_go_on():
-    """Expect: 100-continue."""
+    """The header is Expect: 100-continue."""
 
     async def client(_, connect):
         reader, writer = await connect()
@@ -289,7 +289,7 @@ def test_repeated_headers_are_known():
 
 
 def test_white_space_around_a_header_is_no_part_of_it():
-    """RFC 9110, section 5.5: neither before the value nor behind it."""
+    """RFC 9110, section 5.5: neither before the value nor after it."""
     seen = []
 
     def handle(request):
@@ -318,7 +318,7 @@ def test_an_observer_does_not_change_what_it_observes():
 
 
 def test_requests_in_parallel_are_counted():
-    """Three requests on three connections, none answered before all have come."""
+    """Three requests on three connections; none is answered before all have arrived."""
     waiting = []
     everybody = asyncio.Event()
 
@@ -361,7 +361,7 @@ def test_service_time_goes_by_the_timer():
 
 
 def test_the_accept_delay_is_charged_once_per_connection():
-    """Setting a connection up costs; using it again does not."""
+    """Opening a connection costs time; using it again does not."""
     asked = []
 
     def delay():
@@ -381,7 +381,7 @@ def test_the_accept_delay_is_charged_once_per_connection():
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_a_new_connection_is_served_only_when_its_delay_is_over(loop):
-    """Whatever has come by then waits, on every event loop."""
+    """Whatever has arrived by then waits, on every event loop."""
     delays = [1234.5, 0.0]
     due = []
 
@@ -424,7 +424,7 @@ def test_a_reset_reaches_the_client_as_one():
 
 
 def test_a_cut_reply_promises_more_than_it_sends():
-    """The announced length is that of the whole body; half of it arrives."""
+    """The announced length is the whole body's; half of it arrives."""
 
     async def client(_, connect):
         reader, writer = await connect()

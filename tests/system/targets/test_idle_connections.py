@@ -1,4 +1,4 @@
-"""A connection that idles while other arms have their turns is kept."""
+"""A connection that is idle during the turns of other arms is kept."""
 
 from mcp_targets.dual_runtime.faces import trio_server
 from mcp_targets.serving import asgi
@@ -8,6 +8,6 @@ OTHER_TURNS_S = 8 * 60
 
 
 def test_no_server_closes_a_connection_during_the_turns_of_other_arms():
-    """Their own five seconds end just when the next turn begins: a call that is sent then fails."""
+    """The servers' default of five seconds would end at a turn's start, and a call would fail."""
     assert asgi.configured(None).timeout_keep_alive > OTHER_TURNS_S
     assert trio_server.configured(0).keep_alive_timeout > OTHER_TURNS_S

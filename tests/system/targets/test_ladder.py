@@ -1,4 +1,4 @@
-"""The ladder: one function, the same by every way to it."""
+"""The ladder: one function, with the same result in every way to call it."""
 
 import json
 import shlex
@@ -33,7 +33,7 @@ CALL = message("tools/call", {"name": "price", "arguments": ARGUMENTS})
 
 
 def test_the_function_says_what_it_costs():
-    """Pieces times price; what is not sold is an error that names what is."""
+    """Pieces times price; for an unknown item, the error names the known ones."""
     assert price("tea", 3) == {"item": "tea", "quantity": 3, "total": 3 * PRICES["tea"]}
     with pytest.raises(ValueError, match="'gold' is not sold here; there are tea, coffee, milk"):
         price("gold", 1)
@@ -43,7 +43,7 @@ def test_the_function_says_what_it_costs():
     ("flag", "kind"), [("json", "application/json"), ("sse", "text/event-stream")]
 )
 def test_over_http_it_answers_as_its_flag_says(systems, flag, kind):
-    """By plain JSON or by an event stream; the result is the function's."""
+    """As plain JSON or as an event stream; the result is the function's."""
     url = systems.face(f"ladder/mcp?replies={flag}").url
     with httpx.Client(headers=HEADERS) as client:
         opened = client.post(url, json=INITIALIZE)
@@ -57,7 +57,7 @@ def test_over_http_it_answers_as_its_flag_says(systems, flag, kind):
 
 
 def test_over_stdio_it_needs_no_installation_and_no_folder(systems, tmp_path):
-    """Nothing of our environment, any folder; the code is that beside it, not what is installed."""
+    """It works without our environment, in any folder, with the code next to it."""
     face = systems.face("ladder/stdio")
     command = shlex.split(face.url.removeprefix("stdio:"))
     assert command[0] == sys.executable
@@ -86,7 +86,7 @@ def test_over_stdio_it_needs_no_installation_and_no_folder(systems, tmp_path):
 
 
 def test_a_stdio_face_starts_no_process_of_its_own(tmp_path):
-    """Each user does; the launcher has nothing to stop."""
+    """Each user starts one; the launcher does not have to stop any."""
     with Systems(tmp_path / "logs") as systems:
         program = Path(shlex.split(systems.face("ladder/stdio").url)[1])
         assert program.is_file()
@@ -95,6 +95,6 @@ def test_a_stdio_face_starts_no_process_of_its_own(tmp_path):
 
 
 def test_a_stdio_face_takes_no_flags():
-    """How HTTP is answered is nothing to it."""
+    """The flag about HTTP replies does not apply to it."""
     with pytest.raises(UnknownSystem, match=r"the face .stdio. of .ladder. does not have flags"):
         parse("ladder/stdio?replies=sse")

@@ -1,4 +1,4 @@
-"""Starting and stopping the bundled systems; nothing may be left running, whatever happens."""
+"""Starting and stopping the bundled systems: nothing may be left running in any case."""
 
 import ast
 import contextlib
@@ -38,7 +38,7 @@ def wait_until_gone(pids):
 
 
 def test_a_system_starts_when_a_face_is_asked_for(tmp_path):
-    """Not before, and no more of it than the face needs; each process logs to a file of its own."""
+    """Not before, and only what the face needs; each process logs to its own file."""
     with Systems(tmp_path / "logs") as systems:
         assert systems.pids() == {}
         face = systems.face("twilio/rest")
@@ -53,7 +53,7 @@ def test_a_system_starts_when_a_face_is_asked_for(tmp_path):
 
 
 def test_stopping_leaves_nothing_behind(tmp_path):
-    """Stopping twice is stopping once; a stopped system can be started again."""
+    """Stopping twice is harmless; a stopped system can be started again."""
     systems = Systems(tmp_path)
     systems.face("echo/mcp")
     pids = list(systems.pids().values())
@@ -66,7 +66,7 @@ def test_stopping_leaves_nothing_behind(tmp_path):
 
 
 def test_faces_bring_what_scenarios_look_up(systems):
-    """Each face works in an account of its own."""
+    """Each face works in its own account."""
     rest = systems.face("twilio/rest").variables
     mcp = systems.face("twilio/mcp").variables
     assert set(rest) == set(mcp) == {"account", "workspace", "from_number"}
@@ -75,7 +75,7 @@ def test_faces_bring_what_scenarios_look_up(systems):
 
 
 def test_a_stdio_face_is_told_where_its_simulator_is(systems):
-    """All users share the simulator, which is known as that of the other faces is."""
+    """All users share the simulator, which is reported like the one of other faces."""
     face = systems.face("twilio/stdio")
     rest = systems.face("twilio/rest")
     assert face.url.startswith("stdio:")
@@ -86,14 +86,14 @@ def test_a_stdio_face_is_told_where_its_simulator_is(systems):
 
 
 def test_flags_reach_the_program_of_a_stdio_face(systems):
-    """As options behind its own."""
+    """As options after its own."""
     face = systems.face("dual_runtime/stdio?preset=control&pool=on")
     assert face.url.endswith("--pool on --preset control")
     assert list(face.pids) == ["dual-upstream"]
 
 
 def test_what_is_simulated_is_said_in_sentences(tmp_path):
-    """Only of systems that have been started."""
+    """Only for systems that were started."""
     with Systems(tmp_path) as systems:
         assert systems.simulated() == []
         systems.face("echo/mcp")
@@ -141,7 +141,7 @@ def test_systems_are_listed_without_starting_any():
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(tmp_path, ref, complaint):
-    """And starts nothing."""
+    """Nothing is started."""
     with Systems(tmp_path) as systems:
         with pytest.raises(UnknownSystem, match=complaint):
             systems.face(ref)
@@ -179,7 +179,7 @@ def test_a_system_that_does_not_start_says_why(tmp_path, monkeypatch):
 
 
 def test_a_process_that_dies_is_noticed(tmp_path):
-    """By name, and when one of its faces is asked for."""
+    """By name, and when one of its faces is requested."""
     with Systems(tmp_path) as systems:
         systems.face("echo/mcp")
         pid = systems.pids()["echo"]
@@ -206,7 +206,7 @@ FORK = "child = os.fork()\nif child: print(child, flush=True)\ntime.sleep(60)"
 
 @contextlib.contextmanager
 def parent(tmp_path, then, patch="", faces=("echo/rest",)):
-    """Run a programme that starts systems; give it, the systems' pids and echo's address."""
+    """Run a program that starts systems; give it, the systems' pids and echo's address."""
     script = PARENT.format(then=then, patch=patch, faces=faces)
     command = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(
@@ -222,7 +222,7 @@ def parent(tmp_path, then, patch="", faces=("echo/rest",)):
 @pytest.mark.parametrize("patch", ["", GEVENT], ids=["plain", "gevent"])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_systems_end_when_their_parent_is_killed(tmp_path, how, patch):
-    """In whatever way, and also where gevent has patched the standard library."""
+    """In any way, and also if gevent has patched the standard library."""
     faces = ("twilio/mcp", "echo/rest")
     with parent(tmp_path, WAIT, patch, faces) as (run, pids, _):
         assert len(pids) == 3
@@ -252,7 +252,7 @@ def test_a_forked_worker_neither_keeps_systems_alive_nor_stops_them(tmp_path):
 
 @pytest.mark.parametrize("patch", ["", GEVENT], ids=["plain", "gevent"])
 def test_a_forked_worker_that_ends_leaves_the_systems_running(tmp_path, patch):
-    """Its exit handlers are copies of its parent's."""
+    """Its exit handlers are copies of the parent's."""
     then = "child = os.fork()\nif not child: sys.exit()\nos.waitpid(child, 0)\nprint('waited')\n"
     with parent(tmp_path, then + "sys.stdout.flush()\n" + WAIT, patch) as (run, pids, url):
         assert run.stdout.readline() == "waited\n"
@@ -261,7 +261,7 @@ def test_a_forked_worker_that_ends_leaves_the_systems_running(tmp_path, patch):
 
 
 def test_ctrl_c_is_for_the_parent_only(tmp_path):
-    """It must drain the load while the systems still answer."""
+    """The parent must drain the load while the systems still answer."""
     then = "signal.signal(signal.SIGINT, lambda *_: print('caught', flush=True))\n"
     then += "print('ready', flush=True)\nwhile True: time.sleep(60)"
     with parent(tmp_path, then) as (run, pids, url):
@@ -281,7 +281,7 @@ def test_ctrl_c_is_for_the_parent_only(tmp_path):
     ],
 )
 def test_a_system_can_be_started_by_hand(module, arguments, names):
-    """It prints its addresses, does not mind its standard input, and ends quietly on Ctrl-C."""
+    """It prints its addresses, ignores its standard input, and ends quietly on Ctrl-C."""
     command = [sys.executable, "-m", f"mcp_targets.{module}", *arguments]
     with subprocess.Popen(
         command,
@@ -306,7 +306,7 @@ def test_a_system_can_be_started_by_hand(module, arguments, names):
 
 
 def test_systems_share_no_code_with_the_client_nor_with_locust():
-    """One bug must not be able to hide itself."""
+    """A shared bug could hide itself."""
     folder = Path(mcp_targets.__file__).parent
     forbidden = ("mcp_perf", "locust", "gevent")
     for path in folder.rglob("*.py"):

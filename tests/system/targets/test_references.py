@@ -1,4 +1,4 @@
-"""How systems are named, with the flags of their processes."""
+"""References to systems, with the flags of their processes."""
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ from mcp_targets.launcher.systems import UnknownSystem
 
 
 def test_flags_reach_the_process_that_knows_them():
-    """As options; another order is the same instance, other flags are another."""
+    """As options; another order means the same instance, other flags another one."""
     one = parse("dual_runtime/mcp?preset=dual&pool=off")
     upstream, server = SYSTEMS["dual_runtime"].processes
     assert one == parse("dual_runtime/mcp?pool=off&preset=dual")
@@ -33,13 +33,13 @@ def test_flags_reach_the_process_that_knows_them():
     ],
 )
 def test_a_wrong_flag_is_answered_with_what_to_write(ref, complaint):
-    """Before anything is started."""
+    """Nothing is started."""
     with pytest.raises(UnknownSystem, match=complaint):
         parse(ref)
 
 
 def test_a_scenario_may_write_flags():
-    """And nothing that is none."""
+    """Anything else is refused."""
     good = "system:dual_runtime/mcp?preset=dual&pool=off"
     assert address(good) == good
     assert address("system:echo/mcp?delay=90%:5ms,10%:20ms")
@@ -50,7 +50,7 @@ def test_a_scenario_may_write_flags():
 
 @pytest.mark.process
 def test_each_set_of_flags_is_a_process_of_its_own(systems):
-    """Here, of the echo system: one answers by events, the other with JSON."""
+    """Here with two echo systems: one answers with events, the other with JSON."""
     request = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
     accepts = {"accept": "application/json, text/event-stream"}
     before = dict(systems.pids())

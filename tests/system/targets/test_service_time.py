@@ -12,7 +12,7 @@ from mcp_targets.serving.service_time import Constant, LogNormal, Mixture, Quant
     [("5ms", 0.005), ("0ms", 0.0), ("250us", 0.00025), ("1.5s", 1.5), (" 20 ms ", 0.02)],
 )
 def test_a_duration_is_a_constant_time(text, seconds):
-    """Units are us, ms and s."""
+    """The units are us, ms and s."""
     assert parse(text) == Constant(pytest.approx(seconds))
 
 
@@ -35,7 +35,7 @@ def test_a_mixture_has_shares_and_times():
     ],
 )
 def test_what_is_no_time_is_refused_with_what_to_write(text, complaint):
-    """The message names the part that is wrong."""
+    """The message names the wrong part."""
     with pytest.raises(ValueError, match=complaint):
         parse(text)
 
@@ -61,14 +61,14 @@ def test_a_log_normal_time_has_its_median_in_the_middle():
 
 @pytest.mark.parametrize(("share", "ms"), [(0, 1), (0.25, 2.5), (0.5, 4), (0.75, 42), (1, 80)])
 def test_recorded_quantiles_are_hit_exactly_and_joined_by_lines(share, ms):
-    """At a recorded share its time, between two of them the weighted mean."""
+    """A recorded share has its time; between two shares it is the weighted mean."""
     times = read({"quantiles": {0: 1, 0.5: 4, 1: 80}})
     assert isinstance(times, Quantiles)
     assert times.at(share) == pytest.approx(ms / 1000)
 
 
 def test_the_same_seed_draws_the_same_times():
-    """A run can be repeated."""
+    """Runs are repeatable."""
     times = parse("50%:1ms,50%:2ms")
     drawn = [[times.draw_s(rng) for _ in range(50)] for rng in (random.Random(7), random.Random(7))]
     assert drawn[0] == drawn[1]
@@ -87,7 +87,7 @@ def test_the_same_seed_draws_the_same_times():
     ],
 )
 def test_a_distribution_that_makes_no_sense_is_refused(value):
-    """Also one that is nearly right."""
+    """Even one that is nearly right."""
     with pytest.raises(ValueError, match=r"service time|log-normal|quantiles"):
         read(value)
 
@@ -103,5 +103,5 @@ def test_a_distribution_that_makes_no_sense_is_refused(value):
     ],
 )
 def test_a_distribution_says_what_it_is(value, phrase):
-    """Reports list what was simulated, in words."""
+    """Reports list in words what was simulated."""
     assert read(value).describe() == phrase

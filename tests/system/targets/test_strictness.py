@@ -1,6 +1,6 @@
-"""What the SDK's server leaves open is answered as specified, by the echo and by those on the SDK.
+"""What the SDK's server leaves open is answered as specified, by the echo and the SDK's systems.
 
-By bytes on a socket: an HTTP client would not send some of it.
+Tested with bytes on a socket: an HTTP client would not send some of them.
 """
 
 import json
@@ -23,7 +23,7 @@ CALLS = {
 
 @pytest.fixture(params=CALLS)
 def ask(request, systems):
-    """Send a request with this `Mcp-Name`, bytes as they are; return the status and the body."""
+    """Send a request with exactly this `Mcp-Name`; return the status and the body."""
     where = urlsplit(systems.face(request.param).url)
 
     def send(method: str, params: dict, name: str = "") -> tuple[int, dict]:
@@ -47,27 +47,27 @@ def ask(request, systems):
 
 @pytest.mark.parametrize("around", ["", " ", "\t", " \t  "], ids=repr)
 def test_white_space_around_a_name_is_no_part_of_it(ask, around):
-    """RFC 9110, 5.5: it is taken away before the header is compared."""
+    """RFC 9110, 5.5: it is stripped before the header is compared."""
     status, answer = ask("tools/call", ask.call, f"{around}{ask.call['name']}{around}")
     assert (status, answer["result"]["isError"]) == (200, False)
 
 
 def test_a_name_with_white_space_needs_its_encoding(ask):
-    """As it is, the header says another name."""
+    """Without it, the header has another name."""
     name = f" {ask.call['name']}"
     status, answer = ask("tools/call", {**ask.call, "name": name}, name)
     assert (status, answer["error"]["code"]) == (400, -32020)
 
 
 def test_an_unknown_prompt_is_a_mistake_in_the_params(ask):
-    """-32602, and no error of the server's own."""
+    """-32602, and not an internal error."""
     status, answer = ask("prompts/get", {"name": "nobody"}, "nobody")
     assert (status, answer["error"]["code"]) == (400, -32602)
 
 
 @pytest.mark.parametrize("responses", [None, 7, {"answer": 7}], ids=repr)
 def test_answers_that_are_no_objects_are_refused(ask, responses):
-    """Whatever is called: nobody can have asked for them."""
+    """In any call: nobody can have asked for them."""
     params = {**ask.call, "inputResponses": responses}
     status, answer = ask("tools/call", params, ask.call["name"])
     assert (status, answer["error"]["code"]) == (400, -32602)

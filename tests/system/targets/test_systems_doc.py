@@ -1,4 +1,4 @@
-"""docs/reference/systems.md says what there is, and its examples work."""
+"""docs/reference/systems.md is complete, and its examples work."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ def block(language):
 
 
 def test_every_system_tool_and_fault_is_documented():
-    """What is not described does not exist for a reader."""
+    """Readers cannot find what is not described."""
     names = [*SYSTEMS, *(operation.tool for operation in OPERATIONS)]
     names += [field.name for field in msgspec.structs.fields(Rates)]
     assert [name for name in names if f"`{name}`" not in DOC] == []
@@ -38,7 +38,7 @@ def test_every_system_tool_and_fault_is_documented():
     "module", ["echo", "upstream", "twilio", "ladder", "dual_runtime", "business_tools"]
 )
 def test_every_switch_is_documented(module):
-    """As the programme's own help lists them."""
+    """All that the program's help lists."""
     command = [sys.executable, "-m", f"mcp_targets.{module}", "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     switches = set(re.findall(r"--[a-z-]+", shown)) - {"--help"}
@@ -46,7 +46,7 @@ def test_every_switch_is_documented(module):
 
 
 def test_the_python_example_works(tmp_path):
-    """As it stands, in a folder of its own."""
+    """Unchanged, in an empty folder."""
     command = [sys.executable, "-c", block("python")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/mcp AC[0-9a-f]{32}\n", done.stdout)

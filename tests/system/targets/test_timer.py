@@ -9,7 +9,7 @@ from mcp_targets.serving.httpd import Timer
 
 
 def test_callbacks_come_in_the_order_of_their_deadlines():
-    """Whatever the order in which they were asked for; equal ones first come, first served."""
+    """In any order of the requests; equal ones are first come, first served."""
     order = []
 
     async def main():
@@ -25,7 +25,7 @@ def test_callbacks_come_in_the_order_of_their_deadlines():
 
 
 def test_a_callback_may_ask_for_another():
-    """Also when it does so while the timer is firing."""
+    """Even while the timer is firing."""
     order = []
 
     async def main():
@@ -50,7 +50,7 @@ def test_a_callback_may_ask_for_another():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
 def test_linux_gets_the_precise_clock():
-    """Without it the timer still works, but only to a millisecond: nobody would notice."""
+    """Without it the timer would still work, to a millisecond, and nobody would notice."""
 
     async def main():
         timer = Timer()

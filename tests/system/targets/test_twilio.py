@@ -1,4 +1,4 @@
-"""The Twilio system: both faces do the same work, on real state, also at the same time."""
+"""The Twilio system: both faces do the same work, on real state, even at the same time."""
 
 import asyncio
 
@@ -38,7 +38,7 @@ def run(work):
 
 
 async def buy_by_rest(client, face):
-    """Buy a number as a user of the control arm does; return it."""
+    """Buy a number like a user of the control arm; return it."""
     account = f"/2010-04-01/Accounts/{face.variables['account']}"
     listed = await client.get(f"{account}/AvailablePhoneNumbers/CA/Local.json?AreaCode=905")
     number = listed.json()["available_phone_numbers"][0]["phone_number"]
@@ -49,7 +49,7 @@ async def buy_by_rest(client, face):
 
 
 async def buy_by_mcp(client):
-    """Buy a number as a user of the mcp arm does; return it."""
+    """Buy a number like a user of the mcp arm; return it."""
     listed = await client.call_tool(LIST, {"CountryCode": "CA", "AreaCode": "905"})
     number = listed.structured_content["available_phone_numbers"][0]["phone_number"]
     bought = await client.call_tool(BUY, {"PhoneNumber": number, "FriendlyName": "Test"})
@@ -58,7 +58,7 @@ async def buy_by_mcp(client):
 
 
 def test_concurrent_buyers_never_get_the_same_number(rest, mcp):
-    """Fifty users of each face at once, all from one area code."""
+    """Fifty users of each face at once, all in one area code."""
 
     async def work():
         async with (
@@ -74,7 +74,7 @@ def test_concurrent_buyers_never_get_the_same_number(rest, mcp):
 
 
 def test_of_many_who_want_one_number_one_gets_it(rest):
-    """The others get the provider's refusal, never a second owner."""
+    """The others get the provider's refusal; no number has two owners."""
 
     async def work():
         async with httpx.AsyncClient(base_url=rest.url) as client:
@@ -132,7 +132,7 @@ async def journey_by_mcp(client, face):
 
 
 def alike(value, face):
-    """Return a value without what differs between accounts: ids, dates, numbers."""
+    """Return a value without ids, dates and numbers, which differ between accounts."""
     if isinstance(value, dict):
         return {
             key: alike(item, face)
@@ -154,7 +154,7 @@ def state_of(face, rest):
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_both_faces_answer_alike_and_leave_equal_state(tmp_path, mode):
-    """The same operations: the same answers, the same state, less what identifies the account."""
+    """The same operations give the same answers and state, apart from the account."""
     from mcp_targets.launcher.systems import Systems
 
     with Systems(tmp_path) as fresh:
@@ -186,7 +186,7 @@ def test_both_faces_answer_alike_and_leave_equal_state(tmp_path, mode):
 
 
 def test_a_providers_refusal_is_a_tool_error_with_its_message(mcp):
-    """The code, the text and the provider's own JSON."""
+    """It has the code, the text and the provider's JSON."""
 
     async def work():
         async with Client(mcp.url) as client:
@@ -203,7 +203,7 @@ def test_a_providers_refusal_is_a_tool_error_with_its_message(mcp):
 
 @pytest.mark.parametrize("kind", ["reset", "malformed", "html"])
 def test_a_provider_that_breaks_is_a_tool_error_too(rest, mcp, kind):
-    """Never a crash of the server."""
+    """It never crashes the server."""
 
     async def work():
         async with Client(mcp.url) as client:
@@ -218,7 +218,7 @@ def test_a_provider_that_breaks_is_a_tool_error_too(rest, mcp, kind):
 
 
 def test_arguments_cannot_leave_their_place_in_the_path(mcp):
-    """A country that is a path stays one segment of it."""
+    """A country that looks like a path stays one segment."""
 
     async def work():
         async with Client(mcp.url) as client:
@@ -229,7 +229,7 @@ def test_arguments_cannot_leave_their_place_in_the_path(mcp):
 
 
 def test_the_mcp_server_pools_its_connections(rest, mcp):
-    """One after the other, calls share one connection; the upstream's counters show it."""
+    """Sequential calls share one connection; the upstream's counters show that."""
 
     def counted():
         accounts = httpx.get(f"{rest.url}/_counters").json()["accounts"]
@@ -248,7 +248,7 @@ def test_the_mcp_server_pools_its_connections(rest, mcp):
 
 
 def test_the_tools_carry_the_providers_names_and_arguments(mcp):
-    """Scenarios are written against these."""
+    """Scenarios depend on these."""
 
     async def work():
         async with Client(mcp.url) as client:
@@ -269,7 +269,7 @@ def test_the_tools_carry_the_providers_names_and_arguments(mcp):
 
 
 def test_in_process_it_says_what_has_to_be_set(monkeypatch):
-    """A function of each operation, and of nothing else; the provider is where we are told."""
+    """There is a function for each operation only; the provider's address has to be set."""
     monkeypatch.delenv("TWILIO_UPSTREAM", raising=False)
     with pytest.raises(tools.Refused, match="set TWILIO_UPSTREAM to the address"):
         run(tools.ListMessage)

@@ -1,4 +1,4 @@
-"""Twilio as the simulator plays it: its rules, its state, its errors."""
+"""The simulated Twilio: its rules, its state, its errors."""
 
 import pytest
 
@@ -11,7 +11,7 @@ TASKROUTER = f"/v1/Workspaces/WS{A}"
 
 
 def test_listing_proposes_canadian_numbers_of_the_area_code(twilio):
-    """In the provider's own form."""
+    """In the provider's format."""
     status, body = twilio.get(f"{API}/AvailablePhoneNumbers/CA/Local.json?AreaCode=647")
     assert status == 200
     first = body["available_phone_numbers"][0]
@@ -20,7 +20,7 @@ def test_listing_proposes_canadian_numbers_of_the_area_code(twilio):
 
 
 def test_no_number_is_proposed_twice(twilio):
-    """Concurrent users rarely collide when each is offered numbers of its own."""
+    """Concurrent users rarely collide because each is offered different numbers."""
     target = f"{API}/AvailablePhoneNumbers/CA/Local.json"
     proposed = [
         number["phone_number"]
@@ -31,7 +31,7 @@ def test_no_number_is_proposed_twice(twilio):
 
 
 def test_a_number_that_is_owned_is_not_proposed(twilio):
-    """Also when it was bought without having been proposed."""
+    """Even if it was bought without having been proposed."""
     twilio.post(f"{API}/IncomingPhoneNumbers.json", PhoneNumber="+14162000002")
     _, body = twilio.get(f"{API}/AvailablePhoneNumbers/CA/Local.json?AreaCode=416")
     proposed = [number["phone_number"][-1] for number in body["available_phone_numbers"]]
@@ -39,7 +39,7 @@ def test_a_number_that_is_owned_is_not_proposed(twilio):
 
 
 def test_a_number_is_bought_once_by_whomever(twilio):
-    """The second buyer gets error 21422, in another account too."""
+    """The second buyer gets error 21422, even in another account."""
     for account, status in ((A, 201), (A, 400), (B, 400)):
         got, body = twilio.post(
             f"/2010-04-01/Accounts/AC{account}/IncomingPhoneNumbers.json",
@@ -82,7 +82,7 @@ def test_availability_is_a_boolean(twilio, given, stored):
 
 
 def test_a_task_queue_keeps_its_expression(twilio):
-    """Task 3: a filter that names the activity of task 2."""
+    """It is task 3: a filter that names the activity of task 2."""
     form = {"FriendlyName": "Ready", "TargetWorkers": 'activity_sid != "WA1"'}
     status, body = twilio.post(f"{TASKROUTER}/TaskQueues", **form)
     assert (status, body["target_workers"]) == (201, 'activity_sid != "WA1"')
@@ -106,7 +106,7 @@ GOOD = {"To": "+14165550199", "From": "+14165550101", "Body": "hi"}
     ],
 )
 def test_a_message_that_cannot_be_sent_is_refused_with_twilios_code(twilio, change, code):
-    """And nothing is stored."""
+    """Nothing is stored."""
     status, body = twilio.post(f"{API}/Messages.json", **(GOOD | change))
     assert (status, body["code"]) == (400, code)
     assert twilio.get(f"{API}/Messages.json")[1]["messages"] == []
@@ -136,7 +136,7 @@ def test_messages_are_listed_newest_first_a_page_at_a_time(twilio):
     [({}, 201), ({"Url": "ftp://x"}, 400), ({"Url": ""}, 400), ({"To": "x"}, 400)],
 )
 def test_a_call_needs_numbers_and_an_address(twilio, change, status):
-    """The address is where its instructions are."""
+    """The address has the call's instructions."""
     form = {"To": GOOD["To"], "From": GOOD["From"], "Url": "http://127.0.0.1/twiml"} | change
     assert twilio.post(f"{API}/Calls.json", **form)[0] == status
 
@@ -146,13 +146,13 @@ def test_a_call_needs_numbers_and_an_address(twilio, change, status):
     ["/nothing", "/2010-04-01/Accounts/ACshort/Messages.json", f"{API}/Messages.json/more"],
 )
 def test_what_does_not_exist_is_twilios_404(twilio, target):
-    """An account that is none included."""
+    """So is a malformed account."""
     status, body = twilio.get(target)
     assert (status, body["code"]) == (404, 20404)
 
 
 def test_the_state_of_an_account_is_all_it_has(twilio):
-    """That is how a test compares what two arms have left behind."""
+    """Tests use it to compare what two arms have left behind."""
     twilio.post(f"{API}/Messages.json", **GOOD)
     twilio.post(f"{TASKROUTER}/Activities", FriendlyName="Bathroom")
     state = twilio.get(f"/_state?account=AC{A}")[1]
@@ -164,7 +164,7 @@ def test_the_state_of_an_account_is_all_it_has(twilio):
 
 
 def test_twilio_takes_about_four_milliseconds(peer):
-    """The service time is drawn per reply, from the distribution that the report names."""
+    """The service time of each reply is drawn from the distribution that the report names."""
     assert describe(load("twilio")) == (
         "Twilio REST API (upstream simulator; log-normal service time, median 4 ms)"
     )

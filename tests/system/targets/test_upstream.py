@@ -1,4 +1,4 @@
-"""The upstream simulator: provider files, limits, faults, counters; without sockets."""
+"""The upstream simulator: provider files, limits, faults and counters, without sockets."""
 
 import random
 
@@ -49,7 +49,7 @@ routes:
 
 @pytest.fixture
 def simulate(tmp_path, peer):
-    """Return a function that makes a client of a simulator for a provider file."""
+    """Return a function that makes a client of the simulator of a provider file."""
 
     def run(text):
         path = tmp_path / "thing.yaml"
@@ -60,7 +60,7 @@ def simulate(tmp_path, peer):
 
 
 def test_a_round_trip_can_be_given_to_a_provider_that_has_one(tmp_path):
-    """Instead of its file's; a provider on this side of the network keeps none."""
+    """It replaces the file's; a provider without a round trip keeps none."""
     near, far = tmp_path / "near.yaml", tmp_path / "far.yaml"
     far.write_text(THING, "utf-8")
     near.write_text(THING.replace("rtt_ms: 8", "rtt_ms: 0"), "utf-8")
@@ -70,7 +70,7 @@ def test_a_round_trip_can_be_given_to_a_provider_that_has_one(tmp_path):
 
 
 def test_a_provider_is_what_its_file_says(simulate):
-    """Input from JSON keeps its types; templates mix texts and values."""
+    """Inputs from JSON keep their types; templates mix texts and values."""
     client = simulate(THING)
     status, body, reply = client.ask("POST", "/me/things", json={"name": "ax", "count": 3})
     assert (status, body) == (201, {"name": "ax", "count": 3, "label": "me: ax"})
@@ -81,7 +81,7 @@ def test_a_provider_is_what_its_file_says(simulate):
 
 
 def test_round_trips_are_charged_on_accept(simulate):
-    """Three set-up round trips of 8 ms."""
+    """Here three set-up round trips of 8 ms."""
     assert simulate(THING).simulator.server.accept_delay_s() == pytest.approx(0.024)
 
 
@@ -104,7 +104,7 @@ def test_an_error_body_is_a_template_too(simulate):
 
 
 def test_above_the_rate_limit_the_answer_is_429_with_a_time_to_wait(simulate):
-    """In whole seconds, rounded up."""
+    """The time is in whole seconds, rounded up."""
     client = simulate(THING)
     replies = [client.ask("GET", "/ping")[2] for _ in range(3)]
     assert [reply.status for reply in replies] == [200, 200, 429]
@@ -112,7 +112,7 @@ def test_above_the_rate_limit_the_answer_is_429_with_a_time_to_wait(simulate):
 
 
 def test_a_bucket_refills_evenly():
-    """Two at once, then one each half second."""
+    """Two at once, then one every half second."""
     bucket = Bucket(RateLimit(requests=2, per_s=1.0), now_s=0.0)
     steps = [(0.0, 0), (0.0, 0), (0.0, 0.5), (0.4, 0.1), (0.5, 0), (0.5, 0.5), (9, 0), (9, 0)]
     for at_s, wait_s in steps:
@@ -135,20 +135,20 @@ def test_a_bucket_refills_evenly():
     ],
 )
 def test_a_mistake_in_a_provider_file_is_named(simulate, wrong, right, complaint):
-    """Before anything is served, with the route it is in."""
+    """Before anything is served, with its route."""
     assert THING.count(wrong) == 1
     with pytest.raises(ValueError, match=complaint):
         simulate(THING.replace(wrong, right))
 
 
 def test_an_unknown_provider_is_answered_with_the_known_ones():
-    """So that nobody has to look for the files."""
+    """Nobody has to look for the files."""
     with pytest.raises(ValueError, match="no provider 'twillo'; there are twilio"):
         load("twillo")
 
 
 def test_injected_errors_are_in_the_providers_own_form(twilio):
-    """And change no state."""
+    """They do not change the state."""
     twilio.ask("POST", "/_faults", json={"error_rate": 1})
     status, body = twilio.post(f"{API}/Messages.json", **GOOD)
     assert (status, body["code"]) == (500, 20500)
@@ -158,7 +158,7 @@ def test_injected_errors_are_in_the_providers_own_form(twilio):
 
 @pytest.mark.parametrize(("kind", "stored"), [("reset", 0), ("html", 0), ("cut", 1), ("stall", 1)])
 def test_a_fault_befalls_the_request_or_its_reply(twilio, kind, stored):
-    """Resets and proxy pages come before the work, the others spoil a reply to work done."""
+    """Resets and proxy pages come before the work; others spoil the reply after it."""
     twilio.ask("POST", "/_faults", json={f"{kind}_rate": 1})
     twilio.post(f"{API}/Messages.json", **GOOD)
     twilio.ask("POST", "/_faults", json={})
@@ -166,7 +166,7 @@ def test_a_fault_befalls_the_request_or_its_reply(twilio, kind, stored):
 
 
 def test_faults_of_one_route_leave_the_others_alone(twilio):
-    """Until faults for all routes are set."""
+    """The other routes keep the faults for all routes."""
     twilio.ask("POST", "/_faults", json={"route": "send-message", "reset_rate": 1})
     assert twilio.ask("POST", f"{API}/Messages.json", GOOD)[2].fault == Reset()
     assert twilio.ask("GET", f"{API}/Messages.json")[2].fault is None
@@ -184,7 +184,7 @@ def test_a_fault_that_is_none_is_refused(twilio, asked, complaint):
 
 
 def test_counters_say_who_did_what(twilio, peer):
-    """In all, per route and per account, with the connections each used."""
+    """In total, per route and per account, with the connections that each used."""
     other = peer(twilio.simulator)
     for client in (twilio, other):
         client.get(f"{API}/Messages.json")
@@ -201,7 +201,7 @@ def test_counters_say_who_did_what(twilio, peer):
 
 
 def test_faults_are_counted_exactly(twilio):
-    """As many as were seen, of the provider and of its routes together."""
+    """As many as were seen, over the provider and its routes."""
     twilio.ask("POST", "/_faults", json={"error_rate": 0.3, "malformed_rate": 0.3, "seed": 4})
     twilio.ask("POST", "/_faults", json={"route": "list-numbers", "html_rate": 1})
     seen = [twilio.ask("GET", f"{API}/Messages.json") for _ in range(200)]
@@ -218,12 +218,12 @@ def test_faults_are_counted_exactly(twilio):
 
 
 def test_the_most_requests_at_once_are_counted_over_all_providers_of_a_process(tmp_path, peer):
-    """Who asks two providers at once has two under way, though each of them sees one."""
+    """Calls to two providers at once count as two, although each of them sees one."""
     path = tmp_path / "thing.yaml"
     path.write_text(THING, "utf-8")
     together = Together()
     one, other = (Simulator(load(str(path)), together=together) for _ in range(2))
-    together.begin()  # a request to some provider, still under way
+    together.begin()  # a request to some provider, still in progress
     assert peer(other).get("/ping")[0] == 200
     assert peer(one).get("/_together")[1]["max_in_parallel"] == 2
     assert peer(one).ask("POST", "/_together")[1]["max_in_parallel"] == 1
@@ -255,7 +255,7 @@ routes:
 
 
 def test_a_record_is_found_and_changed_by_its_id(simulate):
-    """What a change does not name stays; an unknown id is not found."""
+    """Fields that a change does not name stay; an unknown id is not found."""
     client = simulate(LEDGER.replace("auth: {header: x-key, value: secret}", ""))
     made = client.post("/entries", text="one")[1]
     path = f"/entries/{made['id']}"
@@ -267,7 +267,7 @@ def test_a_record_is_found_and_changed_by_its_id(simulate):
 
 
 def test_who_has_no_key_is_refused_and_counted(simulate):
-    """Before anything is done."""
+    """Before any work is done."""
     client = simulate(LEDGER)
     assert client.post("/entries", text="one")[0] == 401
     assert client.get("/_counters")[1]["errors_sent"] == 1
@@ -285,7 +285,7 @@ def asked(header=b"", target="/"):
 
 
 def test_a_token_is_good_for_its_time_and_a_refresh_token_gives_another():
-    """One that was never given gives none."""
+    """An unknown refresh token does not."""
     now = [0.0]
     auth = Auth(header="authorization", tokens=True)
     credentials = Credentials(auth, lambda: now[0], random.Random(1))
@@ -300,7 +300,7 @@ def test_a_token_is_good_for_its_time_and_a_refresh_token_gives_another():
 
 
 def test_a_key_may_be_in_the_query():
-    """And no auth is needed where none is asked for."""
+    """Without `auth` in the file, no key is needed."""
     credentials = Credentials(Auth(query="key", value="secret"), lambda: 0.0, random.Random(1))
     assert credentials.good(asked(target="/x?key=secret"))
     assert not credentials.good(asked(target="/x"))
@@ -308,7 +308,7 @@ def test_a_key_may_be_in_the_query():
 
 
 def test_a_timetable_has_its_windows():
-    """From `at` on, for `for` seconds, for one route or all; the first in the list holds."""
+    """From `at` on, for `for` seconds, for one route or all; the first in the list applies."""
     windows = (
         Window(at_s=10, for_s=5, route="get", reset_rate=1),
         Window(at_s=12, for_s=10, error_rate=1),
@@ -328,7 +328,7 @@ def test_a_timetable_has_its_windows():
 
 
 def test_a_timetable_that_nobody_began_begins_with_the_first_question():
-    """So an outage is at its place in a run, however long that took to begin."""
+    """So an outage is at the right time in a run, however long the start took."""
     table = Timetable((Window(at_s=1, for_s=1, error_rate=1),))
     assert [table.faults("get", at) is not None for at in (50, 50.9, 51, 51.9, 52)] == [
         *(False, False, True, True, False)
@@ -336,7 +336,7 @@ def test_a_timetable_that_nobody_began_begins_with_the_first_question():
 
 
 def test_an_outage_is_written_as_provider_and_times():
-    """With a share of the requests or without; anything else is refused."""
+    """With or without a share of the requests; anything else is refused."""
     both = outages("hubspot:20s:10s,jira:0s:60s:5%")
     assert both == [
         ("hubspot", Window(error_rate=1, at_s=20, for_s=10)),
