@@ -1,7 +1,7 @@
 # make install    install into .venv, with all bundled systems; the commands are in .venv/bin
 # make run        install, then run the default scenario (about a minute) and write its report
 # make test       install, then run the tests that need nothing else, and one load run: 5 minutes
-# make test-all   run all other tests that a change must pass: real runs, browser, database, servers
+# make test-all   run the other tests that a change must pass: real runs, browser, database, servers
 # make test-long  run the soaks and very large runs
 # make bench      measure what a call costs, compared with other clients, and show a table
 # make lint       check style, types, spelling, English, and the links of the docs
@@ -10,7 +10,7 @@
 # make goldens    renew the stored texts of commands, reports and docs: look at the difference, then commit it
 PYTHON ?= python3
 BIN := .venv/bin
-# Three hundred processes that each compile the same modules take a minute more.
+# Without bytecode files, three hundred processes compile the same modules, which takes a minute more.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install run test test-all test-long bench core servers lint docs goldens lock clean
@@ -20,15 +20,15 @@ install: .venv/.installed
 run: .venv/.installed
 	$(BIN)/mcp-perf run
 
-# By the markers of pyproject.toml; a test belongs to one command alone.
+# By the markers in pyproject.toml; each test belongs to exactly one command.
 FIRST := first or not (load or browser or database or network or simulated or long)
-# Benchmarks are measured alone, by `pytest tests/benchmarks`.
+# Benchmarks are measured separately, by `pytest tests/benchmarks`.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/benchmarks --benchmark-disable
 
 test: core
 	$(PYTEST) $(addprefix --ignore=,$(shell cat tests/core.txt)) -m "$(FIRST)"
 
-# Only the files that have such tests are read: the others hold ten thousand.
+# Only the files with such tests are read: the others have ten thousand tests.
 MARKED = $(shell grep -rlE "mark\.(load|browser|database|network|simulated)\b" --include="test_*.py" --exclude-dir=benchmarks tests | sort)
 
 test-all: .venv/.installed-test servers
@@ -37,7 +37,7 @@ test-all: .venv/.installed-test servers
 test-long: .venv/.installed-test
 	$(BIN)/python -m pytest -s -m long
 
-# The pure core, every branch of it.
+# The pure core, with every branch.
 core: .venv/.installed-test
 	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile core --cov --cov-report=term @tests/core.txt
 
@@ -76,7 +76,7 @@ clean:
 	  { echo "mcp-perf needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# The stamps save a second installation.
+# The stamps avoid a second installation.
 .venv/.installed: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[systems]'
 	touch $@
@@ -85,7 +85,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt --editable '.[test]'
 	touch .venv/.installed $@
 
-# Servers and suites of others that tests run against, from npm and pip.
+# Third-party servers and suites for the tests, from npm and pip.
 .cache/servers/.installed: .venv/.installed-test tests/support/foreign.py
 	$(BIN)/python -m tests.support.foreign
 	touch $@
