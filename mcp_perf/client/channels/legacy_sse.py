@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel, Ended, Receive
 from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.cookies import Cookies
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint, with_body
@@ -50,7 +51,8 @@ class SseChannel(Channel):
         self._clock = clock
         self._stream: Connection | None = None
         self._reader: threading.Thread | None = None
-        self._posts = Connection(endpoint.origin, clock, waits)
+        self._cookies = Cookies(endpoint.origin)
+        self._posts = Connection(endpoint.origin, clock, waits, cookies=self._cookies)
         self._posting = threading.Lock()
         self._head = b""
         self._encodings: set[str] = set()
@@ -58,7 +60,8 @@ class SseChannel(Channel):
     def open(self, receive: Receive, ended: Ended) -> None:
         """Open the stream, learn where to POST. Raises ConnectError and NegotiationError."""
         self.close()
-        stream = self._stream = Connection(self.endpoint.origin, self._clock)
+        self._cookies.forget()
+        stream = self._stream = Connection(self.endpoint.origin, self._clock, cookies=self._cookies)
         try:
             self._head = self._post_head(self._first_event(stream))
         except BaseException:
@@ -100,7 +103,8 @@ class SseChannel(Channel):
             self._encodings |= stream.reader.encodings
 
     def remarks(self) -> list[str]:
-        return packed(self._encodings | self._posts.reader.encodings)
+        encodings = packed(self._encodings | self._posts.reader.encodings)
+        return [*encodings, *self._cookies.remarks()]
 
     def _first_event(self, stream: Connection) -> bytes:
         deadline_ns = self._clock() + int(self.timeout_s * 1e9)
@@ -110,6 +114,7 @@ class SseChannel(Channel):
         request = line + self.endpoint.fields(_DOWN) + b"\r\n"
         stream.send(request, self.timeout_s, self._clock())
         reader = stream.receive(deadline_ns)
+        stream.keep_cookies()
         if reader.status != 200 or not reader.streaming:
             refusal = Reply(0)
             refusal.status, refusal.retry_after_s = reader.status, reader.retry_after_s

@@ -16,6 +16,7 @@ from typing import Final
 from mcp_perf.client.errors import CallTimeout, ReadError, SendError, TargetError, wanted
 from mcp_perf.client.http import states
 from mcp_perf.client.http.budget import SMALL
+from mcp_perf.client.http.cookies import Cookies
 from mcp_perf.client.http.dialing import Clock, Wait, WaitFactory, dial
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
@@ -49,6 +50,8 @@ class Connection:
     waits: WaitFactory | None = None
     unasked: Callable[[bytes], None] = ignore
     """Gets what came unasked after a reply."""
+    cookies: Cookies | None = None
+    """The client's cookies; None keeps none."""
     reader: ResponseReader = field(default_factory=ResponseReader)
     opened: int = 0
     """How many times."""
@@ -76,7 +79,9 @@ class Connection:
         `is_answer`, all of its data. The clock of the call runs from the send to the answer. With
         `keep`, the caller reads on, even if the reply does not come in time.
         """
-        clock = self.clock
+        clock, cookies = self.clock, self.cookies
+        if cookies is not None and cookies.any:
+            request = cookies.added_to(request)
         reply = Reply(clock())
         reply.bytes_out = len(request)
         deadline_ns = reply.start_ns + int(timeout_s * 1e9)
@@ -100,15 +105,22 @@ class Connection:
                 self.close()
             reply.fail(error.outcome, str(error))
         reader = self.reader
-        reply.status = status = reader.status
+        reply.status = reader.status
         reply.bytes_in = size = reader.size
         if (size > SMALL or reader.encoding) and not keep:
             reader.let_go()
-        if status >= 400:
-            reply.retry_after_s = reader.retry_after_s
-        elif status >= 300:
-            reply.detail = reply.detail or reader.redirected(self._request)
+        if reply.status >= 300 or reader.set_cookies:
+            self._take_fields(reply)
         return reply
+
+    def _take_fields(self, reply: Reply) -> None:
+        """Take from the headers of a reply what only some replies have."""
+        reader = self.reader
+        self.keep_cookies()
+        if reply.status >= 400:
+            reply.retry_after_s = reader.retry_after_s
+        elif reply.status >= 300:
+            reply.detail = reply.detail or reader.redirected(self._request)
 
     def read_on(self, deadline_ns: int, is_answer: Callable[[bytes], bool]) -> None:
         """Read on after an exchange ran out of time. Closes before it raises TargetError."""
@@ -148,6 +160,8 @@ class Connection:
         of it, or the server's kernel acknowledged none of it (see `receive`). Raises ConnectError,
         SendError and CallTimeout.
         """
+        if self.cookies is not None and self.cookies.any:
+            request = self.cookies.added_to(request)
         reused = self._socket is not None
         fresh = now_ns - self.used_ns < _FRESH_NS and self.reader.state is states.IDLE
         if not (reused and fresh):
@@ -176,6 +190,11 @@ class Connection:
             self._read(deadline_ns)
         reader = self.reader
         return reader if reader.state in states.READY else self._read_head(deadline_ns)
+
+    def keep_cookies(self) -> None:
+        """Keep the cookies that the response sets; `exchange` does it after its clock has ended."""
+        if self.cookies is not None and self.reader.set_cookies:
+            self.cookies.take(self.reader.set_cookies, self._request)
 
     def next_event(self, deadline_ns: int) -> bytes | None:
         """Return the data of the stream's next message event, None at its end."""
@@ -320,7 +339,7 @@ class Connection:
             else:
                 reader.feed_eof()
         except TimeoutError as error:
-            raise CallTimeout(_timeout_text(reader)) from error
+            raise CallTimeout(reader.late) from error
         except OSError as error:
             # Never sent again: a reset may come from a server that has read the request.
             self.close()
@@ -377,12 +396,3 @@ class Connection:
         if self._socket is None:
             raise ReadError("the connection is closed")
         return self._socket
-
-
-def _timeout_text(reader: ResponseReader) -> str:
-    if reader.state in states.STARTED:
-        return (
-            f"the reply was not complete before the timeout ({reader.size} "
-            f"bytes came{reader.packed})"
-        )
-    return "no reply in time"

@@ -66,6 +66,8 @@ class ResponseReader:
     """The Content-Encoding of a body that was packed unasked."""
     encodings: set[str] = field(default_factory=set)
     """All that were unpacked; a reader that replaces this one goes on with the same set."""
+    set_cookies: list[bytes] = field(default_factory=list)
+    """The values of Set-Cookie in this response."""
     _unpack: Unpack | None = None
     _unpacked: int = 0
     _fault: ReadError | None = None
@@ -94,6 +96,8 @@ class ResponseReader:
             self.restart()
         self.status = self.size = 0
         self.headers, self.chunks, self.events = [], [], []
+        if self.set_cookies:
+            self.set_cookies = []
         self._decoder = None
         self._framed = False
 
@@ -148,7 +152,7 @@ class ResponseReader:
     def _get_to_know(self, head: bytes, data: bytes) -> None:
         """Remember the head of a response that came at once, if its body is all that follows."""
         body = data[len(head) :]
-        if len(head) <= 4:
+        if len(head) <= 4 or self.set_cookies:
             return
         if self._decoder is None:
             length = len(body) if body == self.body else None
@@ -183,6 +187,14 @@ class ResponseReader:
     def packed(self) -> str:
         """Say how the body is packed, if it is."""
         return f", Content-Encoding: {self.encoding}" if self.encoding else ""
+
+    @property
+    def late(self) -> str:
+        """Say what had not come at the timeout."""
+        if self.state in states.STARTED:
+            came = f"{self.size} bytes came{self.packed}"
+            return f"the reply was not complete before the timeout ({came})"
+        return "no reply in time"
 
     @property
     def complete(self) -> bool:
@@ -269,6 +281,8 @@ class ResponseReader:
                 self._unpack = unpacker(names)
                 if self._unpack is not None:
                     self.encodings.add(self.encoding)
+            elif lowered == b"set-cookie":
+                self.set_cookies.append(value)
         self.state = states.NEXT[self.state][kind]
 
     def on_body(self, data: bytes) -> None:

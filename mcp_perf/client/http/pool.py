@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.cookies import Cookies
 from mcp_perf.client.http.dialing import Clock, WaitFactory
 from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Origin
@@ -33,8 +34,9 @@ class Pool:
         clock: Clock,
         waits: WaitFactory | None = None,
         unasked: Callable[[bytes], None] = ignore,
+        cookies: Cookies | None = None,
     ) -> None:
-        self._another: Final = partial(Connection, origin, clock, waits, unasked)
+        self._another: Final = partial(Connection, origin, clock, waits, unasked, cookies)
         self._patience_s = _PATIENCE_S
         self.connections: list[Connection] = []
         self.free: list[Connection] = []

@@ -7,7 +7,9 @@ from urllib.parse import quote, urlsplit
 
 from mcp_perf.client import rate_limits
 from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.cookies import Cookies
 from mcp_perf.client.http.dialing import Clock, WaitFactory
+from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.reply import OK, Reply
 
@@ -21,11 +23,16 @@ class RestClient:
     endpoint: Endpoint
     clock: Clock = time.perf_counter_ns
     waits: WaitFactory | None = None
+    shared: Cookies | None = None
+    """Cookies of another client of the same user; None begins without any."""
 
     def __post_init__(self) -> None:
+        self.cookies = self.shared or Cookies(self.endpoint.origin)
         self.own_fields = self.endpoint.own_fields
         """What goes into every head besides the step's fields, encoded once."""
-        self.connection = Connection(self.endpoint.origin, self.clock, self.waits)
+        self.connection = Connection(
+            self.endpoint.origin, self.clock, self.waits, cookies=self.cookies
+        )
 
     def ready(self) -> None:
         self.connection.ready(self.endpoint.timeout_s)
@@ -37,6 +44,10 @@ class RestClient:
         if reply.outcome == OK and reply.status >= 400:
             rate_limits.refuse(reply)
         return reply
+
+    def remarks(self) -> list[str]:
+        """Say what was odd about the replies."""
+        return [*packed(self.connection.reader.encodings), *self.cookies.remarks()]
 
     def close(self) -> None:
         self.connection.close()

@@ -13,6 +13,7 @@ from typing import Final
 from mcp_perf.client import rate_limits
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.cookies import Cookies
 from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
@@ -50,6 +51,7 @@ class Listener:
     observe: StreamObserver = ignore
     admit: Callable[[Reply, ResponseReader], bool] = lambda _refused, _reader: False
     """Does something about a refusal, such as getting another token; returns whether it did."""
+    cookies: Cookies | None = None
     _reason: str = f"the server closed {_STREAM}"
     """Why nothing more comes, or why nothing came after the last opening of the stream."""
     _outcome: str = HTTP_ERROR
@@ -66,7 +68,7 @@ class Listener:
 
     def __post_init__(self) -> None:
         self._openings = StreamOpenings(self.clock, self.observe)
-        self._connection = Connection(self.origin, self.clock)
+        self._connection = Connection(self.origin, self.clock, cookies=self.cookies)
         self._first = Reply(0)
         """The result of opening it the first time; only the thread writes to it until it is
         settled."""
@@ -171,6 +173,7 @@ class Listener:
             self._asked_ns = self.clock()
             connection.send(self.request(last_event), DAY_NS / 1e9, self.clock())
             reader = connection.receive(deadline_ns)
+            connection.keep_cookies()
             refused = Reply(0)
             refused.status = reader.status
             if not self.admit(refused, reader):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.connection import Connection
-from mcp_perf.client.http.endpoint import Origin, with_body
+from mcp_perf.client.http.endpoint import with_body
 from mcp_perf.client.mcp.attempt import joined
 from mcp_perf.client.mcp.get_stream import DAY_NS, JOIN_S, Listener
 from mcp_perf.client.mcp.lifetime import StreamObserver, StreamOpenings
@@ -48,6 +48,7 @@ class HttpStreams:
             terms.miss,
             self.observe,
             messenger.admit,
+            messenger.cookies,
         )
         opened = self.listener.start(timeout_s)
         if self.wanted:
@@ -100,8 +101,10 @@ class HttpStreams:
         try:
             for _ in range(MOST_ATTEMPTS):
                 messenger.use_token()
-                origin, stray = messenger.endpoint.origin, terms.strays.other
-                stream = ListenStream(origin, self.openings, inbox, stray)
+                connection = Connection(
+                    messenger.endpoint.origin, terms.clock, cookies=messenger.cookies
+                )
+                stream = ListenStream(connection, self.openings, inbox, terms.strays.other)
                 self.subscriptions.append(stream)
                 request = with_body(messenger.head(headers), message)
                 left_s = terms.left_s(reply.start_ns, timeout_s)
@@ -129,9 +132,13 @@ class ListenStream:
     """
 
     def __init__(
-        self, origin: Origin, openings: StreamOpenings, inbox: Inbox, stray: Callable[[bytes], None]
+        self,
+        connection: Connection,
+        openings: StreamOpenings,
+        inbox: Inbox,
+        stray: Callable[[bytes], None],
     ) -> None:
-        self.connection = Connection(origin, openings.clock)
+        self.connection = connection
         self._openings = openings
         self._opened_ns = 0
         self._stray = stray

@@ -13,6 +13,7 @@ import msgspec
 from mcp_perf.client import rate_limits
 from mcp_perf.client.errors import CallTimeout, ConnectError, ReadError, TargetError
 from mcp_perf.client.http.connection import Connection
+from mcp_perf.client.http.cookies import Cookies
 from mcp_perf.client.http.endpoint import Endpoint, Redirects, with_body
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.http.pool import Pool
@@ -76,7 +77,8 @@ class Messenger:
     """Tools whose headers turned out to have changed since they were listed."""
 
     def __post_init__(self) -> None:
-        self.extra = Pool(self.endpoint.origin, self.terms.clock)
+        self.cookies = Cookies(self.endpoint.origin)
+        self.extra = Pool(self.endpoint.origin, self.terms.clock, cookies=self.cookies)
         """For messages sent while the connections of calls are busy with streams."""
         self._moved = Redirects(self.endpoint)
         self.elsewhere = AnswersElsewhere(self.terms.strays)

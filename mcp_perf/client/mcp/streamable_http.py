@@ -70,7 +70,7 @@ class HttpClient:
         strays = Strays(ids, stray)
         self.terms = terms = Terms(protocol, answers, observe, clock, sleep, strays)
         self.messenger = messenger = Messenger(endpoint, terms, credentials, ids)
-        self.pool = Pool(endpoint.origin, clock, waits, strays.other)
+        self.pool = Pool(endpoint.origin, clock, waits, strays.other, messenger.cookies)
         self.streams = HttpStreams(messenger, listens, self._take, stream)
         self.listening = Listening(self, self.streams)
         self._no_delete = no_delete
@@ -135,7 +135,8 @@ class HttpClient:
         self.listening.forget()
         self.streams.stop()
         self.messenger.session, self._doubted, self._lost = Session(), Session(), False
-        self.terms.remark(*self.pool.remarks())
+        self.terms.remark(*self.pool.remarks(), *self.messenger.cookies.remarks())
+        self.messenger.cookies.forget()
         self.pool.close()
         self.messenger.extra.close()
 
@@ -218,7 +219,8 @@ class HttpClient:
             rate_limits.refuse(reply)
         self.terms.tell("notifications/initialized", reply)
         if reply.outcome != OK:
-            failure = errors.NegotiationError(f"notifications/initialized failed: {reply.detail}")
+            said = "; ".join((reply.detail, *messenger.cookies.unsent()))
+            failure = errors.NegotiationError(f"notifications/initialized failed: {said}")
             raise failure.told_by(reply)
         if self.streams.from_the_start:
             self.streams.listen(self.timeout_s)

@@ -12,7 +12,6 @@ from mcp_perf.client.channels.legacy_sse import SseChannel
 from mcp_perf.client.channels.server_log import Log
 from mcp_perf.client.channels.stdio import Command, StdioChannel
 from mcp_perf.client.http.dialing import WaitFactory
-from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
@@ -145,7 +144,7 @@ def session(
 def remarks_of(client: ArmClient) -> list[str]:
     """Return what was odd about a client's target, after the client is closed."""
     if isinstance(client, RestClient):
-        return packed(client.connection.reader.encodings)
+        return client.remarks()
     return [] if isinstance(client, PythonClient) else client.terms.remarks
 
 
@@ -160,7 +159,10 @@ def for_bursts(
     if isinstance(client, HttpClient):
         client.pool.widen(number)
     if isinstance(client, RestClient):
-        more = (RestClient(client.endpoint, waits=waits) for _ in range(number - 1))
+        more = (
+            RestClient(client.endpoint, waits=waits, shared=client.cookies)
+            for _ in range(number - 1)
+        )
         return [client, *more][:number]
     return [client] * number
 
