@@ -27,7 +27,7 @@ from mcp_perf.agent.store import (
     board_of,
 )
 from mcp_perf.agent.tasks import Mode
-from mcp_perf.load.web.asgi import BROKEN, Answers, answer_errors, error
+from mcp_perf.load.web.asgi import BROKEN, ErrorAnswers, answer_errors, error
 from mcp_perf.results.compare.history import HistoryError
 
 _MOST_AT_ONCE: Final = 500
@@ -221,7 +221,7 @@ def _status(problem: HTTPException) -> int:
 _UNKNOWN: Final = (404, "There is no session with this id.", f"GET {_SESSIONS} lists all of them.")
 _OVER: Final = (409, "The session is already complete.", "Start another one.")
 _INVALID: Final = (422, "The request is invalid.", "GET /docs describes it.")
-_ERRORS: Final[Answers] = {
+_ERRORS: Final[ErrorAnswers] = {
     UnknownSession: lambda problem: (*_UNKNOWN, {"sessionId": str(problem)}),
     SessionOver: lambda problem: (*_OVER, {"sessionId": str(problem)}),
     RequestValidationError: lambda problem: (*_INVALID, _wrong(problem)),

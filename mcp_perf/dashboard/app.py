@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from mcp_perf import settings
 from mcp_perf.dashboard import agents, comparison, files, live, page, runs, trends
 from mcp_perf.dashboard.following import Following
-from mcp_perf.load.web.asgi import BROKEN, Answers, answer_errors
+from mcp_perf.load.web.asgi import BROKEN, ErrorAnswers, answer_errors
 from mcp_perf.results.compare.history import HistoryError
 from mcp_perf.results.render.files.pdf import PdfError
 
@@ -21,7 +21,7 @@ _DESCRIPTION: Final = (
 )
 
 _LISTS: Final = "/runs lists the runs, /agents/sessions the sessions, and /live what goes on."
-_ERRORS: Final[Answers] = {
+_ERRORS: Final[ErrorAnswers] = {
     page.Missing: lambda problem: (404, str(problem), _LISTS),
     RequestValidationError: lambda problem: (
         422,

@@ -18,7 +18,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-Answers = Mapping[type[Exception], Callable[[Any], tuple[Any, ...]]]
+ErrorAnswers = Mapping[type[Exception], Callable[[Any], tuple[Any, ...]]]
 """The kinds of exceptions -> what an application answers to one of them."""
 
 _HEADERS: Final = {
@@ -108,7 +108,7 @@ def error(status: int, message: str, hint: str, details: Any = None) -> dict[str
     return {"error": {"code": code, "message": message, "details": details, "hint": hint}}
 
 
-def answer_errors(app: Any, answers: Answers, respond: Callable[..., Any]) -> None:
+def answer_errors(app: Any, answers: ErrorAnswers, respond: Callable[..., Any]) -> None:
     """Let an application answer exceptions by what `answers` has for them.
 
     `respond` takes the request, the status, what is wrong, and a hint and details if there are any.
