@@ -1,4 +1,4 @@
-"""What a scenario says to an MCP server beside calls of tools: answers, completions, who it is."""
+"""What a scenario says to an MCP server besides tool calls: answers, completions, who it is."""
 
 from typing import Annotated, Any, Literal
 
@@ -41,7 +41,7 @@ class Sampling(Part):
 
 
 class Answers(Part):
-    """What a server gets when it asks; what is not here is not declared as a capability."""
+    """What a server gets when it asks; what is missing here is not declared as a capability."""
 
     elicitation: Elicitation | None = None
     """What a user would type."""
@@ -78,7 +78,7 @@ class Complete(Part):
 class OAuth(Part):
     """Who the client is to the authorization server.
 
-    `${env:NAME}` and `${identity.NAME}` may stand in the texts.
+    The texts may contain `${env:NAME}` and `${identity.NAME}`.
     """
 
     client_id: Looked[str] = ""
@@ -111,7 +111,7 @@ class OAuth(Part):
 
     @property
     def flow(self) -> Literal["client_credentials", "authorization_code"]:
-        """The grant: what is written, else the one that fits the credentials."""
+        """The grant: what is written, or the one that fits the credentials."""
         return self.grant or ("client_credentials" if self.client_secret else "authorization_code")
 
 

@@ -1,4 +1,4 @@
-"""Which values of identities are to appear nowhere."""
+"""Which values of identities must not appear anywhere."""
 
 import re
 from typing import Any, Final
@@ -11,10 +11,10 @@ SOUNDS_SECRET: Final = re.compile(r"token|secret|passw|pwd|key|credential|cookie
 
 
 def secret_names(scenario: Scenario) -> set[str]:
-    """Return the names whose values are to appear nowhere.
+    """Return the names whose values must not appear anywhere.
 
     Those that go into headers, authorization, a server's environment, the request for identities or
-    a value of `with`, and those that are called like a secret.
+    a value of `with`. `is_secret` adds names that sound like a secret.
     """
     parts: list[Part] = [*scenario.arms.values()]
     if scenario.identities is not None and scenario.identities.provision is not None:
@@ -28,5 +28,5 @@ def secret_names(scenario: Scenario) -> set[str]:
 
 
 def is_secret(name: str, used: set[str]) -> bool:
-    """Tell whether the values of a name are to appear nowhere; `used` is of `secret_names`."""
+    """Tell whether the values of a name must not appear anywhere; `used` is from `secret_names`."""
     return name in used or "" in used or SOUNDS_SECRET.search(name) is not None

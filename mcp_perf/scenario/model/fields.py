@@ -1,8 +1,8 @@
 """What all parts of the model share, and how their values are read.
 
-A file with mistakes is read twice: strictly, which tells what is wrong with its values, and as a
-*draft*, whose wrong values are left out or stay as they are written. What the parts must agree on
-is then checked in the draft, so that one mistake hides no other.
+A file with mistakes is read twice: strictly, which shows what is wrong with its values, and as a
+*draft*, whose wrong values are left out or stay as written. What the parts must agree on is then
+checked in the draft, so one mistake does not hide another.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from mcp_perf.scenario.problems.wording import InputError, quote
 from mcp_perf.scenario.values import units
 
 DRAFT: Final = "draft"
-"""The context in which a part is built from what of it is right."""
+"""The context in which a part is built from its valid values."""
 LOOKUPS: Final = "lookups"
 """Marks what may hold `${…}`."""
 
@@ -30,7 +30,7 @@ Looked = Annotated[T, LOOKUPS]
 
 
 def accepts(check: Callable[[T], T]) -> pydantic.AfterValidator:
-    """Return the validator for what a value has to be beside its type."""
+    """Return the validator for what a value has to be besides its type."""
 
     def validate(value: T, info: pydantic.ValidationInfo) -> T:
         return value if info.context == DRAFT else check(value)
@@ -39,14 +39,14 @@ def accepts(check: Callable[[T], T]) -> pydantic.AfterValidator:
 
 
 def as_list(value: Any) -> Any:
-    """Take one value as a list of one; an empty list would expect nothing at all."""
+    """Take one value as a list of one. Refuse an empty list: it would expect nothing at all."""
     if value == []:
         raise InputError("an empty list expects nothing", "write a value, or remove the key")
     return value if isinstance(value, list | tuple) else [value]
 
 
 def reads(read: Callable[[Any], Any]) -> pydantic.PlainValidator:
-    """Return what reads a value; one that cannot be read stays in a draft as it is written."""
+    """Return what reads a value; in a draft, one that cannot be read stays as written."""
 
     def validate(value: Any, info: pydantic.ValidationInfo) -> Any:
         try:
@@ -128,7 +128,7 @@ class Part(pydantic.BaseModel):
         return InputError(f"unknown key {quote(key)}", suggest(key, cls.by_key()))
 
     def at(self, key: str) -> Any:
-        """Return what stands under a key of the file."""
+        """Return the value of a key of the file."""
         return getattr(self, self.by_key().get(key, key))
 
     def texts(self, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -166,7 +166,7 @@ class Part(pydantic.BaseModel):
     @pydantic.field_validator("*", mode="wrap")
     @classmethod
     def _keep(cls, value: Any, handler: Callable[[Any], Any], info: pydantic.ValidationInfo) -> Any:
-        """In a draft, leave a mapping as it is written, and anything else that is wrong out."""
+        """In a draft, keep a wrong mapping as written; leave out anything else that is wrong."""
         try:
             return handler(value)
         except pydantic.ValidationError:

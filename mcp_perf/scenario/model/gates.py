@@ -7,9 +7,9 @@
     operator   = "<" | "<=" | ">" | ">="
     value      = digits ["." digits]
 
-A step's name is `JOURNEY.LABEL`. An arm alone after a factor stands for the same tool, step or
-journey of that arm. Everything about the notation stands in the tables below; what a metric means
-is for `reports`.
+A step's name is `JOURNEY.LABEL`. An arm alone after a factor means the same tool, step or journey
+of that arm. The tables below have everything about the notation; what a metric means is up to
+`reports`.
 """
 
 import re
@@ -42,7 +42,7 @@ class Metric:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Return what of an arm has it, too."""
+        """Return which parts of an arm have it, too."""
         calls = ("tool", "step", "journey")
         known = {"calls": calls, "journeys": ("journey",)}
         return () if self.arm_only else known.get(self.needs, ())
@@ -50,7 +50,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Focus:
-    """Whose numbers they are: those of a whole arm, or of one tool, step or journey of it."""
+    """Whose numbers they are: a whole arm's, or those for one tool, step or journey of it."""
 
     arm: str
     kind: FocusKind = ""
@@ -61,7 +61,7 @@ class Focus:
         return f"{self.arm}.{self.kind}[{self.name}]" if self.kind else self.arm
 
     def has(self, step: str, journey: str, tool: str) -> bool:
-        """Tell whether a call is among them; `step` is its label, empty of a whole journey."""
+        """Tell whether a call is among them; `step` is its label, empty for a whole journey."""
         found = {"": "", "tool": tool, "step": f"{journey}.{step}", "journey": journey}
         return found[self.kind] == self.name
 
@@ -75,14 +75,14 @@ class Gate:
     metric: str
     op: str
     value: float | None
-    """In `unit`: a fraction of 1 where the gate was written in percent. None of a ratio."""
+    """In `unit`: a fraction of 1 if the gate was written in percent. None for a ratio."""
     unit: str
-    """Of the metric, as in the report: `ms`, `fraction`, `/s`, `count`, `B`, `KiB` or `fraction/h`.
+    """The metric's, as in the report: `ms`, `fraction`, `/s`, `count`, `B`, `KiB` or `fraction/h`.
     """
     factor: float | None = None
     """The bound of a ratio."""
     versus: Focus | None = None
-    """By whose number it is divided, or whose is subtracted."""
+    """Whose number it is divided by, or whose number is subtracted."""
 
     @property
     def sides(self) -> tuple[Focus, ...]:
@@ -187,7 +187,7 @@ _NOT_COMPARED: Final = ("growth", "kib", "drift")
 def parse(text: str) -> Gate:
     """Read one gate, such as `mcp.p95 < 200ms` or `mcp.throughput >= 3x control`.
 
-    Raises GateError with what is wrong and a hint. Whether what it names exists is for the caller.
+    Raises GateError with what is wrong and a hint. The caller checks whether what it names exists.
     """
     match = _GATE.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
@@ -246,7 +246,7 @@ def _check_focus(text: str, focus: Focus, name: str) -> None:
 
 
 def _versus(text: str, gate: Gate, left: re.Match[str], right: re.Match[str]) -> Focus | None:
-    """Return what a number is compared with, if it is; what cannot be compared is refused."""
+    """Return what a number is compared with, if anything; refuse what cannot be compared."""
     focus, name, metric = gate.focus, gate.metric, METRICS[gate.metric]
     subtracts, divides = left["arm2"], right["arm3"]
     if not (subtracts or divides):
@@ -282,7 +282,7 @@ def _scaled(text: str, number: float, unit: str, notation: _Notation, example: s
 
 
 def _check_bound(text: str, op: str, value: float, notation: _Notation) -> None:
-    """Refuse what always holds and what never can: such a gate judges nothing."""
+    """Refuse a gate that always holds or never can: it judges nothing."""
     if value > notation.most:
         raise GateError(f"{quote(text)}: a rate is at most 100%", "write a bound from 0% to 100%")
     if (op, value) in {("<", notation.least), (">", notation.most)}:

@@ -21,7 +21,7 @@ from mcp_perf.scenario.values.templates import compile_template
 
 NUMBER: Final = "number"
 MOST_AT_ONCE: Final = 16
-"""Requests for identities that are on their way together."""
+"""How many requests for identities are in flight at once."""
 _SEGMENT: Final = re.compile(rf"{IDENTITY}\.([A-Za-z_][\w-]*)", re.ASCII)
 
 
@@ -114,7 +114,7 @@ def _check_table(file: str, columns: list[str], rows: list[tuple[int, list[str]]
 
 
 def names_in(tree: Any) -> Iterator[str]:
-    """Yield the names that the lookups of identities in a tree ask for; empty for all of it."""
+    """Yield the names that the lookups of identities in a tree ask for; empty for a whole one."""
     if isinstance(tree, str):
         try:
             # What stands in for the environment has no lookups, and fits every name.

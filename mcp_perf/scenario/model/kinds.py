@@ -1,4 +1,4 @@
-"""The table of the kinds of steps: everything about a kind stands in its row, but for how it runs.
+"""The table of the kinds of steps: the row of a kind has everything about it but how it runs.
 
 Parsing, checks, the JSON Schema and the reference in docs/reference/scenarios.md follow from
 `KINDS`. The table of `load/steps/compile.py` says how a kind runs.
@@ -72,8 +72,8 @@ Steps = Annotated[
 def kind(action: str, value: Any, line: str, *shared: type[Step], **attributes: Any) -> type[Step]:
     """Return the model of a kind.
 
-    `value` is the type of what the action says, and `line` tells it in the reference. `shared` has
-    the other keys. `attributes` are those of `Step`.
+    `value` is the type of what the action says, and `line` describes it in the reference. `shared`
+    has the other keys. `attributes` are class attributes of `Step`.
     """
     name = f"{action}_" if keyword.iskeyword(action) else action
     field = Field(alias=None if name == action else action, description=line)

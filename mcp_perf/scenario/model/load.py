@@ -1,8 +1,8 @@
 """How much load, for how long: the `load` of a scenario.
 
-A load is closed (so many users, each waiting for its answers before it goes on) or open (so many
-journeys begin per second, whatever the target does). Its shape says how the level changes from
-round to round.
+A load is closed (a number of users, each waiting for its answers before it goes on) or open (a
+number of journeys begin per second, whatever the target does). Its shape says how the level changes
+from round to round.
 """
 
 import math
@@ -49,7 +49,7 @@ SHAPE_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "doubling": {"users": 256, "rounds": 9, "warmup": "5s"},
     "breakpoint": {"rate": "10k/s", "round": "3s", "rounds": 60},
 }
-"""What a named shape means where the file does not say otherwise."""
+"""What a named shape means unless the file says otherwise."""
 _OF_REPLAY: Final = {"rounds": 1, "warmup": "0s"}
 _NOT_IN_REPLAY: Final = (
     *("users", "rate", "stages", "shape", "round", "arrivals", "calibrate", "journeys", "think"),
@@ -103,16 +103,17 @@ class Load(fields.Part):
     shape: Shape = "constant"
     """How the level changes from round to round."""
     users: Users | None = None
-    """At work at any moment; the most of them where the level changes. 1 where nothing is said."""
+    """At work at any moment; the most of them if the level changes. 1 by default."""
     rate: fields.PerSecond | None = None
     """Journeys that begin per second: an open load."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Open load: evenly spaced, or at random as independent users come."""
     calibrate: fields.Fraction | None = None
-    """Closed load: at most `users`, and only so many that every target's processes together need
-    no more than this share of one processor. The warm-up, with a quarter of them, finds it out."""
+    """Closed load: at most `users`, and few enough that the processes of each target together need
+    no more than this share of one processor. The warm-up, with a quarter of the users, finds the
+    number."""
     journeys: Annotated[fields.Whole, Field(ge=1)] | None = None
-    """Closed load: the most in a round, of all users together; it ends with the last one."""
+    """Closed load: the most in a round, of all users together; the last one ends the round."""
     max_in_flight: Users | None = None
     """Open load: the most journeys at once; an arrival beyond them is dropped, and counted."""
     replay: str | None = None
@@ -130,7 +131,7 @@ class Load(fields.Part):
     think: ThinkTime = syntax.Think(0, 0)
     """Closed load: the pause between two journeys, or `{min: TIME, max: TIME}`."""
     abort: AbortRule = syntax.Abort(0.95, 10.0)
-    """When a run ends early: so many of an arm's calls failed, for so long; None is never."""
+    """When a run ends early: this share of an arm's calls failed for this long; `off` is never."""
     respect_retry_after: fields.Flag = True
     """Closed load: whether users wait as long as a failed call's Retry-After says, up to the end of
     the round."""

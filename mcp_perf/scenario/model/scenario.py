@@ -62,9 +62,9 @@ class Arm(fields.Part):
     headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
     """Sent with every request; they may hold `${env:NAME}` and `${identity.NAME}`."""
     host: Annotated[str, fields.accepts(syntax.host)] = ""
-    """What the server knows itself as, in Host and in TLS, if the address names it otherwise."""
+    """The server's own name, in Host and in TLS, if the address has another one."""
     proxy: Annotated[str, fields.accepts(syntax.proxy)] = ""
-    """The proxy that its calls go through: the environment's are not used."""
+    """The proxy that its calls go through; proxies in the environment are not used."""
     timeout: fields.PositiveSeconds = 10.0
     """Of one call."""
     start_timeout: fields.PositiveSeconds = 60.0
@@ -74,11 +74,11 @@ class Arm(fields.Part):
     env: fields.Looked[Annotated[dict[str, str], fields.accepts(targets.environment)]] = Field(
         default_factory=dict
     )
-    """What a stdio server gets beside a small part of our environment."""
+    """What a stdio server gets besides a small part of our environment."""
     cwd: Annotated[str, Field(min_length=1)] = "."
     """The folder in which a stdio server is started, seen from that of the scenario."""
     process: Literal["user", "shared"] = "user"
-    """Whether each user starts a stdio server of its own, or all share one."""
+    """Whether each user starts a separate stdio server, or all share one."""
     vars: Variables = Field(default_factory=dict)
     """Constants of this arm, which win over the scenario's."""
     resources: WhoseResources = Resources()
@@ -94,7 +94,7 @@ class Arm(fields.Part):
     @model_validator(mode="before")
     @classmethod
     def _take_out(cls, given: Any) -> Any:
-        """Take what files of MCP clients have elsewhere: the folder of a command, Host."""
+        """Take what files of MCP clients have in another place: the folder of a command, Host."""
         if not isinstance(given, dict):
             return given
         mcp, headers = given.get("mcp"), given.get("headers")
@@ -150,7 +150,7 @@ class Arm(fields.Part):
 
     @property
     def is_clear(self) -> bool:
-        """Whether it has one target: so it is, but in a draft."""
+        """Whether it has exactly one target: always, except in a draft."""
         return [self.http, self.mcp, self.python].count(None) == len(_KINDS) - 1
 
     @property
@@ -195,7 +195,7 @@ class Journey(fields.Part):
     answers: Answers | None = None
     """What a server gets when it asks back."""
     common: Steps | None = Field(default=None, alias="steps")
-    """For the arms that have none of their own."""
+    """For the arms that do not have a list here."""
 
     def of(self, arm: str) -> tuple[Step, ...]:
         return self.own.get(arm, self.common or ())
@@ -219,8 +219,8 @@ def _arm_name(value: str) -> str:
 class Limits(fields.Part):
     """What a run may not go beyond.
 
-    With more `errors` it is FAIL. Most others are about the load generator, which was then not fit
-    to measure: the run is INVALID.
+    Beyond `errors` it is FAIL. Most other limits are about the load generator, which was then not
+    fit to measure: the run is INVALID.
     """
 
     generator_cpu: fields.Fraction = 0.9
@@ -236,8 +236,8 @@ class Limits(fields.Part):
     errors: fields.Fraction = 0.01
     """Of the calls of an arm, if no gate on `error_rate` or `success_rate` judges them."""
     target_cpu: fields.Fraction = 1.0
-    """Of one core, used or waited for by the busiest process of a target here; all of it is no
-    limit."""
+    """Of one core, used or waited for by the busiest process of a target here; 100% means
+    unlimited."""
     healed: fields.Fraction = 0.01
     """Of the calls of an arm; if more had something to mend, such as a lost session, the run is at
     best INCONCLUSIVE, unless a gate on `healed_rate` or `session_loss_rate` holds."""
@@ -275,5 +275,5 @@ class Scenario(fields.Part):
 
     @property
     def title(self) -> str:
-        """One line for reports: as written, else the name in words."""
+        """One line for reports: as written, or the name in words."""
         return self.title_ or self.name.replace("-", " ").capitalize()

@@ -39,7 +39,7 @@ class Expect(fields.Part):
     matches: dict[fields.Expression, fields.Pattern] = Field(default_factory=dict)
     """JMESPath → a regular expression that is found in the text there."""
     exists: fields.Listed[fields.Expression] = ()
-    """A JMESPath, or a list: something other than `null` stands there."""
+    """A JMESPath, or a list: something other than `null` is there."""
     less: _Numbers = Field(default_factory=dict)
     """JMESPath → a number that the number there is below."""
     greater: _Numbers = Field(default_factory=dict)
@@ -92,11 +92,11 @@ class ExpectStatus(Expect):
     """How an HTTP request is to end."""
 
     status: fields.Listed[Annotated[fields.Whole, fields.accepts(syntax.http_status)]] = ()
-    """The HTTP status, or a list of those allowed; else 2xx and 3xx are fine."""
+    """The HTTP status, or a list of those allowed; by default, 2xx and 3xx are fine."""
 
 
 class Step(fields.Part):
-    """What a user does in one step; each kind has a key of its own, its `action`."""
+    """What a user does in one step; each kind has a separate key, its `action`."""
 
     action: ClassVar[str] = ""
     arm: ClassVar[str] = ""
@@ -104,9 +104,9 @@ class Step(fields.Part):
     words: ClassVar[str | Callable[[Any], str]] = ""
     """How reports call it; {} is what the action says."""
     alone: ClassVar[str] = ""
-    """What to write instead of it in a burst, where it cannot stand."""
+    """What to write instead of it in a burst, which cannot contain it."""
     whose: ClassVar[tuple[str, ...]] = ()
-    """Keys that need to know whose call a message of the server belongs to."""
+    """Keys that need to know which user's call a message of the server belongs to."""
 
     @property
     def subject(self) -> Any:
@@ -115,7 +115,7 @@ class Step(fields.Part):
 
     @property
     def inner(self) -> tuple["Step", ...]:
-        """The steps of a burst; of any other, none."""
+        """The steps of a burst; none for any other step."""
         return self.subject if self.action == "parallel" else ()
 
     @property
@@ -126,7 +126,7 @@ class Step(fields.Part):
 
 
 def flat(steps: Iterable[Step]) -> Iterator[Step]:
-    """Yield the steps, with those of a burst in place of the burst."""
+    """Yield the steps, and in place of a burst, its steps."""
     for step in steps:
         yield from step.inner or (step,)
 

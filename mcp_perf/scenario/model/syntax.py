@@ -52,11 +52,11 @@ host: Final = _like(
     "a host",
     "write it like mcp.internal or mcp.internal:8000",
 )
-"""What stands in a Host header."""
+"""The value of a Host header."""
 
 
 def identifier(value: str) -> str:
-    """Accept what can stand in `${…}`."""
+    """Accept what can be used in `${…}`."""
     if not NAME.fullmatch(value):
         hint = "write letters, digits and underscores, like area_code"
         raise InputError(f"{quote(value)} is not a name for a value", hint)
@@ -153,7 +153,7 @@ def flat(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def each_once(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Accept lists that are named once."""
+    """Accept names of lists, each of them once."""
     if len(set(value)) != len(value):
         raise InputError("a list is named twice", "write each once")
     return value
@@ -174,7 +174,7 @@ def http_status(value: int) -> int:
 
 
 def expression(value: str) -> str:
-    """Accept a JMESPath of functions that there are."""
+    """Accept a JMESPath whose functions exist."""
     if len(value) > _LONGEST_EXPRESSION:
         raise InputError(f"{quote(value)} is longer than 1 KiB", "write a shorter JMESPath")
     try:
@@ -210,7 +210,7 @@ def number(value: Any) -> Any:
 
 
 def _functions(node: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the functions that an expression calls; compiling does not ask for them."""
+    """Yield the functions that an expression calls; compiling does not check them."""
     if node["type"] == "function_expression":
         yield node["value"]
     for child in node["children"]:

@@ -1,4 +1,4 @@
-"""How an arm's target is written, and the one line that stands for it everywhere else.
+"""How an arm's target is written, and the one line that replaces it everywhere else.
 
 Such a line is a URL, `system:NAME/FACE`, `sse:URL`, `stdio:COMMAND` with its words quoted as for a
 shell (no shell ever runs it), or `python:MODULE:OBJECT`.
@@ -49,7 +49,7 @@ class Tls(Part):
 
 
 def split_target(line: str) -> tuple[Transport, str]:
-    """Take the line apart: its transport, and what is called by it."""
+    """Split a line into its transport and what is called."""
     scheme, _, rest = line.partition(":")
     if scheme in ("http", "https", "http+unix"):
         return "http", line
@@ -58,7 +58,7 @@ def split_target(line: str) -> tuple[Transport, str]:
 
 
 def hostname(line: str) -> str:
-    """Return the host that a line leads to; nothing if it leads to code of this machine."""
+    """Return the host that a line leads to; empty if it leads to code of this machine."""
     transport, rest = split_target(line)
     if rest.startswith("http+unix:"):
         return "localhost"
@@ -66,7 +66,7 @@ def hostname(line: str) -> str:
 
 
 def words(command: str) -> tuple[str, ...]:
-    """Take the command of a `stdio` line apart."""
+    """Split the command of a `stdio` line into words."""
     return tuple(shlex.split(command))
 
 
@@ -91,7 +91,7 @@ def read_target(line: str) -> str:
 
 
 def mcp_target(value: Any) -> str:
-    """Accept what stands after `mcp:`: an address, or a mapping that names another transport."""
+    """Accept the value of `mcp:`: an address, or a mapping that names another transport."""
     if not isinstance(value, dict):
         return address(value)
     if len(value) != 1 or not value.keys() <= _TRANSPORTS.keys():
