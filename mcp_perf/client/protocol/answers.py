@@ -46,25 +46,18 @@ class Responder:
 
     @property
     def capabilities(self) -> dict[str, Any]:
-        declared: dict[str, Any] = {}
-        if self.elicitation is not None:
-            declared["elicitation"] = {"form": {}, "url": {}}
-        if self.sampling is not None:
-            declared["sampling"] = {}
-        if self.roots is not None:
-            declared["roots"] = {}
-        return declared
+        forms: dict[str, Any] = {mode: {} for mode in _MODES}
+        known: dict[str, Any] = {"elicitation": forms, "sampling": {}, "roots": {}}
+        return {name: value for name, value in known.items() if getattr(self, name) is not None}
 
-    def to(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the result of a server's request. Raises NoAnswer."""
+    def to(self, method: str, params: Any) -> dict[str, Any]:
+        """Return the result of a server's request; odd params count as none. Raises NoAnswer."""
+        params = params if isinstance(params, dict) else {}
         if method == ELICITATION and self.elicitation is not None:
             mode = params.get("mode", "form")
             if mode not in _MODES:  # 2025-11-25, "Elicitation": MUST
-                said = (
-                    f"the server asks by {method} in the mode {mode!r}, which the "
-                    "client did not declare"
-                )
-                raise NoAnswer(said, INVALID_PARAMS)
+                said = f"the server asks by {method} in the mode {mode!r}, which the client"
+                raise NoAnswer(f"{said} did not declare", INVALID_PARAMS)
             action = self.elicitation.get("action", "accept")
             if action != "accept" or mode == "url":
                 return {"action": action}
@@ -128,8 +121,7 @@ class Rounds:
             method = request.get("method") if isinstance(request, dict) else None
             if not isinstance(method, str):
                 raise NoAnswer(f"the server's input request {key!r} has no method")
-            params = request.get("params")
-            responses[key] = self.answers.to(method, params if isinstance(params, dict) else {})
+            responses[key] = self.answers.to(method, request.get("params"))
         return responses
 
 
@@ -137,11 +129,10 @@ def respond(request: Mapping[str, Any], answers: Responder) -> dict[str, Any]:
     """Return the JSON-RPC response to a server's request: a ping is always answered."""
     response = {"jsonrpc": "2.0", "id": request.get("id")}
     method = request.get("method")
-    params = request.get("params")
     if method == "ping":
         return {**response, "result": {}}
     try:
-        result = answers.to(str(method), params if isinstance(params, dict) else {})
+        result = answers.to(str(method), request.get("params"))
     except NoAnswer as error:
         return {**response, "error": {"code": error.code, "message": str(error)}}
     return {**response, "result": result}

@@ -6,16 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from mcp_perf import outcomes
 from mcp_perf.client.protocol import unreadable
 from mcp_perf.client.reply import UNREADABLE, beginning, ignore
-from mcp_perf.outcomes import (
-    CROSSED_REPLY,
-    FORBIDDEN_REQUEST,
-    LATE_REPLY,
-    NO_MESSAGE,
-    STRAY_PROGRESS,
-    UNMATCHED_REPLY,
-)
 
 PROGRESS: Final = "notifications/progress"
 StrayObserver = Callable[[str, bytes], None]
@@ -95,18 +88,18 @@ class Strays:
         self._note(beginning(message))
         foreign = isinstance(request_id, int) and _OURS <= request_id < 2 * _OURS
         crossed = foreign and not self._ids.issued(request_id)
-        self.tell(CROSSED_REPLY if crossed else UNMATCHED_REPLY, message)
+        self.tell(outcomes.CROSSED_REPLY if crossed else outcomes.UNMATCHED_REPLY, message)
 
     def late(self, message: bytes) -> None:
-        self.tell(LATE_REPLY, message)
+        self.tell(outcomes.LATE_REPLY, message)
 
     def progress(self, message: bytes) -> None:
-        self.tell(STRAY_PROGRESS, message)
+        self.tell(outcomes.STRAY_PROGRESS, message)
 
     def request(self, said: str, message: bytes) -> None:
         """Report a request that the server may not send, and that no call can be blamed for."""
         self._note(said)
-        self.tell(FORBIDDEN_REQUEST, message)
+        self.tell(outcomes.FORBIDDEN_REQUEST, message)
 
     def other(self, message: bytes) -> None:
         """Report what came for no request: an answer, progress, or anything but JSON-RPC."""
@@ -119,7 +112,7 @@ class Strays:
             self.reply(read["id"], message)
         else:
             self._note(beginning(message))
-            self.tell(NO_MESSAGE, message)
+            self.tell(outcomes.NO_MESSAGE, message)
 
     def _note(self, said: str) -> None:
         self.last = said

@@ -111,8 +111,11 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
     """Set the outcome of a reply from its status and body."""
     try:
         response = _decode(reply.body)
-    except msgspec.ValidationError as malformed:
-        return _malformed(reply, str(malformed))
+    except msgspec.ValidationError as error:
+        if reply.status >= 400:
+            return rate_limits.refuse(reply)
+        shown = beginning(reply.body)
+        return reply.fail(RPC_ERROR, f"not a JSON-RPC response ({error}): {shown}")
     except UNREADABLE:
         return _no_json(reply, request_id)
     if response.error is not msgspec.UNSET:
@@ -124,14 +127,13 @@ def judge(reply: Reply, request_id: RequestId) -> Reply:
         method = response.method
         nothing = "the reply has neither a result nor an error"
         return reply.fail(RPC_ERROR, nothing if method is msgspec.UNSET else asked_back(method))
-    if response.id != request_id or isinstance(response.id, bool):
+    if response.id != request_id:
         return reply.fail(RPC_ERROR, _mismatch(response.id, request_id))
     if result.isError:
         return rate_limits.fail(reply, TOOL_ERROR, _with_hint(_tool_text(reply)))
     if result.resultType != "complete":
-        return reply.fail(
-            CHECK_FAILED, f"the result is {result.resultType!r}, which the client did not ask for"
-        )
+        odd = f"the result is {result.resultType!r}, which the client did not ask for"
+        return reply.fail(CHECK_FAILED, odd)
     body = reply.body
     return reply if body.isascii() and b"\\u" not in body else _strictly(reply)
 
@@ -175,9 +177,8 @@ def foreign_id(reply: Reply, request_id: RequestId) -> Any:
 
 def wants_input(reply: Reply) -> bool:
     """Tell whether a judged reply is a result that asks for input before it is complete."""
-    if reply.outcome != CHECK_FAILED:
-        return False
-    return result_of(reply).get("resultType") == "input_required"
+    failed = reply.outcome == CHECK_FAILED
+    return failed and result_of(reply).get("resultType") == "input_required"
 
 
 def message_of(event: bytes) -> dict[str, Any]:
@@ -219,12 +220,6 @@ def _with_hint(detail: str) -> str:
     if MODERN not in detail or not _UNAVAILABLE.search(detail):
         return detail
     return f"{detail} (an older version may have it: write protocol: {HANDSHAKE[0]})"
-
-
-def _malformed(reply: Reply, why: str) -> Reply:
-    if reply.status >= 400:
-        return rate_limits.refuse(reply)
-    return reply.fail(RPC_ERROR, f"not a JSON-RPC response ({why}): {beginning(reply.body)}")
 
 
 def _mismatch(response_id: Any, request_id: RequestId) -> str:

@@ -71,8 +71,7 @@ class Pending:
         self._settled.set()
 
     def hear(self, method: str, now_ns: int) -> None:
-        if self.heard is None:
-            self.heard = Heard(now_ns)
+        self.heard = self.heard or Heard(now_ns)
         self.heard.add(method, now_ns)
 
     def fail(self, failure: str) -> None:

@@ -120,12 +120,9 @@ def acknowledge(reply: Reply, wanted: Wanted, request_id: jsonrpc.RequestId) -> 
             reply.fail(RPC_ERROR, "the server ended the subscription before it began")
         return reply
     reply.outcome, reply.detail = OK, ""
-    left = wanted.missing(_params(reply.body).get("notifications"))
-    return (
+    if left := wanted.missing(_params(reply.body).get("notifications")):
         reply.fail(CHECK_FAILED, f"the server does not send notifications about: {left}")
-        if left
-        else reply
-    )
+    return reply
 
 
 def _params(message: bytes) -> dict[str, Any]:

@@ -73,14 +73,11 @@ def read_tools(
     for number, raw in enumerate(listed, 1):
         try:
             tool = read_tool(raw, may_be_task=_may_be_task(raw, modern=modern, tasks=tasks))
-        except InvalidAnnotation as error:
-            if modern:
+        except ValueError as error:
+            if modern or not isinstance(error, InvalidAnnotation):
                 odd.append(_left_out(raw, number, error))
                 continue
             tool = Tool(raw["name"], raw["inputSchema"])
-        except ValueError as error:
-            odd.append(_left_out(raw, number, error))
-            continue
         first = known.get(tool.name)
         if first is None:
             known[tool.name] = tool
@@ -104,9 +101,9 @@ def _may_be_task(raw: Any, *, modern: bool, tasks: bool) -> bool:
     execution = raw.get("execution") if isinstance(raw, dict) else None
     required = isinstance(execution, dict) and execution.get("taskSupport") == "required"
     if required and not tasks:
+        undeclared = "the server does not declare the capability tasks.requests.tools.call"
         raise ValueError(
-            "it can only be called as a task (taskSupport: required), but the "
-            "server does not declare the capability tasks.requests.tools.call"
+            f"it can only be called as a task (taskSupport: required), but {undeclared}"
         )
     return required
 
