@@ -118,13 +118,9 @@ class NegotiationError(TargetError):
 
 
 _BROKEN_OFF: Final = re.compile("(?i)certificate.required|handshake.failure|violation of protocol")
+_PORTS: Final = "no local port is free for another connection (net.ipv4.ip_local_port_range)"
 _FILES: Final = "too many open files in the load generator (ulimit -n)"
-_OWN_LIMITS: Final = {
-    errno.EADDRNOTAVAIL: "no local port is free for another connection "
-    "(net.ipv4.ip_local_port_range)",
-    errno.EMFILE: _FILES,
-    errno.ENFILE: _FILES,
-}
+_OWN_LIMITS: Final = {errno.EADDRNOTAVAIL: _PORTS, errno.EMFILE: _FILES, errno.ENFILE: _FILES}
 
 
 def not_opened(what: str, cause: OSError) -> ConnectError:

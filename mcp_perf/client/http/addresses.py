@@ -9,18 +9,15 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 """RFC 6052: its last 32 bits are an IPv4 address."""
 _NEVER: Final = {
-    ipaddress.ip_network(network): what
-    for network, what in (
-        ("0.0.0.0/8", "never the address of a server (RFC 1122)"),
-        ("::/128", "never the address of a server (RFC 4291)"),
-        ("169.254.0.0/16", "link-local (RFC 3927), where clouds serve credentials"),
-        ("fe80::/10", "link-local (RFC 4291)"),
-        ("fd00:ec2::254/128", "where AWS serves credentials"),
-        ("fd20:ce::254/128", "where Google Cloud serves credentials"),
-        ("100.100.100.200/32", "where Alibaba Cloud serves credentials"),
-        ("168.63.129.16/32", "where Azure talks to its machines"),
-        ("192.0.0.192/32", "where Oracle Cloud serves credentials"),
-    )
+    "0.0.0.0/8": "never the address of a server (RFC 1122)",
+    "::/128": "never the address of a server (RFC 4291)",
+    "169.254.0.0/16": "link-local (RFC 3927), where clouds serve credentials",
+    "fe80::/10": "link-local (RFC 4291)",
+    "fd00:ec2::254/128": "where AWS serves credentials",
+    "fd20:ce::254/128": "where Google Cloud serves credentials",
+    "100.100.100.200/32": "where Alibaba Cloud serves credentials",
+    "168.63.129.16/32": "where Azure talks to its machines",
+    "192.0.0.192/32": "where Oracle Cloud serves credentials",
 }
 """Only a machine's own agent has business there; anybody who steers a load generator could read
 it."""
@@ -30,8 +27,10 @@ it."""
 def never(address: str) -> str:
     """Say why no connection is made to a numeric address; empty if one may be made."""
     read = _read(address)
-    why = next((what for network, what in _NEVER.items() if read in network), "")
-    return f"{address} is {why}: mcp-perf never connects to it" if why else ""
+    for network, what in _NEVER.items():
+        if read in ipaddress.ip_network(network):
+            return f"{address} is {what}: mcp-perf never connects to it"
+    return ""
 
 
 def is_public(address: str) -> bool:

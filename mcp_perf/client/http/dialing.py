@@ -79,11 +79,11 @@ def _looked_at(origin: Origin) -> Iterator[Peer]:
         if why := addresses.never(where[0]):
             raise ConnectError(f"{origin.address}: {why}")
         if origin.only_public and not addresses.is_public(where[0]):
-            raise ConnectError(
-                f"{origin.address}: the address {where[0]} is private, and an OAuth "
-                "server may not send mcp-perf there. If it is the right "
-                "authorization server, write its address as issuer under oauth"
+            why = "is private, and an OAuth server may not send mcp-perf there"
+            cure = (
+                "If it is the right authorization server, write its address as issuer under oauth"
             )
+            raise ConnectError(f"{origin.address}: the address {where[0]} {why}. {cure}")
         yield family, where
 
 

@@ -138,8 +138,7 @@ class Endpoint:
         proxy, which gets the Proxy-Authorization among the headers; `personal` are the names of
         headers whose values `for_user` adds.
         """
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = request_target(url)
         given = tuple((headers or {}).items())
         personal = tuple(personal)
         for name in (*(name for name, _ in given), *personal):
@@ -186,6 +185,12 @@ class Endpoint:
         return encode_headers([*kept, *self.headers])
 
 
+def request_target(url: str) -> str:
+    """Return what an address asks its origin for: its path and query."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
 def with_body(head: bytes, body: bytes) -> bytes:
     """Join a head without its end and a body to a request."""
     return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
@@ -209,10 +214,9 @@ class Redirects:
         try:
             moved = urljoin(self.endpoint.url, location)
             elsewhere = not self.endpoint.origin.same(moved)
-            parts = urlsplit(moved)
+            target = request_target(moved)
         except ValueError:  # it is not an address
             return False
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not location or elsewhere or target == self.target:
             return False
         self.target = target

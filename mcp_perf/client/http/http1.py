@@ -298,10 +298,8 @@ class ResponseReader:
     def _unpacked_of(self, data: bytes) -> bytes:
         """Unpack a piece of the body; nothing comes of it after a fault."""
         if self._unpack is None or self._fault is not None:
-            self._fault = self._fault or EncodingError(
-                f"Content-Encoding {self.encoding}, which mcp-perf did not ask for "
-                "and cannot decode"
-            )
+            unasked = f"Content-Encoding {self.encoding}, which mcp-perf did not ask for"
+            self._fault = self._fault or EncodingError(f"{unasked} and cannot decode")
             return b""
         try:
             found = self._unpack(data, self.limit - self._unpacked + 1)
@@ -331,19 +329,16 @@ class ResponseReader:
             self.state = states.NEXT[self.state][states.WHOLE if kept else states.LAST]
 
 
-def check_header(name: str, value: str) -> None:
-    """Raise ValueError if a header could break out of its line or is not Latin-1."""
-    text = name + value
-    if not name or "\r" in text or "\n" in text or "\0" in text or ":" in name or " " in name:
-        raise ValueError(f"header {name!r} holds a character that HTTP does not allow")
-    text.encode("latin-1")
-
-
 def encode_headers(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Encode header lines, each ended by CRLF. Raises ValueError on a header that is not one."""
+    """Encode header lines, each ended by CRLF.
+
+    Raises ValueError on a header that could break out of its line, or is not Latin-1.
+    """
     lines = []
     for name, value in headers:
-        check_header(name, value)
+        text = name + value
+        if not name or "\r" in text or "\n" in text or "\0" in text or ":" in name or " " in name:
+            raise ValueError(f"header {name!r} holds a character that HTTP does not allow")
         lines.append(f"{name}: {value}\r\n")
     return "".join(lines).encode("latin-1")
 

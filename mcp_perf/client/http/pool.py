@@ -86,8 +86,7 @@ class Pool:
 
     def widen(self, number: int) -> None:
         for _ in range(number - len(self.connections)):
-            self.connections.append(made := self._another())
-            self.free.insert(0, made)
+            self.free.insert(0, self._add())
 
     def ready(self, timeout_s: float) -> None:
         """Make sure that all are open and live. Raises ConnectError."""

@@ -1,6 +1,5 @@
 """The control arm: plain HTTP over the same engine, so a difference is the target's alone."""
 
-import time
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -8,7 +7,7 @@ from urllib.parse import quote, urlsplit
 from mcp_perf.client import rate_limits
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.cookies import Cookies
-from mcp_perf.client.http.dialing import Clock, WaitFactory
+from mcp_perf.client.http.dialing import WaitFactory
 from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.reply import OK, Reply
@@ -21,7 +20,6 @@ class RestClient:
     """One virtual user's connection to one HTTP API."""
 
     endpoint: Endpoint
-    clock: Clock = time.perf_counter_ns
     waits: WaitFactory | None = None
     shared: Cookies | None = None
     """Cookies of another client of the same user; None begins without any."""
@@ -30,9 +28,7 @@ class RestClient:
         self.cookies = self.shared or Cookies(self.endpoint.origin)
         self.own_fields = self.endpoint.own_fields
         """What goes into every head besides the step's fields, encoded once."""
-        self.connection = Connection(
-            self.endpoint.origin, self.clock, self.waits, cookies=self.cookies
-        )
+        self.connection = Connection(self.endpoint.origin, waits=self.waits, cookies=self.cookies)
 
     def ready(self) -> None:
         self.connection.ready(self.endpoint.timeout_s)
