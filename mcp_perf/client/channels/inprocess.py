@@ -11,7 +11,6 @@ import inspect
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -20,7 +19,6 @@ import msgspec
 from mcp_perf.client import rate_limits
 from mcp_perf.client.channels.channel import Channel, Ended, Receive
 from mcp_perf.client.errors import ConnectError, SendError
-from mcp_perf.client.http.dialing import Clock
 from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
 from mcp_perf.client.reply import TIMEOUT, TOOL_ERROR, Reply
 
@@ -76,7 +74,6 @@ class PythonClient:
 
     code: Code
     bridge: Bridge
-    clock: Clock = time.perf_counter_ns
 
     def ready(self) -> None:
         """Do nothing: there is no connection."""
@@ -96,20 +93,21 @@ class PythonClient:
         function cannot be stopped: one that took too long is a `timeout` when it returns.
         """
         timeout = self.code.timeout_s if timeout_s is None else timeout_s
-        reply = Reply(self.clock())
+        clock = time.perf_counter_ns
+        reply = Reply(clock())
         result: Any = None
         try:
             returned = function(**arguments)
             if inspect.isawaitable(returned):
-                left_s = timeout - (self.clock() - reply.start_ns) / 1e9
+                left_s = timeout - (clock() - reply.start_ns) / 1e9
                 returned = self.bridge.call(_bounded, returned, left_s)
             result = returned
         except _RAISED as error:
-            reply.end_ns = self.clock()
+            reply.end_ns = clock()
             if not isinstance(error, _OutOfTime):
                 rate_limits.fail(reply, TOOL_ERROR, _words(error))
         else:
-            reply.end_ns = self.clock()
+            reply.end_ns = clock()
         if reply.end_ns - reply.start_ns >= timeout * 1e9:
             return reply.fail(TIMEOUT, f"no result within {timeout:g} s")
         try:
@@ -219,8 +217,10 @@ class _Link:
     async def _serve(self) -> None:
         reason = "the server ended"
         options = self._server.create_initialization_options()
+        # A FastMCP has to be in this context while it serves.
+        lifespan = getattr(self._outer, "_lifespan_manager", contextlib.nullcontext)
         try:
-            async with self._at_server, self._from_server, _lifespan(self._outer):
+            async with self._at_server, self._from_server, lifespan():
                 await self._server.run(self._at_server, self._from_server, options)
         except Exception as error:  # noqa: BLE001 -- the target's, whatever it is
             reason = f"the server ended with {_words(error)}"
@@ -235,13 +235,6 @@ class _Link:
                     self._receive(text.encode())
         except Exception as error:  # noqa: BLE001 -- the target's, such as a lone surrogate
             self._ended(f"a message of the server is not JSON: {_words(error)}")
-
-
-def _lifespan(server: Any) -> AbstractAsyncContextManager[Any]:
-    """Return the context that a FastMCP has to be in while it serves."""
-    manager = getattr(server, "_lifespan_manager", contextlib.nullcontext)
-    entered: AbstractAsyncContextManager[Any] = manager()
-    return entered
 
 
 def _as_json(value: Any) -> Any:

@@ -6,31 +6,25 @@ end of the session.
 """
 
 import threading
-import time
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from mcp_perf.client import errors
 from mcp_perf.client.channels.channel import Channel, Ended, Receive
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.cookies import Cookies
-from mcp_perf.client.http.dialing import Clock, WaitFactory
+from mcp_perf.client.http.dialing import WaitFactory
 from mcp_perf.client.http.encodings import packed
-from mcp_perf.client.http.endpoint import Endpoint, with_body
+from mcp_perf.client.http.endpoint import Endpoint, request_target, with_body
 from mcp_perf.client.http.sse import MESSAGES
 from mcp_perf.client.protocol.session_loss import loss
+from mcp_perf.client.protocol.versions import handshake_headers, stream_headers
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
 from mcp_perf.client.reply import OK, TIMEOUT, Reply, beginning
 
 _FOREVER_NS: Final = 10 * 24 * 3600 * 10**9
 """How long a stream may be silent: the longest that `socket` waits for is 24 days."""
 _END_S: Final = 1.0
-_DOWN: Final = [("Accept", "text/event-stream"), ("Accept-Encoding", "identity")]
-_UP: Final = [
-    ("Content-Type", "application/json"),
-    ("Accept", "application/json, text/event-stream"),
-    ("Accept-Encoding", "identity"),
-]
 
 
 class SseChannel(Channel):
@@ -39,20 +33,13 @@ class SseChannel(Channel):
     probes = False  # 2026-07-28 does not have this transport
     starting = ""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        *,
-        clock: Clock = time.perf_counter_ns,
-        waits: WaitFactory | None = None,
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, *, waits: WaitFactory | None = None) -> None:
         self.endpoint = endpoint
         self.timeout_s = self.start_timeout_s = endpoint.timeout_s
-        self._clock = clock
         self._stream: Connection | None = None
         self._reader: threading.Thread | None = None
         self._cookies = Cookies(endpoint.origin)
-        self._posts = Connection(endpoint.origin, clock, waits, cookies=self._cookies)
+        self._posts = Connection(endpoint.origin, waits=waits, cookies=self._cookies)
         self._posting = threading.Lock()
         self._head = b""
         self._encodings: set[str] = set()
@@ -61,7 +48,7 @@ class SseChannel(Channel):
         """Open the stream, learn where to POST. Raises ConnectError and NegotiationError."""
         self.close()
         self._cookies.forget()
-        stream = self._stream = Connection(self.endpoint.origin, self._clock, cookies=self._cookies)
+        stream = self._stream = Connection(self.endpoint.origin, cookies=self._cookies)
         try:
             self._head = self._post_head(self._first_event(stream))
         except BaseException:
@@ -107,12 +94,12 @@ class SseChannel(Channel):
         return [*encodings, *self._cookies.remarks()]
 
     def _first_event(self, stream: Connection) -> bytes:
-        deadline_ns = self._clock() + int(self.timeout_s * 1e9)
+        deadline_ns = stream.clock() + int(self.timeout_s * 1e9)
         stream.ready(self.timeout_s)
         stream.reader.event_names = (*MESSAGES, b"endpoint")
         line = self.endpoint.line("GET", self.endpoint.target)
-        request = line + self.endpoint.fields(_DOWN) + b"\r\n"
-        stream.send(request, self.timeout_s, self._clock())
+        request = line + self.endpoint.fields(stream_headers("", "")) + b"\r\n"
+        stream.send(request, self.timeout_s, stream.clock())
         reader = stream.receive(deadline_ns)
         stream.keep_cookies()
         if reader.status != 200 or not reader.streaming:
@@ -134,20 +121,19 @@ class SseChannel(Channel):
         try:
             where = urljoin(self.endpoint.url, event.decode("utf-8", "replace").strip())
             own = self.endpoint.origin.same(where)
-            parts = urlsplit(where)
-            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            target = request_target(where)
             line = self.endpoint.line("POST", target)
         except ValueError:
             own = False
         if not own or b" " in target.encode() or not target.isprintable():
             foreign = "the stream gives an address on another host for messages"
             raise errors.NegotiationError(f"{foreign}: {beginning(event)}")
-        return line + self.endpoint.fields(_UP)
+        return line + self.endpoint.fields(handshake_headers("", ""))
 
     def _read(self, stream: Connection, receive: Receive, ended: Ended) -> None:
         reason = "the event stream ended"
         try:
-            while (event := stream.next_event(self._clock() + _FOREVER_NS)) is not None:
+            while (event := stream.next_event(stream.clock() + _FOREVER_NS)) is not None:
                 stream.reader.restart()
                 receive(event)
         except errors.TargetError as error:

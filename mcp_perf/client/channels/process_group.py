@@ -37,14 +37,15 @@ class ProcessGroup:
         _guard.start()
         stdin, stdout, stderr = streams
         self._ends = {f"socket:[{os.fstat(stream).st_ino}]" for stream in streams}
+        # A new session is also out of reach of the terminal's Ctrl-C.
         self._process = subprocess.Popen(  # noqa: S603 -- a list from the scenario, never a shell
-            list(argv),
+            argv,
             cwd=cwd,
-            env=dict(env),
+            env=env,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            start_new_session=True,  # also out of reach of the terminal's Ctrl-C
+            start_new_session=True,
         )
         self.pid = self._process.pid
         self.left: list[str] = []
@@ -165,17 +166,10 @@ class _Guard:
                 return
             reading, writing = os.pipe()
             argv = [sys.executable, "-I", "-S", str(_GUARD)]
+            silent = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+            actions = [(os.POSIX_SPAWN_DUP2, reading, 0), silent, (os.POSIX_SPAWN_DUP2, 1, 2)]
             try:
-                os.posix_spawn(
-                    sys.executable,
-                    argv,
-                    {},
-                    file_actions=[
-                        (os.POSIX_SPAWN_DUP2, reading, 0),
-                        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-                        (os.POSIX_SPAWN_DUP2, 1, 2),
-                    ],
-                )
+                os.posix_spawn(sys.executable, argv, {}, file_actions=actions)
             finally:
                 os.close(reading)
             self._pipe = writing

@@ -112,10 +112,8 @@ class _Running:
         self._input, self._output, self._errors = self._start(command)
         self._pids = command.pids
         self._pids.add(self.group.pid)
-        self._threads = [
-            threading.Thread(target=run, daemon=True)
-            for run in (self._drain, self._read, self._watch)
-        ]
+        runs = (self._drain, self._read, self._watch)
+        self._threads = [threading.Thread(target=run, daemon=True) for run in runs]
         for thread in self._threads:
             thread.start()
 
@@ -162,19 +160,16 @@ class _Running:
             self.group.stop()
         finally:
             self._pids.discard(self.group.pid)
-            self._hang_up()
+            self._shut()
+            for thread in self._threads:
+                thread.join(_END_S)
+            self._output.close()
+            self._errors.close()
 
     def _shut(self) -> None:
         for end in (self._output, self._errors):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)  # wakes its reader, which still reads what came
-
-    def _hang_up(self) -> None:
-        self._shut()
-        for thread in self._threads:
-            thread.join(_END_S)
-        self._output.close()
-        self._errors.close()
 
     def _read(self) -> None:
         lines = Lines(MAX_REPLY_BYTES)
