@@ -80,26 +80,28 @@ class CallAttempt:
 
     def again(self, first: Reply, added: dict[str, Any] = NOTHING) -> Reply:
         """Repeat the call within what is left of its time, which began with the first reply."""
-        left_s = self.client.terms.left_s(first.start_ns, self.timeout_s)
-        return joined(first, self.client.send(self, left_s, added))
+        return joined(first, self.client.send(self, self.left_s(first), added))
+
+    def left_s(self, reply: Reply) -> float:
+        """Return what is left of the call's time, in seconds, since a reply began; never 0."""
+        return self.client.terms.left_s(reply.start_ns, self.timeout_s)
 
     def give_input(self, reply: Reply) -> Reply:
-        """Give the input that a result asks for (2026-07-28), round by round."""
-        rounds, terms = Rounds(self.answers), self.client.terms
+        """Give the input that a result asks for (2026-07-28), if it does, round by round."""
+        rounds = Rounds(self.answers)
         while jsonrpc.wants_input(reply):
             try:
                 added, pause_s = rounds.following(jsonrpc.result_of(reply))
             except NoAnswer as error:
                 return reply.fail(CHECK_FAILED, str(error))
             if pause_s:
-                terms.sleep(min(pause_s, terms.left_s(reply.start_ns, self.timeout_s)))
+                self.client.terms.sleep(min(pause_s, self.left_s(reply)))
             reply = self.again(reply, added)
         return reply
 
     def settle(self, reply: Reply) -> Reply:
         """Do what a result asks for if it is not the last: give input, follow a task to its end."""
-        if jsonrpc.wants_input(reply):
-            reply = self.give_input(reply)
+        reply = self.give_input(reply)
         if self.call.task_ttl_ms and tasks.is_task(reply, modern=self.client.terms.modern):
             try:
                 reply = self._follow(reply)
@@ -131,9 +133,8 @@ class CallAttempt:
                 reply = self._about(tasks.UPDATE, reply, added)
                 if reply.outcome != OK:
                     return reply
-            left_s = terms.left_s(reply.start_ns, self.timeout_s)
-            terms.sleep(min(task.pause_s, left_s))
-            if terms.left_s(reply.start_ns, self.timeout_s) <= _NOTHING_LEFT_S:
+            terms.sleep(min(task.pause_s, self.left_s(reply)))
+            if self.left_s(reply) <= _NOTHING_LEFT_S:
                 reply.end_ns = terms.clock()
                 return reply.fail(TIMEOUT, f"the task is {task.status} after {polls} polls")
             reply = self._about(tasks.GET, reply)
@@ -155,7 +156,7 @@ class CallAttempt:
         assert self.task is not None  # noqa: S101 -- there is one from here on
         request = Request(method, None, self.answers, task_ttl_ms=self.call.task_ttl_ms)
         params = {"taskId": self.task.task_id, **added}
-        left_s = self.client.terms.left_s(first.start_ns, self.timeout_s)
+        left_s = self.left_s(first)
         attempt = replace(self, call=request, arguments=params, timeout_s=left_s, keep=False)
         reply = attempt.sent()
         self.heard, self.request_id = self.heard or attempt.heard, attempt.request_id
@@ -175,8 +176,7 @@ class CallAttempt:
         in_progress[request_id] = self.hear
 
     def hear(self, method: str, now_ns: int) -> None:
-        if self.heard is None:
-            self.heard = Heard(now_ns)
+        self.heard = self.heard or Heard(now_ns)
         self.heard.add(method, now_ns)
 
     def tell(self, reply: Reply) -> None:

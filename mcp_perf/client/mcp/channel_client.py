@@ -311,14 +311,16 @@ class SessionClient:
             left_s = timeout_s - (self.terms.clock() - reply.start_ns) / 1e9
             if not self._wait(pending, max(0.0, left_s)):
                 raise errors.CallTimeout(silence(strays, seen))  # noqa: TRY301 -- one way out for all
-        except errors.TargetError as error:
+        except BaseException as error:
             reply.end_ns = self.terms.clock()
-            self._give_up(conversation, request_id, error, cancels=cancels)
+            conversation.forget(request_id)
+            broken = conversation.ended or isinstance(error, errors.SendError | errors.ReadError)
+            if cancels and not broken:  # the channel stays open, so a notification says it
+                self._cancel(request_id, "the caller gave up")
+            if not isinstance(error, errors.TargetError):
+                raise
             reply.heard = heard if pending is None else pending.heard
             return error.fail(reply, why(error, conversation)), error
-        except BaseException as error:
-            self._give_up(conversation, request_id, error, cancels=cancels)
-            raise
         return settled(reply, pending, request_id), None
 
     def _wait(self, pending: Pending, left_s: float) -> bool:
@@ -331,20 +333,6 @@ class SessionClient:
             said = f"; its last line: {last}" if last else ""
             self.waiting(f"still starting, {started_s:.0f} s{said}")
         return pending.wait(left_s)
-
-    def _give_up(
-        self,
-        conversation: Conversation,
-        request_id: RequestId,
-        error: BaseException,
-        *,
-        cancels: bool,
-    ) -> None:
-        """Wait no longer, and notify the server, because the channel stays open."""
-        conversation.forget(request_id)
-        broken = conversation.ended or isinstance(error, errors.SendError | errors.ReadError)
-        if cancels and not broken:
-            self._cancel(request_id, "the caller gave up")
 
     def _cancel(self, request_id: RequestId, reason: str) -> None:
         with contextlib.suppress(errors.TargetError):

@@ -177,10 +177,9 @@ def _discovered(terms: Terms, reply: Reply, ask: Ask) -> bool:
         terms.meet(result)
         return True
     if terms.protocol == eras.MODERN:
-        raise NegotiationError(
-            f"the server does not speak MCP {eras.MODERN}: {reply.detail or reply.excerpt()}"
-            f"{_hint(reply)}"
-        ).told_by(reply)
+        said = f"{reply.detail or reply.excerpt()}{_hint(reply)}"
+        refused = NegotiationError(f"the server does not speak MCP {eras.MODERN}: {said}")
+        raise refused.told_by(reply)
     return False
 
 
@@ -210,10 +209,8 @@ def agree(terms: Terms, ask: Ask) -> bool:
     if version not in eras.HANDSHAKE:
         raise NegotiationError(f"the server offers MCP {version!r}, which mcp-perf does not know")
     if terms.protocol not in ("auto", version):
-        raise NegotiationError(
-            f"asked for MCP {terms.protocol}, the server answered with "
-            f"{version} (write protocol: auto for the arm, or --protocol auto)"
-        )
+        asked = f"asked for MCP {terms.protocol}, the server answered with {version}"
+        raise NegotiationError(f"{asked} (write protocol: auto for the arm, or --protocol auto)")
     terms.version = version
     terms.tasks = offered(result.get("capabilities"), modern=False)
     terms.meet(result)
@@ -241,19 +238,15 @@ def _supported(error: jsonrpc.RpcError) -> set[str]:
 def _hint(reply: Reply) -> str:
     said = reply.excerpt().lower()
     if " is redirected to " in reply.detail:
-        return (
-            " (write that address; only redirects 307 and 308 to the same host "
-            "and port are followed)"
-        )
+        followed = "only redirects 307 and 308 to the same host and port are followed"
+        return f" (write that address; {followed})"
     if reply.status == 421 or (reply.status in (400, 403) and _ABOUT_HOST.search(said)):
         return " (the server checks the Host or Origin header: write `host: NAME` for the arm)"
     if reply.status == 407:
         return " (the proxy needs a login: write headers: {Proxy-Authorization: …} for the arm)"
     if reply.status in (401, 403):
-        return (
-            " (the server needs credentials: write `headers:` or `auth:` for "
-            "the arm, or --bearer-env)"
-        )
+        cure = "write `headers:` or `auth:` for the arm, or --bearer-env"
+        return f" (the server needs credentials: {cure})"
     if reply.status in (404, 405):
         return " (check the address of the MCP endpoint: it often ends with /mcp)"
     return ""

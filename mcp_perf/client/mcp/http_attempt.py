@@ -97,8 +97,7 @@ class HttpAttempt(CallAttempt):
             where = "the answer may have come on the session's own stream"
             hint = f"{where}: write `stream: true` for the arm"
             return reply.fail(reply.outcome, f"{reply.detail}; {hint}")
-        left_s = terms.left_s(reply.start_ns, self.timeout_s)
-        found = self.client.messenger.elsewhere.wait(self.request_id, left_s)
+        found = self.client.messenger.elsewhere.wait(self.request_id, self.left_s(reply))
         if found is None:
             reply.end_ns = terms.clock()
             late = "no answer before the timeout, not even on the session's stream"
@@ -155,7 +154,7 @@ class HttpAttempt(CallAttempt):
             reader = connection.reader
             failures = 0 if reader.last_event not in ("", last_event) else failures + 1
             last_event = reader.last_event or last_event
-            left_s = terms.left_s(reply.start_ns, self.timeout_s)
+            left_s = self.left_s(reply)
             pause_s = max(reader.retry_s, _LEAST_PAUSE_S)
             terms.sleep(min(pause_s, left_s))
             if pause_s >= left_s:  # and not a moment earlier, says the server
@@ -163,8 +162,7 @@ class HttpAttempt(CallAttempt):
                 asked = f"the server forbids resuming it for {pause_s:g} s (retry)"
                 return reply.fail(TIMEOUT, f"the stream ended, and {asked}")
             request = self.client.messenger.stream_request(last_event)
-            left_s = terms.left_s(reply.start_ns, self.timeout_s)
-            more = connection.exchange(request, left_s, self.is_answer, keep=self.keep)
+            more = connection.exchange(request, self.left_s(reply), self.is_answer, keep=self.keep)
             if more.outcome == OK:
                 jsonrpc.judge(more, self.request_id)
             reply = joined(reply, more)

@@ -291,11 +291,8 @@ class _Redirect:
             )
 
     async def result(self) -> AuthorizationCodeResult:
-        return AuthorizationCodeResult(
-            code=self.query["code"][0],
-            state=self.query.get("state", [None])[0],
-            iss=self.query.get("iss", [None])[0],
-        )
+        code, state, iss = (self.query.get(name, [""])[0] for name in ("code", "state", "iss"))
+        return AuthorizationCodeResult(code=code, state=state or None, iss=iss or None)
 
 
 def _said(error: Exception) -> str:
@@ -362,13 +359,9 @@ def _code_provider(
             issuer=identity.issuer or None,
         )
     wanted = OAuthClientMetadata(client_name="mcp-perf", redirect_uris=uris, scope=scope)
+    document = identity.metadata_url or None
     provider = OAuthClientProvider(
-        url,
-        wanted,
-        memory,
-        redirect.follow,
-        redirect.result,
-        client_metadata_url=identity.metadata_url or None,
+        url, wanted, memory, redirect.follow, redirect.result, client_metadata_url=document
     )
     redirect.context = provider.context
     return provider
