@@ -140,15 +140,11 @@ def _environment(
     names: Sequence[str], environ: Mapping[str, str]
 ) -> tuple[dict[str, str], list[Mistake]]:
     known = [(index, name) for index, name in enumerate(names) if NAME.fullmatch(name)]
-    missing = [
-        Mistake(
-            ("env", index),
-            f"environment variable {quote(name)} is not set",
-            f"set it: export {name}=…",
-        )
-        for index, name in known
-        if name not in environ
-    ]
+    missing = []
+    for index, name in known:
+        if name not in environ:
+            message = f"environment variable {quote(name)} is not set"
+            missing.append(Mistake(("env", index), message, f"set it: export {name}=…"))
     return {name: environ.get(name, "") for _, name in known}, missing
 
 

@@ -76,26 +76,26 @@ class Rows:
 
     file: str
     columns: list[str]
-    cells: list[list[str]]
-    lines: list[int]
+    lines: list[tuple[int, list[str]]]
+    """The cells of each row, after the number of its line."""
 
     def identities(self) -> list[dict[str, Any]]:
         return [
             {**dict(zip(self.columns, row, strict=True)), NUMBER: number}
-            for number, row in enumerate(self.cells, 1)
+            for number, (_, row) in enumerate(self.lines, 1)
         ]
 
     def blank(self, column: str) -> list[int]:
         at = self.columns.index(column)
-        return [line for line, row in zip(self.lines, self.cells, strict=True) if not row[at]]
+        return [line for line, row in self.lines if not row[at]]
 
 
 def read_rows(written: str, env: Mapping[str, str], base: Path) -> Rows:
     """Read the file that `csv` names. Raises InputError."""
     path = named(written, env, base)
-    columns, rows = read_table(path)
-    _check_table(path.name, columns, rows)
-    return Rows(path.name, columns, [row for _, row in rows], [line for line, _ in rows])
+    columns, lines = read_table(path)
+    _check_table(path.name, columns, lines)
+    return Rows(path.name, columns, lines)
 
 
 def _check_table(file: str, columns: list[str], rows: list[tuple[int, list[str]]]) -> None:

@@ -161,17 +161,12 @@ class Arm(fields.Part):
         """Read the line of another target for this arm. Raises InputError."""
         read = targets.read_target(line)
         transport = targets.split_target(read)[0]
-        if (self.kind == "python") != (transport == "python") and self.kind != "mcp":
-            hint = (
-                "write python:MODULE:OBJECT"
-                if self.kind == "python"
-                else "write its URL: http://HOST:PORT"
-            )
-            raise InputError(f"this arm has a target of the kind {self.kind}", hint)
+        if self.kind == "python" and transport != "python":
+            hint = "write python:MODULE:OBJECT"
+            raise InputError("this arm has a target of the kind python", hint)
         if self.kind == "http" and transport not in ("http", "system"):
-            raise InputError(
-                "this arm calls a plain HTTP server", "write its URL: http://HOST:PORT"
-            )
+            hint = "write its URL: http://HOST:PORT"
+            raise InputError("this arm calls a plain HTTP server", hint)
         return read
 
     @property

@@ -41,9 +41,6 @@ _PITFALLS: Final = (
     ),
     (r"-?(?=[\d.]{19})\d+\.?\d*", "has more digits than a number can keep", ""),
 )
-_PITFALLS_COMPILED: Final = tuple(
-    (re.compile(pattern, re.ASCII), message, write) for pattern, message, write in _PITFALLS
-)
 _LONGEST: Final = 64
 _NUMERIC: Final = frozenset("+-.0123456789")
 
@@ -72,8 +69,8 @@ def _number(text: str) -> Any:
         if text.strip("+-.:_0123456789eE"):
             return text
         raise InputError(f"{quote(text)} has more digits than a number can keep", "quote it")
-    for pattern, message, write in _PITFALLS_COMPILED:
-        if pattern.fullmatch(text):
+    for pattern, message, write in _PITFALLS:
+        if re.fullmatch(pattern, text, re.ASCII):
             quoted = f'"{text}" in quotes' if len(text) < 40 else "it in quotes"
             hint = f"write {write}, or {quoted}" if write else f"write {quoted}"
             raise InputError(f"{quote(text)} {message}", hint)

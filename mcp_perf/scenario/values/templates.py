@@ -122,7 +122,9 @@ class _Compiler:
             return self._string(tree)
         if isinstance(tree, dict):
             for key in tree:
-                _check_key(key)
+                if "${" in key:
+                    message = f"the key {quote(key)} contains ${{…}}"
+                    raise InputError(message, "use ${…} in values only")
             return _container({key: self._part(value) for key, value in tree.items()})
         if isinstance(tree, list | tuple):
             return _container([self._part(item) for item in tree])
@@ -171,11 +173,6 @@ class _Compiler:
                 f"the scenario does not list the environment variable {quote(name)}", hint
             )
         return self._env[name]
-
-
-def _check_key(key: str) -> None:
-    if "${" in key:
-        raise InputError(f"the key {quote(key)} contains ${{…}}", "use ${…} in values only")
 
 
 def _follow(root: str, path: list[str | int]) -> Render:

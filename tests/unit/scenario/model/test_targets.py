@@ -88,7 +88,7 @@ def test_a_host_is_a_name_and_a_port(host):
         ({"mcp": "http://a"}, "sse:a", "not an address"),
         ({"mcp": "http://a"}, "python:a b", "not a Python object"),
         ({"http": "http://a"}, "stdio:a", "this arm calls a plain HTTP server"),
-        ({"http": "http://a"}, "python:a", "a target of the kind http"),
+        ({"http": "http://a"}, "python:a", "this arm calls a plain HTTP server"),
         ({"python": "a"}, "http://a", "a target of the kind python"),
     ],
 )
