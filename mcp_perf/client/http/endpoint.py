@@ -211,9 +211,11 @@ class Redirects:
         if reader.status not in (307, 308):
             return False
         location = reader.header(b"location").decode("latin-1")
+        origin = self.endpoint.origin
+        here = f"{origin.scheme}://{origin.authority}{self.target}"
         try:
-            moved = urljoin(self.endpoint.url, location)
-            elsewhere = not self.endpoint.origin.same(moved)
+            moved = urljoin(here, location)
+            elsewhere = not origin.same(moved)
             target = request_target(moved)
         except ValueError:  # it is not an address
             return False

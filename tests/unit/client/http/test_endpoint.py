@@ -1,10 +1,11 @@
 """What every request carries: who we are."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
-from mcp_perf.client.http.endpoint import USER_AGENT, Endpoint
+from mcp_perf.client.http.endpoint import USER_AGENT, Endpoint, Redirects, request_target
 
 
 def test_every_request_says_that_it_is_a_load_test():
@@ -48,3 +49,23 @@ def test_what_such_a_server_calls_its_own_is_its_own(url, own):
     assert NAMED.origin.same(url) is own
     assert NAMED.url == "http://mcp.internal:9/mcp"
     assert Endpoint.of("https://a").origin.same("https://a:443/b")
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [("http://a", "/"), ("http://a?b=1", "/?b=1"), ("http://a/b/?c#d", "/b/?c")],
+)
+def test_a_request_target_begins_with_a_slash(url, target):
+    """By RFC 9112, section 3.2.1, it is the path, or / if there is none, and the query."""
+    assert request_target(url) == target
+
+
+def test_a_redirect_is_relative_to_where_the_last_one_led():
+    """By RFC 9110, section 10.2.2, Location is relative to the address that was asked."""
+    moved = Redirects(Endpoint.of("http://127.0.0.1:8000/mcp", host="a"))
+    for location, target in (("v2/", "/v2/"), ("tools?x=1", "/v2/tools?x=1"), ("/mcp", "/mcp")):
+        answer = SimpleNamespace(status=307, header=lambda _, to=location: to.encode())
+        assert moved.follow(answer)
+        assert moved.target == target
+    outside = SimpleNamespace(status=307, header=lambda _: b"//b/mcp2")
+    assert not moved.follow(outside)
