@@ -24,7 +24,7 @@ def check_sessions(name: str, arm: Arm, journeys: Iterable[LocatedSteps]) -> Ite
         return
     if arm.process == "shared":
         path, step = used[0]
-        message = f"{step.action} would end the process shared by all users of {name!r} share"
+        message = f"{step.action} would end the process that all users of {name!r} share"
         hint = f"remove {step.action}, or process: shared"
         yield Mistake((*path, step.action), message, hint)
         return

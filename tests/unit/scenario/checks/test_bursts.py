@@ -120,6 +120,7 @@ def test_a_shared_process_cannot_be_opened_by_one_user(refuse):
     text = text.replace('{mcp: "http://127.0.0.1:2/mcp"}', "{mcp: {stdio: [x]}, process: shared}")
     [problem] = refuse(text)
     assert (problem.line, problem.hint) == (8, "remove open, or process: shared")
+    assert problem.message == "open would end the process that all users of 'mcp' share"
 
 
 def test_pauses_may_stand_around_a_session(accept):
