@@ -9,6 +9,7 @@ from mcp_perf.load.engine.call_log import LoggedCall, LoggedRecorder
 from mcp_perf.load.engine.user import UserPool
 from mcp_perf.load.prepare.permission import User
 from mcp_perf.load.prepare.prepare import RunOptions, prepare
+from mcp_perf.load.prepare.relay import local
 from mcp_perf.outcomes import OK
 
 
@@ -22,9 +23,8 @@ def dry_run(options: RunOptions, user: User, show: Callable[[LoggedCall], None])
         journeys = scenario.journeys.items()
         even = {name: one.model_copy(update={"weight": 1.0}) for name, one in journeys}
         once = replace(prepared.loaded, scenario=scenario.model_copy(update={"journeys": even}))
-        counted = recorder, lambda **_event: None
-        made = UserPool(once, prepared.targets, *counted, identities=prepared.identities)
-        with prepared.systems, closing(made) as pool:
+        task = replace(local(prepared), loaded=once)
+        with prepared.systems, closing(UserPool(task, recorder, lambda **_event: None)) as pool:
             only = pool.add()
             only.open()
             walks = [walk for walk in only.walks.values() for _ in even]

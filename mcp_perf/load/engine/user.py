@@ -5,8 +5,9 @@ A pool is built at the start of a test, and dropped at its end.
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import gevent
@@ -23,10 +24,10 @@ from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.engine.pace import Pace
 from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate, WalkJourney
 from mcp_perf.load.hub.bridge import bridge
-from mcp_perf.load.hub.neighbours import Neighbours
 from mcp_perf.load.hub.waiting import Watchdog
 from mcp_perf.load.plan.arrivals import arrivals
 from mcp_perf.load.plan.schedule import Turn, share_of
+from mcp_perf.load.prepare.relay import Task
 from mcp_perf.load.steps.burst import opens_by_steps, widest
 from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import Walk
@@ -35,7 +36,6 @@ from mcp_perf.load.steps.step import MCP, CallContext, CallFailed, prefix
 from mcp_perf.load.targets import clients
 from mcp_perf.load.targets.personal import Identity, Roster
 from mcp_perf.load.targets.targets import ArmTarget
-from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.syntax import Think
 from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.values.generators import IDENTITY
@@ -87,51 +87,38 @@ class UserContext:
 class UserPool:
     """What the users of this process share."""
 
-    def __init__(
-        self,
-        loaded: Loaded,
-        targets: Mapping[str, ArmTarget],
-        recorder: Recorder,
-        fire: Callable[..., None],
-        *,
-        node_index: int = 0,
-        nodes: int = 1,
-        users: int | None = None,
-        identities: Sequence[Identity] = (),
-        neighbours: Neighbours | None = None,
-    ) -> None:
+    def __init__(self, task: Task, recorder: Recorder, fire: Callable[..., None]) -> None:
+        loaded, node, nodes = task.loaded, task.node, task.nodes
         load = loaded.scenario.load
         self.gate = TurnGate(
-            at_work=lambda level: None if level == users else share_of(level, node_index, nodes),
-            journeys=share_of(most, node_index, nodes) if (most := load.journeys) else None,
+            at_work=lambda level: None if level == task.users else share_of(level, node, nodes),
+            journeys=share_of(most, node, nodes) if (most := load.journeys) else None,
             late_ns=int(loaded.scenario.limits.loop_lag_p99 * 1e9),
             dropped=recorder.dropped,
-            neighbours=neighbours,
+            neighbours=task.neighbours(),
         )
         self.recorder = recorder
         self.users: list[UserContext] = []
-        self._node = node_index
-        self._nodes = nodes
-        self._watchdog = Watchdog()
+        self._task = task
         self._loaded = loaded
-        self._targets = targets
+        self._watchdog = Watchdog()
         self._fire = fire
-        self._journeys = compile_journeys(loaded, targets, recorder)
-        self._sequence = itertools.count(node_index + 1, nodes)
-        self._first_user = node_index * _USERS_PER_NODE
-        self._pause = _pause(loaded.scenario.load.think)
+        self._journeys = compile_journeys(loaded, task.targets, recorder)
+        self._sequence = itertools.count(node + 1, nodes)
+        self._pause = _pause(load.think)
         self._shared: dict[str, clients.SharedSession] = {}
-        self._roster = Roster(identities if loaded.scenario.identities else None)
-        having = (one for one in targets.values() if one.kind == "mcp" and not _stateless(one))
+        self._roster = Roster(task.identities if loaded.scenario.identities else None)
+        having = (one for one in task.targets.values() if one.kind == "mcp" and not _stateless(one))
         self._with_sessions = [one.arm for one in having]
 
     def add(self) -> UserContext:
         """Make one more user. Raises NoneLeft if there is no identity for it."""
         identity = self._roster.take()
         number = len(self.users)
+        first = self._task.node * _USERS_PER_NODE
         walks = {
-            arm: self._walk(target, self._first_user + number, identity)
-            for arm, target in self._targets.items()
+            arm: self._walk(target, first + number, identity)
+            for arm, target in self._task.targets.items()
         }
         at_once = not self._loaded.scenario.load.users_vary
         user = UserContext(walks, number, at_once, identity, self._pace(walks))
@@ -179,8 +166,8 @@ class UserPool:
             recorded=self._loaded.replay.starts_ns if self._loaded.replay else (),
             seed=f"{self._loaded.scenario.seed}/{turn.seed}",
             users=turn.users,
-            node=self._node,
-            nodes=self._nodes,
+            node=self._task.node,
+            nodes=self._task.nodes,
         )
 
     def _way(self, walk: Walk) -> WalkJourney:
@@ -255,9 +242,9 @@ class UserPool:
             target.url,
             where,
             target.version,
-            observe=lambda *seen: self._observe(target.arm, *seen),
-            stream=lambda *told: self.recorder.stream(target.arm, *told),
-            stray=lambda *came: self.recorder.stray(target.arm, *came),
+            observe=partial(self._observe, target.arm),
+            stream=partial(self.recorder.stream, target.arm),
+            stray=partial(self.recorder.stray, target.arm),
             waits=self._watchdog.wait_for,
             answers=target.script,
             credentials=None if personal is None else personal.credentials(identity),
@@ -273,7 +260,7 @@ class UserPool:
         self.recorder.setup(arm, method, reply)
         self._fire(
             request_type=MCP,
-            name=prefix(arm, self._targets) + method,
+            name=prefix(arm, self._task.targets) + method,
             response_time=(reply.end_ns - reply.start_ns) / 1e6,
             response_length=reply.bytes_in,
             response=None,

@@ -44,17 +44,7 @@ class WorkingSide:
         runner, feed = self.environment.runner, LocustFeed.of(self.environment)
         make = recorder_for(self.environment.parsed_options.log_calls)
         recorder = make(self.node, self.sink, late_ns=late_ns, feed=feed)
-        pool = self.pool = UserPool(
-            task.loaded,
-            task.targets,
-            recorder,
-            self.environment.events.request.fire,
-            node_index=task.node,
-            nodes=task.nodes,
-            users=task.users,
-            identities=task.identities,
-            neighbours=task.neighbours(),
-        )
+        pool = self.pool = UserPool(task, recorder, self.environment.events.request.fire)
         told = recorder.sink, recorder.now_s
         self._watch = SessionWatch(self.node, pool.sessions, lambda: len(pool.users), *told)
         self._watch.start()

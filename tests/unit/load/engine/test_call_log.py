@@ -14,6 +14,7 @@ from mcp_perf.load.engine import call_log
 from mcp_perf.load.engine.call_log import LoggedRecorder, recorder_for
 from mcp_perf.load.engine.user import UserPool
 from mcp_perf.load.hub import redaction
+from mcp_perf.load.prepare.relay import Task
 from mcp_perf.load.steps.compile import compile_journeys
 from mcp_perf.load.steps.journey import Walk
 from mcp_perf.load.steps.recorder import Recorder
@@ -193,7 +194,8 @@ def test_a_run_without_a_log_has_plain_steps():
     assert recorder_for("") is Recorder
     loaded = load_text(SCENARIO.replace("MCP", "{call: e}"), "demo.yaml", Path(), environ={})
     target = ArmTarget("mcp", "mcp", "http:", WHERE, {}, "2025-11-25", {"e": Tool("e", {})})
-    pool = UserPool(loaded, {"mcp": target}, Recorder("local", lambda _records: None), print)
+    task = Task(loaded, {"mcp": target}, 1)
+    pool = UserPool(task, Recorder("local", lambda _records: None), print)
     [journey] = pool._journeys
     assert type(journey.steps["mcp"][0]) is ToolStep
 

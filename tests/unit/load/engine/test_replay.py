@@ -45,12 +45,13 @@ def loaded(tmp_path):
     return lambda text=SCENARIO: load_text(text, "again.yaml", tmp_path, environ={})
 
 
-def pool_of(loaded, **how):
+def pool_of(loaded, *how):
     """Return users for a scenario."""
     where = Endpoint.of("http://127.0.0.1:1/mcp")
     tools = {name: Tool(name, {}) for name in ("one", "two")}
     target = ArmTarget("mcp", "mcp", "http:", where, {}, "2026-07-28", tools)
-    return UserPool(loaded, {"mcp": target}, Recorder("local", lambda _records: None), print, **how)
+    task = Task(loaded, {"mcp": target}, 3, *how)
+    return UserPool(task, Recorder("local", lambda _records: None), print)
 
 
 def test_a_replay_is_an_open_load_as_long_as_its_recording(loaded):
@@ -65,7 +66,7 @@ def test_a_replay_is_an_open_load_as_long_as_its_recording(loaded):
 def test_sessions_begin_at_the_recorded_times_as_their_own_journeys(loaded, monkeypatch):
     """The latency of a journey runs from there, as in any open load."""
     walked = []
-    pool = pool_of(loaded(), users=3)
+    pool = pool_of(loaded())
     monkeypatch.setattr(
         journeys.Walk,
         "journey",
@@ -89,7 +90,7 @@ def test_promise_04_the_sessions_of_all_processes_are_those_of_the_recording(loa
     """Each process has a part of them, and does not hand any over."""
     found = loaded()
     [turn] = plan(["mcp"], levels(found.scenario.load, 1, 2), 1, 0)
-    parts = [[*pool_of(found, node_index=node, nodes=2).arrivals(turn)] for node in (0, 1)]
+    parts = [[*pool_of(found, node, 2).arrivals(turn)] for node in (0, 1)]
     assert parts == [[0, 50_000_000], [30_000_000]]
     assert Task(found, {}, 2, nodes=2, meeting="/").neighbours() is None
 
