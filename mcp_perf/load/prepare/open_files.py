@@ -16,20 +16,17 @@ _OTHERS: Final = 256
 """The most files that a process has open besides its users' connections."""
 _PER_USER: Final = {"sse": 2, "stdio": 3, "python": 0}
 """Connections or pipes of one user, on transports where all of its calls share them."""
-_NOWHERE_ELSE: Final[Mapping[str, str]] = {}
 
 
-def needed(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> int:
+def needed(loaded: Loaded, users: int, lines: Mapping[str, str]) -> int:
     """Return how many files a process with this many users may have open.
 
-    `pointed` has the lines of arms whose target is not the one in the file.
+    `lines` are the targets by arm.
     """
-    arms = loaded.scenario.arms
-    lines = {name: pointed.get(name, arm.address) for name, arm in arms.items()}
     return _OTHERS + users * sum(_of_user(name, loaded, line) for name, line in lines.items())
 
 
-def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_ELSE) -> None:
+def require(loaded: Loaded, users: int, lines: Mapping[str, str]) -> None:
     """Raise this process's limit to what its users need; child processes inherit it.
 
     Raises Refusal if the limit cannot be raised that far. A limit that is high enough stays.
@@ -37,7 +34,7 @@ def require(loaded: Loaded, users: int, pointed: Mapping[str, str] = _NOWHERE_EL
     with contextlib.suppress(ImportError):  # Windows does not have this limit
         import resource  # noqa: PLC0415
 
-        wanted = needed(loaded, users, pointed)
+        wanted = needed(loaded, users, lines)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft == resource.RLIM_INFINITY or wanted <= soft:
             return

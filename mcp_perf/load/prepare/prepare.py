@@ -5,7 +5,7 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,8 +123,8 @@ class Prepared:
         scenario = self.loaded.scenario
         load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else None)
         long = f"{seconds(load_s)} of load, at most {seconds(most_s)} if calls are not answered"
-        where = {name: target.url for name, target in self.targets.items()}
-        return [long, *processes_told(self.loaded, where, self.users), *shortened(scenario)]
+        lines = {name: target.url for name, target in self.targets.items()}
+        return [long, *processes_told(self.loaded, lines, self.users), *shortened(scenario)]
 
     def load(self) -> dict[str, Any]:
         rounds = [turn for turn in self.turns if turn.phase == "round"]
@@ -210,11 +210,11 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
     loaded = read(options)
     hide(loaded.env.values())
     pointed = _pointed(options.targets, loaded)
-    hide(confidential.of_run(loaded, options.settings, _lines(loaded, pointed).values()))
+    lines = lines_of(loaded, pointed)
+    hide(confidential.of_run(loaded, options.settings, lines.values()))
 
     arms = list(loaded.scenario.arms)
-    users = options.users or most_users(loaded, pointed)
-    lines = _lines(loaded, pointed)
+    users = options.users or most_users(loaded, lines)
     typed = (*options.targets, *options.settings)
     slowed, remarks = permission.settle(loaded, lines, users, typed, options.allow, user)
     if slowed:
@@ -222,7 +222,7 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
         loaded = read(options)
     load_ = loaded.scenario.load
     if not options.workers or any(line.startswith(SYSTEM) for line in lines.values()):
-        open_files.require(loaded, users, pointed)
+        open_files.require(loaded, users, lines)
     rounds, turns = _turns(load_, arms, users, options.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(options.out, run_id)
@@ -291,31 +291,31 @@ def _unmeasured(load_: Load, resources: Mapping[str, Source]) -> list[str]:
     ]
 
 
-def most_users(loaded: Loaded, pointed: Mapping[str, str]) -> int:
+def most_users(loaded: Loaded, lines: Mapping[str, str]) -> int:
     """Return how many users a load needs. In an open load, each starts its own stdio servers."""
     load_ = loaded.scenario.load
-    few = load_.open and load_.max_in_flight is None and own_processes(loaded, pointed)
+    few = load_.open and load_.max_in_flight is None and own_processes(loaded, lines)
     return min(load_.most_users, MOST_PROCESSES) if few else load_.most_users
 
 
-def own_processes(loaded: Loaded, pointed: Mapping[str, str]) -> list[str]:
+def own_processes(loaded: Loaded, lines: Mapping[str, str]) -> list[str]:
     """Name the arms on which each user starts its own stdio server."""
     return [
         name
-        for name, line in _lines(loaded, pointed).items()
+        for name, line in lines.items()
         if loaded.scenario.arms[name].process == "user" and transport_of(line) == "stdio"
     ]
 
 
-def processes_told(loaded: Loaded, where: Mapping[str, str], users: int) -> list[str]:
+def processes_told(loaded: Loaded, lines: Mapping[str, str], users: int) -> Iterator[str]:
     """Say how many processes an open load starts: one for each journey in flight."""
-    names = own_processes(loaded, where) if loaded.scenario.load.open else []
-    may_share = [split_target(loaded.scenario.arms[name].address)[0] == "stdio" for name in names]
-    return [
-        f"{name}: {users} server processes will be started, one for each journey that may be in "
-        f"flight (max_in_flight){'; to start only one, write process: shared' if shared else ''}"
-        for name, shared in zip(names, may_share, strict=True)
-    ]
+    for name in own_processes(loaded, lines) if loaded.scenario.load.open else ():
+        may_share = split_target(loaded.scenario.arms[name].address)[0] == "stdio"
+        cure = "; to start only one, write process: shared" if may_share else ""
+        yield (
+            f"{name}: {users} server processes will be started, one for each journey that may be "
+            f"in flight (max_in_flight){cure}"
+        )
 
 
 def _turns(
@@ -354,7 +354,8 @@ def _impossible(options: RunOptions) -> list[str]:
     ]
 
 
-def _lines(loaded: Loaded, pointed: Mapping[str, str]) -> dict[str, str]:
+def lines_of(loaded: Loaded, pointed: Mapping[str, str]) -> dict[str, str]:
+    """Return the line of each arm's target: the one to which it is pointed, or its address."""
     return {name: pointed.get(name, arm.address) for name, arm in loaded.scenario.arms.items()}
 
 

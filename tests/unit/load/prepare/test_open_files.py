@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mcp_perf.load.prepare.open_files import needed, require
+from mcp_perf.load.prepare.prepare import lines_of
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import load_text
 
@@ -29,6 +30,12 @@ def demo(arm, steps=CALL):
     """Load a scenario of one arm."""
     text = SCENARIO.replace("ARM", arm).replace("STEPS", steps)
     return load_text(text, "demo.yaml", Path(), environ={})
+
+
+def of_run(users, arm, steps=CALL):
+    """Return what a run with a scenario of one arm needs files for."""
+    loaded = demo(arm, steps)
+    return loaded, users, lines_of(loaded, {})
 
 
 @pytest.fixture
@@ -64,8 +71,8 @@ def limits(monkeypatch):
 )
 def test_a_user_needs_as_many_files_as_it_has_connections(arm, steps, each):
     """Calls at once, streams, answers and cancellations take some, depending on the era."""
-    loaded = demo(arm, steps)
-    assert needed(loaded, 1001) - needed(loaded, 1) == 1000 * each
+    thousand = needed(*of_run(1001, arm, steps)) - needed(*of_run(1, arm, steps))
+    assert thousand == 1000 * each
 
 
 def test_an_arm_that_is_pointed_elsewhere_needs_what_that_takes():
@@ -77,27 +84,27 @@ def test_an_arm_that_is_pointed_elsewhere_needs_what_that_takes():
 
 def test_a_limit_that_is_high_enough_is_left_alone(limits):
     """A small run changes nothing."""
-    require(demo("{mcp: 'http://127.0.0.1:1'}"), 100)
+    require(*of_run(100, "{mcp: 'http://127.0.0.1:1'}"))
     assert limits == [1024, 4096]
 
 
 def test_a_limit_that_is_too_low_is_raised(limits):
     """It is raised as far as the machine lets a process raise it."""
-    require(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 1000)
+    require(*of_run(1000, "{mcp: 'http://127.0.0.1:1', stream: true}"))
     assert limits == [4096, 4096]
 
 
 def test_an_unlimited_machine_is_asked_for_what_is_needed(limits):
     """Asking for an unlimited number would be refused if the machine has a hidden limit."""
     limits[1] = resource.RLIM_INFINITY
-    require(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 5000)
-    assert limits[0] == needed(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), 5000)
+    run = of_run(5000, "{mcp: 'http://127.0.0.1:1', stream: true}")
+    require(*run)
+    assert limits[0] == needed(*run)
 
 
 @pytest.mark.parametrize("refuse", [False, True])
 def test_what_the_machine_forbids_is_refused_with_what_to_do(limits, monkeypatch, refuse):
     """The message has the number that is needed and the one that is allowed. Nothing is sent."""
-    users = 5000
     if refuse:
 
         def forbid(*_given):
@@ -106,7 +113,7 @@ def test_what_the_machine_forbids_is_refused_with_what_to_do(limits, monkeypatch
         limits[1] = resource.RLIM_INFINITY
         monkeypatch.setattr(resource, "setrlimit", forbid)
     with pytest.raises(Refusal, match="5000 users need about 10256 open files") as refused:
-        require(demo("{mcp: 'http://127.0.0.1:1', stream: true}"), users)
+        require(*of_run(5000, "{mcp: 'http://127.0.0.1:1', stream: true}"))
     assert refused.value.exit_code == 104
     assert ("1024" if refuse else "4096") in str(refused.value)
     assert "--processes" in str(refused.value)

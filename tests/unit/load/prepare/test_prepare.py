@@ -11,6 +11,7 @@ from mcp_perf.load.prepare.prepare import (
     Prepared,
     RunOptions,
     choose,
+    lines_of,
     most_users,
     prepare,
     processes_told,
@@ -118,12 +119,12 @@ def test_a_version_that_is_asked_for_is_that_of_all_mcp_arms(tmp_path) -> None:
 def test_an_open_load_starts_few_servers_and_says_how_many(more, pointed, users, told) -> None:
     """It starts one for each journey in flight, up to 16, unless the scenario asks for more."""
     loaded = load_text(MCP.replace("{rate", f"{{{more}rate"), "mine.yaml", Path(), environ={})
-    assert most_users(loaded, pointed) == users
-    where = {"mcp": "stdio:server", **pointed}
-    assert [line.partition(",")[0] for line in processes_told(loaded, where, users)] == told
+    lines = lines_of(loaded, pointed)
+    assert most_users(loaded, lines) == users
+    assert [line.partition(",")[0] for line in processes_told(loaded, lines, users)] == told
     closed = load_text(MCP.replace("rate: 300/s", "users: 50"), "mine.yaml", Path(), environ={})
-    assert most_users(closed, pointed) == 50
-    assert processes_told(closed, where, 50) == []
+    assert most_users(closed, lines) == 50
+    assert [*processes_told(closed, lines, 50)] == []
 
 
 def test_processes_are_to_be_shared_only_where_the_file_can_say_so() -> None:
@@ -164,16 +165,11 @@ def test_nobody_at_the_address_is_unreachable(demo, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("workers", "target", "pointed", "asked"),
     [
-        (False, "http://127.0.0.1:1", {}, [(50, {})]),
+        (False, "http://127.0.0.1:1", {}, ["http://127.0.0.1:1"]),
         (True, "http://127.0.0.1:1", {}, []),
-        (True, "system:echo/rest", {}, [(50, {})]),
+        (True, "system:echo/rest", {}, ["system:echo/rest"]),
         (True, "system:echo/rest", {"control": "http://127.0.0.1:1"}, []),
-        (
-            True,
-            "http://127.0.0.1:1",
-            {"control": "system:echo/rest"},
-            [(50, {"control": "system:echo/rest"})],
-        ),
+        (True, "http://127.0.0.1:1", {"control": "system:echo/rest"}, ["system:echo/rest"]),
     ],
 )
 def test_open_files_are_checked_in_the_process_with_the_connections(
@@ -192,7 +188,7 @@ def test_open_files_are_checked_in_the_process_with_the_connections(
     options = RunOptions(str(demo), targets, out=str(tmp_path / "run"), users=50, workers=workers)
     with pytest.raises(Refusal):
         prepare(options)
-    assert required == asked
+    assert required == [(50, {"control": line}) for line in asked]
 
 
 def test_a_load_that_is_calibrated_has_no_baseline(tmp_path):
