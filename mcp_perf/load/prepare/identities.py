@@ -5,14 +5,12 @@ from typing import Any
 
 from mcp_perf.client.http.http1 import encode_headers
 from mcp_perf.load.prepare.provision import hide_secrets, provision_all
-from mcp_perf.load.targets.personal import Identity
+from mcp_perf.load.targets.personal import Identity, Personal
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.confidential import secret_names
-from mcp_perf.scenario.model.identities import NUMBER, names_in, read_rows
+from mcp_perf.scenario.model.identities import NUMBER, read_rows
 from mcp_perf.scenario.problems.wording import InputError
-from mcp_perf.scenario.values.generators import IDENTITY
-from mcp_perf.scenario.values.templates import compile_template
 
 
 def settle(loaded: Loaded, users: int, run: str, share: slice = slice(None)) -> list[Identity]:
@@ -54,12 +52,10 @@ def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
 
 def _check_headers(loaded: Loaded, identities: Sequence[Identity]) -> None:
     for arm, part in loaded.scenario.arms.items():
-        theirs = {name: text for name, text in part.headers.items() if any(names_in(text))}
-        template = compile_template(theirs, env=loaded.env)
-        for identity in identities if theirs else ():
-            rendered = template.render({IDENTITY: identity})
+        personal = Personal(part, loaded)
+        for identity in identities:
             try:
-                encode_headers((name, str(value)) for name, value in rendered.items())
+                encode_headers(personal.headers(identity).items())
             except ValueError as error:
                 message = f"arm {arm}: headers of identity {identity[NUMBER]}: {error}"
                 raise Refusal(message) from error

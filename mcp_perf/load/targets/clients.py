@@ -24,15 +24,11 @@ from mcp_perf.client.protocol.identity import StrayObserver
 from mcp_perf.client.reply import ignore
 from mcp_perf.load.hub.bridge import bridge
 from mcp_perf.load.hub.redaction import clean, redactor
-from mcp_perf.load.targets.personal import shared_by_all, tls_of
+from mcp_perf.load.targets.personal import Destination, of_users, shared_by_all, tls_of
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.loader import Loaded
-from mcp_perf.scenario.model.identities import names_in
 from mcp_perf.scenario.model.scenario import Arm
 from mcp_perf.scenario.model.targets import split_target, words
-
-Destination = Endpoint | Command | Code
-"""Where calls go, with everything that the users of an arm share."""
 
 
 class SharedSession:
@@ -188,7 +184,7 @@ def _endpoint(name: str, arm: Arm, loaded: Loaded, url: str) -> Endpoint:
             tls=tls_of(arm.tls, loaded),
             host=arm.host,
             proxy=arm.proxy,
-            personal=(name for name, text in arm.headers.items() if any(names_in(text))),
+            personal=of_users(arm.headers),
         )
     except ValueError as error:
         raise Refusal(f"arm {name}: {error}") from error

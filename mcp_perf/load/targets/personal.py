@@ -27,7 +27,8 @@ Identity = Mapping[str, Any]
 NOBODY: Final[Identity] = MappingProxyType({})
 """The identity of every user if the scenario has no identities."""
 _OF_CREDENTIALS = ("client_id", "client_secret", "issuer", "metadata_url")
-_Destination = Endpoint | Command | Code
+Destination = Endpoint | Command | Code
+"""Where calls go, with everything that the users of an arm share."""
 
 
 class NoneLeft(Exception):  # noqa: N818 -- a user too many, not a fault
@@ -95,17 +96,18 @@ class CredentialStore:
 class Personal:
     """What differs from user to user on one arm, ready to be filled in for each."""
 
-    def __init__(self, arm: Arm, loaded: Loaded, store: CredentialStore | None = None) -> None:
-        theirs = {name: text for name, text in arm.headers.items() if any(names_in(text))}
-        self._headers = compile_template(theirs, loaded.env)
-        theirs = {name: text for name, text in arm.env.items() if any(names_in(text))}
-        self._env = compile_template(theirs, loaded.env)
-        self._store = store
+    def __init__(self, arm: Arm, loaded: Loaded, where: Destination | None = None) -> None:
+        """Compile it. Raises Refusal if credentials for `where` need what is not installed."""
+        self._headers = compile_template(of_users(arm.headers), loaded.env)
+        self._env = compile_template(of_users(arm.env), loaded.env)
+        self._store: CredentialStore | None = None
+        if arm.auth is not None and isinstance(where, Endpoint):
+            self._store = CredentialStore(arm, loaded, where)
 
     def headers(self, identity: Identity) -> dict[str, str]:
         return _texts(self._headers.render({IDENTITY: identity}))
 
-    def destination(self, shared: _Destination, identity: Identity) -> _Destination:
+    def destination(self, shared: Destination, identity: Identity) -> Destination:
         """Return the destination of an arm for one user. Raises ValueError on a bad header."""
         if isinstance(shared, Endpoint) and shared.personal:
             return shared.for_user(self.headers(identity))
@@ -123,6 +125,11 @@ def tls_of(tls: Tls, loaded: Loaded) -> Callable[[], ssl.SSLContext]:
     """Return a function that reads the files of `tls`. Raises InputError if one is missing."""
     files = {key: str(named(text, loaded.env, loaded.base)) for key, text in tls.files.items()}
     return partial(secured, verify=tls.verify, **files)
+
+
+def of_users(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts that differ from user to user, because they look up an identity."""
+    return {name: text for name, text in texts.items() if any(names_in(text))}
 
 
 def shared_by_all(texts: Mapping[str, str], loaded: Loaded) -> dict[str, str]:

@@ -19,8 +19,8 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.load.targets.answers import script_of
 from mcp_perf.load.targets.bundled import Face, SystemFailed, Systems, UnknownSystem
-from mcp_perf.load.targets.clients import Destination, destination, session
-from mcp_perf.load.targets.personal import NOBODY, CredentialStore, Identity, Personal
+from mcp_perf.load.targets.clients import destination, session
+from mcp_perf.load.targets.personal import NOBODY, Destination, Identity, Personal
 from mcp_perf.load.targets.proxies import unused
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.scenario.loader import Loaded, unknown_names
@@ -128,14 +128,15 @@ def reach(
     where: Destination | None = None
     try:
         where = destination(name, arm, loaded, url, logs)
+        personal = Personal(arm, loaded, where)
+        target = ArmTarget(name, arm.kind, url, where, variables, personal=personal)
         if arm.kind != "mcp":
             if isinstance(where, Endpoint):
                 client = RestClient(where)
                 client.ready()
                 client.close()
-            personal = Personal(arm, loaded)
-            return ArmTarget(name, arm.kind, url, where, variables, personal=personal)
-        script, personal = script_of(name, loaded), _personal(arm, loaded, where)
+            return target
+        script = script_of(name, loaded)
         opened = session(
             url,
             personal.destination(where, identity),
@@ -152,19 +153,14 @@ def reach(
     except TargetError as error:
         why = _unreached(url, arm, error, where)
         raise Refusal(f"{name}: {why}", code=UNREACHABLE) from error
-    return ArmTarget(
-        name,
-        arm.kind,
-        url,
-        where,
-        variables,
-        negotiated,
-        tools,
-        opened.terms.server,
-        opened.terms.tools_list_bytes,
-        opened.terms.remarks,
+    return replace(
+        target,
+        version=negotiated,
+        tools=tools,
+        server=opened.terms.server,
+        tools_list_bytes=opened.terms.tools_list_bytes,
+        remarks=opened.terms.remarks,
         script=script,
-        personal=personal,
     )
 
 
@@ -294,13 +290,6 @@ def _locate(address: str, systems: Systems) -> Face:
         raise Refusal(str(error)) from error
     except SystemFailed as error:
         raise Refusal(str(error), code=UNREACHABLE, keep_logs=True) from error
-
-
-def _personal(arm: Arm, loaded: Loaded, where: Destination) -> Personal:
-    store = None
-    if arm.auth is not None and isinstance(where, Endpoint):
-        store = CredentialStore(arm, loaded, where)
-    return Personal(arm, loaded, store)
 
 
 def _credentials(name: str, personal: Personal, identity: Identity) -> Credentials | None:
