@@ -15,31 +15,10 @@ from mcp_perf.scenario.model.syntax import Abort
 
 CODE: Final = "aborted"
 """The code of the note that says why, and of the reason why the run ended."""
+_Part = tuple[float, int, int]
+"""Of a slice: seconds, calls that ended, calls that failed."""
 _FEWEST: Final = 3
 """Fewer failed calls do not end a run: a single user with a long call may have made only one."""
-
-
-@dataclass(slots=True)
-class _LastSlices:
-    """The last slices of an arm's measured rounds."""
-
-    slices: deque[tuple[float, int, int]] = field(default_factory=deque)
-    """Seconds, calls that ended, calls that failed."""
-    seconds: float = 0.0
-    ended: int = 0
-    failed: int = 0
-
-    def add(self, seconds: float, ended: int, failed: int, most_s: float) -> None:
-        self.slices.append((seconds, ended, failed))
-        self._count(seconds, ended, failed)
-        while self.seconds - self.slices[0][0] >= most_s:
-            first_s, first_ended, first_failed = self.slices.popleft()
-            self._count(-first_s, -first_ended, -first_failed)
-
-    def _count(self, seconds: float, ended: int, failed: int) -> None:
-        self.seconds += seconds
-        self.ended += ended
-        self.failed += failed
 
 
 @dataclass(eq=False)
@@ -51,7 +30,8 @@ class EarlyEnd:
     _turns: dict[int, str] = field(default_factory=dict)
     """The measured rounds so far, with their arms."""
     _nodes: set[str] = field(default_factory=set)
-    _arms: defaultdict[str, _LastSlices] = field(default_factory=lambda: defaultdict(_LastSlices))
+    _last: defaultdict[str, deque[_Part]] = field(default_factory=lambda: defaultdict(deque))
+    """By arm: as many of its last slices in measured rounds as `bound` is long."""
     _over: bool = False
 
     def watch(self, records: list[journal.AnyRecord]) -> None:
@@ -66,17 +46,21 @@ class EarlyEnd:
         calls = [cell for cell in part.cells if cell.kind == CALL]
         ended = sum(cell.n for cell in calls if cell.cls in ENDED)
         failed = sum(cell.n for cell in calls if cell.cls in FAILED)
-        recent = self._arms[arm]
         # The processes work side by side, so each second has one slice of each of them. In a drain
         # no call begins, and nearly all calls that end in it are unanswered ones.
         seconds = 0.0 if part.draining else part.seconds / len(self._nodes)
-        recent.add(seconds, ended, failed, self.bound.for_s)
-        share = recent.failed / recent.ended if recent.failed >= _FEWEST else 0.0
-        if recent.seconds >= self.bound.for_s and share >= self.bound.failures and not self._over:
+        last = self._last[arm]
+        last.append((seconds, ended, failed))
+        spare_s = sum(length_s for length_s, _, _ in last) - self.bound.for_s
+        while spare_s >= last[0][0]:
+            spare_s -= last.popleft()[0]
+        seconds, ended, failed = map(sum, zip(*last, strict=True))
+        share = failed / ended if failed >= _FEWEST else 0.0
+        if spare_s >= 0 and share >= self.bound.failures and not self._over:
             self._over = True
             self.end(
                 f"{said(share, 'fraction')} of the calls of {arm} failed in the last "
-                f"{said(recent.seconds, 's')} of its rounds, so the run was ended early. "
+                f"{said(seconds, 's')} of its rounds, so the run was ended early. "
                 "To let it go on, write abort: off in the load."
             )
 
