@@ -152,8 +152,9 @@ class McpClient:
     ) -> McpResponse:
         """Call a tool; `isError: true` is a failure."""
         name = f"{Call.method} {tool}"
+        options.setdefault("name", name)
         call = self._calls.setdefault(name, Call(Tool(tool, {}), None))
-        return self._call(name, call, arguments, options)
+        return self._call(call, arguments, options)
 
     def list_tools(self, **options: Unpack[RequestOptions]) -> McpResponse:
         """List the tools, all pages as one request."""
@@ -161,12 +162,13 @@ class McpClient:
         def ask(timeout_s: float | None) -> Reply:
             return list_all(self._session, LISTS["tools"], LIST_KEYS["tools"], timeout_s)
 
-        return self._told(LISTS["tools"], ask, options)
+        options.setdefault("name", LISTS["tools"])
+        return self._told(ask, options)
 
     def read_resource(self, uri: str, **options: Unpack[RequestOptions]) -> McpResponse:
         """Read a resource. If you read many, pass one `name` for all of them."""
-        method = "resources/read"
-        return self._call(f"{method} {uri}", self._plain(method), {"uri": uri}, options)
+        options.setdefault("name", f"resources/read {uri}")
+        return self.request("resources/read", {"uri": uri}, **options)
 
     def get_prompt(
         self,
@@ -175,8 +177,9 @@ class McpClient:
         **options: Unpack[RequestOptions],
     ) -> McpResponse:
         """Get a prompt, filled with its arguments."""
-        method, params = "prompts/get", {"name": prompt, "arguments": dict(arguments or {})}
-        return self._call(f"{method} {prompt}", self._plain(method), params, options)
+        options.setdefault("name", f"prompts/get {prompt}")
+        params = {"name": prompt, "arguments": dict(arguments or {})}
+        return self.request("prompts/get", params, **options)
 
     def request(
         self,
@@ -185,30 +188,23 @@ class McpClient:
         **options: Unpack[RequestOptions],
     ) -> McpResponse:
         """Send any other request."""
-        return self._call(method, self._plain(method), params, options)
+        options.setdefault("name", method)
+        call = self._calls.setdefault(method, Request(method, None))
+        return self._call(call, params, options)
 
     def close(self) -> None:
         """End the session; the next request opens another one."""
         self._session.close()
 
-    def _plain(self, method: str) -> PreparedCall:
-        return self._calls.setdefault(method, Request(method, None))
-
     def _call(
-        self,
-        name: str,
-        call: PreparedCall,
-        given: Mapping[str, Any] | None,
-        options: RequestOptions,
+        self, call: PreparedCall, given: Mapping[str, Any] | None, options: RequestOptions
     ) -> McpResponse:
         def ask(timeout_s: float | None) -> Reply:
             return self._session.call(call, dict(given or {}), timeout_s)
 
-        return self._told(name, ask, options)
+        return self._told(ask, options)
 
-    def _told(
-        self, name: str, ask: Callable[[float | None], Reply], options: RequestOptions
-    ) -> McpResponse:
+    def _told(self, ask: Callable[[float | None], Reply], options: RequestOptions) -> McpResponse:
         start_s = time.time()
         reply = ask(options.get("timeout"))
         terms = self._session.terms
@@ -216,7 +212,7 @@ class McpClient:
             _versions[self._host] = terms.version
 
         def report(response: McpResponse) -> None:
-            self._fire(options.get("name", name), reply, start_s, response, response.exception)
+            self._fire(options["name"], reply, start_s, response, response.exception)
 
         response = McpResponse(reply)
         if options.get("catch_response"):
