@@ -61,9 +61,7 @@ def ms(value: float | None) -> str:
 
 def seconds(value: float | None) -> str:
     """Write a length of time as people say it: `12.4 s`, `3 min 05 s`, `2 h 00 min`."""
-    if value is None or not math.isfinite(value):
-        return NONE
-    if value < 100:
+    if value is None or not math.isfinite(value) or value < 100:
         return with_unit(value, "s")
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
@@ -79,10 +77,8 @@ def rate(value: float | None) -> str:
 
 def byte_size(value: float | None, digits: int = 3) -> str:
     """Write bytes in decimal units: `812 B`, `1.23 MB`."""
-    if value is None or not math.isfinite(value):
-        return NONE
     for unit in ("B", "kB", "MB", "GB"):
-        if abs(value) < 999.5:
+        if value is None or abs(value) < 999.5:
             return with_unit(value, unit, digits)
         value /= 1000
     return with_unit(value, "TB", digits)
@@ -102,9 +98,7 @@ def percent(fraction: float | None, digits: int = 3) -> str:
 
 def per_hour(fraction: float | None, digits: int = 3) -> str:
     """Write how much something grows per hour: `0.5 %/h`, `-2 %/h`."""
-    if fraction is None or not math.isfinite(fraction):
-        return NONE
-    return f"{significant(100 * fraction, digits)}{THIN}%/h"
+    return with_unit(None if fraction is None else 100 * fraction, "%/h", digits)
 
 
 def times(value: float | None, digits: int = 3) -> str:
