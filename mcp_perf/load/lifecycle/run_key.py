@@ -16,10 +16,10 @@ each master a different number. So a message from another run, to another worker
 direction is dropped. Because counts only go up, no message is accepted twice or too late.
 """
 
-import hmac
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from hmac import compare_digest, digest
 from typing import Final
 
 from mcp_perf.load.targets.refusal import Refusal
@@ -59,14 +59,14 @@ class Signer:
     def seal(self, message: bytes) -> bytes:
         self._said += 1
         counted = self._said.to_bytes(_COUNT_BYTES, "big") + message
-        return _MESSAGE + hmac.digest(self._says, counted, "sha256") + counted
+        return _MESSAGE + digest(self._says, counted, "sha256") + counted
 
     def open(self, frame: bytes) -> bytes | None:
         """Return the message in a frame, or None if the frame is forged or a repetition."""
         tag, counted = frame[1 : 1 + _TAG_BYTES], frame[1 + _TAG_BYTES :]
         count = int.from_bytes(counted[:_COUNT_BYTES], "big")
-        signed = _MESSAGE + hmac.digest(self._hears, counted, "sha256")
-        if not hmac.compare_digest(signed, frame[:1] + tag) or count <= self._heard:
+        signed = _MESSAGE + digest(self._hears, counted, "sha256")
+        if not compare_digest(signed, frame[:1] + tag) or count <= self._heard:
             return None
         self._heard = count
         return counted[_COUNT_BYTES:]
@@ -96,17 +96,17 @@ class MasterEnd:
         """Return the message that came from a node, and the frame to send back at once."""
         signer = self._signers.get(node)
         message = None if signer is None else signer.open(frame)
-        if message is None and not _same(frame, _HELLO + _sign(self._key, _HELLO, node)):
+        if message is None and not compare_digest(frame, _frame(self._key, _HELLO, node)):
             self._refuse(node, address, "it has a different run key, or none")
             return None, _STRANGER
         if self.members is not None and node not in self.members:
             self._refuse(node, address, "it connected after the run had begun")
-            return None, _LATE + _sign(self._key, _LATE, node)
+            return None, _frame(self._key, _LATE, node)
         if message is not None:
             return message, None
         if signer is None:
             self._signers[node] = Signer(self._key, self._drawn, node, master=True)
-        return None, _WELCOME + self._drawn + _sign(self._key, _WELCOME, node, self._drawn)
+        return None, _frame(self._key, _WELCOME, node, self._drawn)
 
     def refused(self) -> list[str]:
         """Return a sentence for each worker that was refused since the last call."""
@@ -142,7 +142,7 @@ class WorkerEnd:
     def seal(self, message: bytes) -> bytes:
         """Return the frame of a message, or of a hello if the master is not known yet."""
         if self._signer is None:
-            return _HELLO + _sign(self._key, _HELLO, self.node)
+            return _frame(self._key, _HELLO, self.node)
         return self._signer.seal(message)
 
     def hear(self, frame: bytes) -> bytes | None:
@@ -150,10 +150,10 @@ class WorkerEnd:
         drawn = frame[1 : 1 + _DRAWN_BYTES]
         if self._signer is not None and (message := self._signer.open(frame)) is not None:
             return message
-        if _same(frame, _LATE + _sign(self._key, _LATE, self.node)):
+        if compare_digest(frame, _frame(self._key, _LATE, self.node)):
             late = f"worker {self.node} connected after the run had begun"
             raise Refusal(f"{late}: start workers before the run", code=TOO_LATE)
-        if _same(frame, _WELCOME + drawn + _sign(self._key, _WELCOME, self.node, drawn)):
+        if compare_digest(frame, _frame(self._key, _WELCOME, self.node, drawn)):
             if self._signer is None:
                 self._signer = Signer(self._key, drawn, self.node, master=False)
             return None
@@ -168,8 +168,8 @@ class WorkerEnd:
 
 def _sign(key: bytes, what: bytes, node: str, drawn: bytes = b"") -> bytes:
     """Sign a statement about a node. `drawn` has a fixed length or comes last."""
-    return hmac.digest(key, b"\0".join((what, node.encode(), drawn)), "sha256")
+    return digest(key, b"\0".join((what, node.encode(), drawn)), "sha256")
 
 
-def _same(frame: bytes, right: bytes) -> bool:
-    return hmac.compare_digest(frame, right)
+def _frame(key: bytes, kind: bytes, node: str, drawn: bytes = b"") -> bytes:
+    return kind + drawn + _sign(key, kind, node, drawn)
