@@ -65,10 +65,11 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
     """Lock the page before anything is sent; return its address and a text. Raises Refusal."""
     served = guard.served_by(options)
     guard.require_port(options.web_host, options.web_port)
+    web_password = settings.current().web_password.get_secret_value()
     admission = Admission(
         cookie=f"mcp-perf-{options.web_port}",
         base=options.web_base_path or "",
-        password=_password() if options.web_login else "",
+        password=password(web_password) if options.web_login else "",
         https_only=served.https_only,
     )
     if options.web_login and not served.https_only and not guard.is_loopback(options.web_host):
@@ -82,10 +83,6 @@ def _protect(web_ui: Any, options: Any) -> tuple[str, str]:
     live = admission.opened(served.address.rstrip("/") + LIVE)
     told = f"{admission.told(served.address)}{_PAGE}"
     return admission.opened(served.address), f"{told}\n    {live}\n"
-
-
-def _password() -> str:
-    return password(settings.current().web_password.get_secret_value())
 
 
 def _prefill(options: Any) -> None:

@@ -59,14 +59,11 @@ Ending = Headless | WebPage
 def exit_on_refusal() -> Iterator[None]:
     """On a refusal within, end this process and the workers that --processes forked."""
     try:
-        try:
-            yield
-        except SettingsError as error:
-            raise Refusal(error.message) from error
-    except Refusal as refusal:
-        _say(refusal)
+        yield
+    except (Refusal, SettingsError) as error:
+        _say(error if isinstance(error, Refusal) else Refusal(error.message))
         end_children()
-        sys.exit(refusal.exit_code)
+        sys.exit(error.exit_code)
     except (KeyboardInterrupt, SystemExit):
         end_children()
         raise
