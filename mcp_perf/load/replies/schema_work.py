@@ -6,6 +6,7 @@ way from it to a value nested in it. Alternatives count as if all of them were t
 """
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -144,23 +145,9 @@ def _order(parts: dict[int, _Edges]) -> list[int]:
 
     Raises ValueError if there is a circle.
     """
-    ordered: dict[int, bool] = {}
-    """Part -> whether all parts that it leads to are in the order."""
-    order: list[int] = []
-    for first in parts:
-        waiting = [first]
-        while waiting:
-            part = waiting[-1]
-            if part not in ordered:
-                ordered[part] = False
-                for inner in parts[part][0]:
-                    if ordered.get(inner) is False:
-                        raise ValueError("it refers to itself endlessly")
-                    if inner not in ordered:
-                        waiting.append(inner)
-            else:
-                waiting.pop()
-                if not ordered[part]:
-                    ordered[part] = True
-                    order.append(part)
-    return order
+    try:
+        return [
+            *TopologicalSorter({part: edges[0] for part, edges in parts.items()}).static_order()
+        ]
+    except CycleError as error:
+        raise ValueError("it refers to itself endlessly") from error
