@@ -118,9 +118,7 @@ def receive(options: Any, name: str) -> Task:
     identities = settle(loaded, message.users, message.run, slice(node, None, nodes))
     own = next(iter(identities), NOBODY)
     targets = {
-        arm: reach(
-            arm, loaded.scenario.arms[arm], loaded, url, variables, version, logs=logs, identity=own
-        )
+        arm: reach(arm, loaded, url, variables, version, logs=logs, identity=own)
         for arm, (url, version, variables) in message.targets.items()
     }
     return Task(loaded, targets, message.users, node, nodes, identities, message.meeting)

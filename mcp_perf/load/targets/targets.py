@@ -100,7 +100,7 @@ def reach_all(
         try:
             face = _locate(pointed.get(name, arm.address), systems)
             variables = {**face.variables, **common}
-            target = reach(name, arm, loaded, face.url, variables, logs=logs, identity=identity)
+            target = reach(name, loaded, face.url, variables, logs=logs, identity=identity)
             reached[name] = replace(target, pids=face.pids, upstream=face.upstream)
         except Refusal as refusal:
             failed.append(refusal)
@@ -113,7 +113,6 @@ def reach_all(
 
 def reach(
     name: str,
-    arm: Arm,
     loaded: Loaded,
     url: str,
     provided: Mapping[str, Any],
@@ -123,6 +122,7 @@ def reach(
     identity: Identity = NOBODY,
 ) -> ArmTarget:
     """Try one target as one user: connect, negotiate, list its tools. Raises Refusal."""
+    arm = loaded.scenario.arms[name]
     own = compile_template({**loaded.scenario.vars, **arm.vars}, env=loaded.env).render({})
     variables = {**provided, **own}
     where: Destination | None = None

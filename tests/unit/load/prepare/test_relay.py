@@ -47,8 +47,8 @@ def reached(monkeypatch):
     """Reach targets without a network; return the arguments of each attempt."""
     asked = []
 
-    def reach(name, arm, _loaded, url, provided, version="", *, logs, **_identity):
-        asked.append((name, arm.kind, url, provided, version, logs))
+    def reach(name, loaded, url, provided, version="", *, logs, **_identity):
+        asked.append((name, loaded.scenario.arms[name].kind, url, provided, version, logs))
         return f"reached {name}"
 
     monkeypatch.setattr(relay, "reach", reach)

@@ -54,7 +54,7 @@ def test_certificates_to_trust_lie_next_to_the_scenario(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     loaded = load(folder / "secure.yaml")
     with pytest.raises(Refusal, match="connection refused") as refusal:
-        reach("api", loaded.scenario.arms["api"], loaded, "https://127.0.0.1:9", {})
+        reach("api", loaded, "https://127.0.0.1:9", {})
     assert refusal.value.exit_code == UNREACHABLE
 
 
@@ -76,7 +76,7 @@ def tried(server):
     """Try a server; return the message."""
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
     with pytest.raises(Refusal) as refused:
-        reach("mcp", loaded.scenario.arms["mcp"], loaded, server.url, {})
+        reach("mcp", loaded, server.url, {})
     assert refused.value.exit_code == UNREACHABLE
     return refused.value.lines[0]
 
@@ -145,7 +145,7 @@ def test_a_step_that_calls_an_odd_tool_is_refused_with_what_is_odd(serve):
         answer({"tools": [good, odd]}),
     )
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
-    target = reach("mcp", loaded.scenario.arms["mcp"], loaded, server.url, {})
+    target = reach("mcp", loaded, server.url, {})
     assert list(target.tools) == ["good"]
     assert target.server == "shop 1.2"
     [problem] = unknown_tools(loaded, {"mcp": target})
@@ -174,7 +174,7 @@ def test_code_that_cannot_be_imported_is_refused_in_its_own_words():
     """It is refused before anything is called."""
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
     with pytest.raises(Refusal, match="nowhere cannot be imported"):
-        reach("mcp", loaded.scenario.arms["mcp"], loaded, "python:nowhere", {})
+        reach("mcp", loaded, "python:nowhere", {})
 
 
 @pytest.mark.parametrize("where", ["outside", "gone"])
@@ -190,7 +190,7 @@ def test_the_files_of_a_certificate_may_be_where_a_variable_says(tmp_path, where
         return
     loaded = load_text(text, "x", tmp_path / "scenarios", environ=environ)
     with pytest.raises(Refusal, match="outside cannot be used") as refused:
-        reach("api", loaded.scenario.arms["api"], loaded, "https://127.0.0.1:9", {})
+        reach("api", loaded, "https://127.0.0.1:9", {})
     assert refused.value.exit_code == CONFIGURATION
 
 
@@ -200,7 +200,7 @@ def test_a_target_out_of_reach_names_the_proxy_that_was_not_used(monkeypatch):
     monkeypatch.delenv("no_proxy", raising=False)
     loaded = load_text(MCP, "mine.yaml", Path(), environ={})
     with pytest.raises(Refusal, match="HTTP_PROXY is set but not used"):
-        reach("mcp", loaded.scenario.arms["mcp"], loaded, "http://127.0.0.2:9/mcp", {})
+        reach("mcp", loaded, "http://127.0.0.2:9/mcp", {})
 
 
 def test_calls_use_the_proxy_and_the_host_of_the_arm(serve):
@@ -211,5 +211,5 @@ def test_calls_use_the_proxy_and_the_host_of_the_arm(serve):
     )
     loaded = load_text(text, "mine.yaml", Path(), environ={})
     with pytest.raises(Refusal):
-        reach("mcp", loaded.scenario.arms["mcp"], loaded, "http://10.1.2.3:8000/mcp", {})
+        reach("mcp", loaded, "http://10.1.2.3:8000/mcp", {})
     assert server.requests[0].startswith(b"POST http://10.1.2.3:8000/mcp HTTP/1.1\r\n")
