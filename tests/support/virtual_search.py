@@ -179,7 +179,7 @@ def conduct(
     tally = fold([run])
     now_s = 0.0
     first = beginning(read, list(servers), read.most_users)
-    for turn in turns(first, run, tally):
+    for turn in turns(first, tally):
         now_s += turn.rest_s
         records, now_s = servers[turn.arm].turn(turn, now_s)
         records = records[: 1 if turn.number in lost else None]

@@ -172,7 +172,7 @@ class Run:
         prepared = self.prepared
         bound = prepared.loaded.scenario.load.calibrate
         if prepared.searching:
-            return search.turns(prepared.turns, started, self._followed(started))
+            return search.turns(prepared.turns, self._followed(started))
         if prepared.loaded.scenario.load.shape == DOUBLING:
             drain_s = prepared.loaded.scenario.limits.drain
             return doubling.turns(prepared.turns, drain_s, self._followed(started))
@@ -194,6 +194,7 @@ class Run:
     def _started(self) -> RunStarted:
         prepared = self.prepared
         scenario = prepared.loaded.scenario
+        limits = scenario.limits.model_dump(exclude={"drain", "loop_lag_p99"})
         return RunStarted(
             run_id=prepared.run_id,
             started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -217,15 +218,7 @@ class Run:
             },
             gates=[gate.text for gate in scenario.gates],
             layers=list(scenario.layers),
-            limits={
-                "generator_cpu": scenario.limits.generator_cpu,
-                "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000,
-                "late_starts": scenario.limits.late_starts,
-                "lost_time": scenario.limits.lost_time,
-                "errors": scenario.limits.errors,
-                "healed": scenario.limits.healed,
-                "target_cpu": scenario.limits.target_cpu,
-            },
+            limits={**limits, "loop_lag_p99_ms": scenario.limits.loop_lag_p99 * 1000},
             load=prepared.load(),
             environment={**environment(), "simulated": prepared.systems.simulated()},
             workload=workload(scenario),

@@ -7,7 +7,6 @@ from, so the two always agree.
 from collections.abc import Iterator, Sequence
 
 from mcp_perf.load.plan.schedule import Level, Turn, plan
-from mcp_perf.results.journal.records import RunStarted
 from mcp_perf.results.judge.search import Range
 from mcp_perf.results.judge.trial import Rules, next_step, range_of
 from mcp_perf.results.tally.tally import RunTally
@@ -28,7 +27,7 @@ def beginning(load: Load, arms: Sequence[str], most_users: int) -> tuple[Turn, .
     return plan(arms, [Level(most_users, within.first)], load.round, load.warmup)
 
 
-def turns(first: Sequence[Turn], run: RunStarted, tally: RunTally) -> Iterator[Turn]:
+def turns(first: Sequence[Turn], tally: RunTally) -> Iterator[Turn]:
     """Yield turn after turn until every arm's search is over; `tally` follows the run.
 
     Arms take turns in mirrored order, and the others go on when the search of one is over. Before
@@ -36,6 +35,7 @@ def turns(first: Sequence[Turn], run: RunStarted, tally: RunTally) -> Iterator[T
     """
     warmups = [turn for turn in first if turn.phase == "warmup"]
     yield from warmups
+    run = tally.run
     gates = [parse(text) for text in run.gates]
     rules = {arm: Rules.of(arm, gates, run.limits) for arm in run.arms}
     users = first[-1].users
