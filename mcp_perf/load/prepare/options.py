@@ -11,11 +11,6 @@ from mcp_perf.scenario.values.units import TOLERANCE
 
 LOOPBACK: Final = "127.0.0.1"
 """Where the page and the master listen, unless the user asks for another host."""
-OURS: Final = (
-    *("scenario", "target", "arm", "set", "out"),
-    *("allow", "baseline", "tolerance", "protocol", "store", "log_calls"),
-)
-"""The names of our arguments."""
 
 
 class FormChoices:
@@ -44,6 +39,8 @@ _ARGUMENTS: Final[tuple[tuple[str, Any, str, str], ...]] = (
     ("--store", "", "URL", f"The database that remembers runs, a URL; {_DEFAULT}"),
 )
 """Our other arguments: name, default, the name of their value, help."""
+OURS: Final = ("scenario", *(name[2:].replace("-", "_") for name, *_ in _ARGUMENTS))
+"""The attributes of Locust's options that hold our arguments."""
 
 
 def add(parser: Any) -> None:
