@@ -40,7 +40,7 @@ class Single:
     def __init__(self, environment: Any, ending: Ending, observer: RunObserver | None) -> None:
         self.keeping = keeping = KeepingSide(environment, lambda: {_LOCAL}, ending, observer)
         self.working = WorkingSide(environment, _LOCAL, keeping.keep)
-        self.signals = Signals(environment, keeping, ending)
+        self.signals = Signals(keeping)
         self.spawning_complete = partial(keeping.conduct, self._lead)
         self.test_stopping, self.quitting = keeping.end_turn, keeping.quit
 
@@ -68,7 +68,7 @@ class Master:
         self._ending = ending
         self._end = environment.runner.server.end
         keeping.remarks = self._end.refused
-        self.signals = Signals(environment, keeping, ending)
+        self.signals = Signals(keeping)
         self._meeting = contextlib.ExitStack()
         self.spawning_complete = partial(keeping.conduct, self._lead)
         self.test_stopping, self.quitting = keeping.end_turn, keeping.quit

@@ -12,7 +12,7 @@ import gevent
 
 from mcp_perf import interrupt
 from mcp_perf.load.engine.run import Run
-from mcp_perf.load.lifecycle.ending import Ending, end_children
+from mcp_perf.load.lifecycle.ending import end_children
 from mcp_perf.load.lifecycle.keeping import KeepingSide
 from mcp_perf.results.judge.order import SIGNAL_CODE
 
@@ -26,9 +26,7 @@ logger = logging.getLogger("mcp-perf")
 class Signals:
     """Counts the signals since a run began, in the process that keeps the run."""
 
-    environment: Any
     keeping: KeepingSide
-    ending: Ending
     _count: int = 0
 
     def catch(self) -> None:
@@ -39,14 +37,14 @@ class Signals:
 
     def _take(self, _number: int, _frame: Any) -> None:
         self._count += 1
-        self.environment.process_exit_code = SIGNAL_CODE
+        self.keeping.environment.process_exit_code = SIGNAL_CODE
         if self.keeping.run is not None:
             gevent.spawn(self._interrupt, self.keeping.run)
         elif not self.keeping.written.is_set():
             if self._count > _PATIENCE:
                 interrupt.leave()
-        elif self.ending.stays and self.keeping.last_folder is not None:
-            gevent.spawn(self.ending.leave)  # the page is idle after a run
+        elif self.keeping.ending.stays and self.keeping.last_folder is not None:
+            gevent.spawn(self.keeping.ending.leave)  # the page is idle after a run
         else:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             gevent.spawn(self._leave)
@@ -62,7 +60,7 @@ class Signals:
         run.interrupted = True
         if self.keeping.conducting is None:
             run.conductor.stop("signal")
-            self.ending.leave()
+            self.keeping.ending.leave()
             return
         hard = self._count > 1
         calm = "Stopping after the calls in flight (again to cut them off)."
