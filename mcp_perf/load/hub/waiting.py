@@ -89,15 +89,16 @@ def in_a_thread(act: Callable[[], T]) -> T:
 
     If an exception leaves a thread of gevent's pool, gevent prints its traceback as well.
     """
-    done, error = gevent.get_hub().threadpool.apply(_caught, (act,))
+    done, error = gevent.get_hub().threadpool.apply(caught, (act,))
     if error is not None:
         raise error
     result: T = done
     return result
 
 
-def _caught(act: Callable[[], Any]) -> tuple[Any, Exception | None]:
+def caught(act: Callable[..., Any], *given: Any) -> tuple[Any, Exception | None]:
+    """Return what an act returns, and what it raises: if it left here, gevent would print it."""
     try:
-        return act(), None
+        return act(*given), None
     except Exception as error:  # noqa: BLE001 -- the greenlet that waits raises it again
         return None, error

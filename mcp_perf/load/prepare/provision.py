@@ -1,6 +1,7 @@
 """Identities that come from requests: one for each user, before the run."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any, Final
 
 import gevent
@@ -11,6 +12,7 @@ from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
 from mcp_perf.load.hub.redaction import hide
+from mcp_perf.load.hub.waiting import caught
 from mcp_perf.load.steps.expressions import TooMuch, getter
 from mcp_perf.load.steps.step import encode_form, encode_json
 from mcp_perf.load.targets.personal import Identity, tls_of
@@ -38,9 +40,9 @@ def provision_all(
     late = Refusal(f"identities: {provision.post} {told}", code=UNREACHABLE)
     try:
         with gevent.Timeout(MOST_S, late):
-            for made in pool.imap(provisioner.attempt, rows):
-                if isinstance(made, Refusal):
-                    raise made
+            for made, error in pool.imap(partial(caught, provisioner.one), rows):
+                if error is not None:
+                    raise error
                 provisioned.append(made)
     finally:
         pool.kill()
@@ -65,13 +67,6 @@ class _Provisioner:
             )
         except ValueError as error:
             raise Refusal(f"identities: {error}") from error
-
-    def attempt(self, row: dict[str, Any]) -> Identity | Refusal:
-        """Ask for one. Returns a refusal, because gevent would print one that is raised here."""
-        try:
-            return self.one(row)
-        except Refusal as refusal:
-            return refusal
 
     def one(self, row: dict[str, Any]) -> Identity:
         """Ask for one. Raises Refusal."""

@@ -43,5 +43,5 @@ def test_a_request_that_is_sent_to_a_login_says_so(serve):
     server = serve(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n")
     loaded = load_text(TEXT.replace("127.0.0.1:1/u", server.url[7:]), "x", Path(), environ={})
     made = _Provisioner(loaded.scenario.identities.provision, loaded, "run")
-    said = str(made.attempt({"number": 7}))
-    assert said.endswith("for number 7: HTTP 302, and POST /mcp is redirected to /login")
+    with pytest.raises(Refusal, match="number 7: HTTP 302, and POST /mcp is redirected to /login"):
+        made.one({"number": 7})
