@@ -56,7 +56,7 @@ class Conductor:
     """How long the last calls of an arm's turn may take."""
     connect_s: float = CONNECT_S
     """How long the users of a process may take to connect."""
-    observer: Together | None = None
+    observer: Together
     """Measures from before a turn's first call until after its last one."""
     reason: str = "finished"
     """Why the run ended: `finished`, `signal`, `stopped` or `error` (our own)."""
@@ -112,7 +112,7 @@ class Conductor:
 
     def _run(self, turn: Turn) -> None:
         drain_s = self.drain_s(turn.arm)
-        before = self.observer.begin(turn) if self.observer is not None else []
+        before = self.observer.begin(turn)
         at_s = self.now_s()
         self.current = turn
         self.write(
@@ -132,8 +132,7 @@ class Conductor:
         )
         order = {"plan": astuple(turn), "drain_s": drain_s, "at_s": at_s}
         self._ask("done", "go", turn.number, order, turn.seconds + drain_s + _MARGIN_S)
-        if self.observer is not None:
-            self.write(self.observer.end(turn))
+        self.write(self.observer.end(turn))
         self.current = None
 
     def _ask(

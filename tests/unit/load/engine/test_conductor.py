@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mcp_perf.load.engine import conductor
 from mcp_perf.load.engine.conductor import Conductor
 from mcp_perf.load.plan.schedule import Level, Turn, plan
+from mcp_perf.load.watch.upstreams import Together
 from mcp_perf.results.journal.records import Note, TurnEnded, TurnStarted
 
 
@@ -71,10 +72,13 @@ class Node:
         self.opened: list[tuple[int, float, float]] = []
 
 
+NOBODY = Together(())
+
+
 class Conducted:
     """A conductor with its nodes, and a log of all that happened."""
 
-    def __init__(self, monkeypatch, turns, nodes, *, drain_s=1.0, observer=None):
+    def __init__(self, monkeypatch, turns, nodes, *, drain_s=1.0, observer=NOBODY):
         self.world = World()
         self.nodes = {node.name: node for node in nodes}
         self.log: list[tuple[float, str, str, int]] = []
