@@ -93,7 +93,7 @@ class UserPool:
         self.gate = TurnGate(
             at_work=lambda level: None if level == task.users else share_of(level, node, nodes),
             journeys=share_of(most, node, nodes) if (most := load.journeys) else None,
-            late_ns=int(loaded.scenario.limits.loop_lag_p99 * 1e9),
+            late_ns=recorder.late_ns,
             dropped=recorder.dropped,
             neighbours=task.neighbours(),
         )

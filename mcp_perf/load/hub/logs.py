@@ -25,15 +25,14 @@ class RunLogs:
     """Writes what is logged during a run to files in its folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = [
-            logging.FileHandler(folder / name, encoding="utf-8", delay=bool(level))
-            for name, level in _FILES.items()
-        ]
-        for file, level in zip(self._files, _FILES.values(), strict=True):
+        self._files = []
+        for name, level in _FILES.items():
+            file = logging.FileHandler(folder / name, encoding="utf-8", delay=bool(level))
             file.setLevel(level)
             file.setFormatter(logging.Formatter(_TEXT))
             guard(file)
             logging.getLogger().addHandler(file)
+            self._files.append(file)
 
     def close(self) -> None:
         for file in self._files:

@@ -105,7 +105,7 @@ def share_of(users: int, node: int, nodes: int) -> int:
 def _share(load: Load, index: int, rounds: int) -> float:
     if load.stages is not None:
         return _staged(load.stages, (index + 0.5) / rounds) / load.peak
-    return _SHAPES[load.shape](index, rounds)
+    return _SHAPES.get(load.shape, _flat)(index, rounds)
 
 
 def _staged(stages: Sequence[Stage], share: float) -> float:
@@ -136,10 +136,8 @@ def _spike(index: int, rounds: int) -> float:
 
 
 _SHAPES: Final[Mapping[str, Callable[[int, int], float]]] = {
-    "constant": _flat,
-    "smoke": _flat,
-    "soak": _flat,
     "ramp": _ramp,
     "step": _step,
     "spike": _spike,
 }
+"""The shapes whose level changes."""

@@ -21,7 +21,7 @@ def settle(loaded: Loaded, users: int, run: str, share: slice = slice(None)) -> 
     written = loaded.scenario.identities
     if written is None:
         return []
-    rows = _rows(loaded, users)
+    rows = _rows(written.csv, loaded, users)
     if written.provision is None:
         _check_headers(loaded, rows)
         return list(rows[share])
@@ -30,14 +30,12 @@ def settle(loaded: Loaded, users: int, run: str, share: slice = slice(None)) -> 
     return identities
 
 
-def _rows(loaded: Loaded, users: int) -> list[dict[str, Any]]:
+def _rows(csv: str | None, loaded: Loaded, users: int) -> list[dict[str, Any]]:
     """Return the rows of the file, with their secrets hidden; only numbers if there is no file."""
-    written = loaded.scenario.identities
-    assert written is not None  # noqa: S101 -- asked before
-    if written.csv is None:
+    if csv is None:
         return [{NUMBER: number} for number in range(1, users + 1)]
     try:
-        rows = read_rows(written.csv, loaded.env, loaded.base)
+        rows = read_rows(csv, loaded.env, loaded.base)
     except InputError as error:
         raise Refusal(f"identities: {error.message}; {error.hint}") from error
     identities = rows.identities()

@@ -168,10 +168,7 @@ def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> It
 def _most_calls(loaded: Loaded, arm: str) -> int:
     """Return the calls of an arm's longest journey."""
     journeys = loaded.scenario.journeys.values()
-    return max(
-        (sum(step.action != "wait" for step in flat(journey.of(arm))) for journey in journeys),
-        default=0,
-    )
+    return max(sum(step.action != "wait" for step in flat(one.of(arm))) for one in journeys)
 
 
 def _resolved(url: str) -> tuple[str, list[str]]:

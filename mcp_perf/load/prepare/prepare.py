@@ -151,8 +151,9 @@ def described(load: Load) -> dict[str, Any]:
         "think_s": list(load.think),
     }
     if load.stages:
-        kept: dict[str, Any] = {"mode": "json", "exclude_none": True}
-        known["stages"] = [stage.model_dump(**kept) for stage in load.stages]
+        known["stages"] = [
+            stage.model_dump(mode="json", exclude_none=True) for stage in load.stages
+        ]
     if load.open:
         known |= {"rate_per_s": load.peak, "arrivals": load.arrivals}
     if load.calibrate:
@@ -213,7 +214,6 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
     lines = lines_of(loaded, pointed)
     hide(confidential.of_run(loaded, options.settings, lines.values()))
 
-    arms = list(loaded.scenario.arms)
     users = options.users or most_users(loaded, lines)
     typed = (*options.targets, *options.settings)
     slowed, remarks = permission.settle(loaded, lines, users, typed, options.allow, user)
@@ -223,7 +223,7 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
     load_ = loaded.scenario.load
     if not options.workers or any(line.startswith(SYSTEM) for line in lines.values()):
         open_files.require(loaded, users, lines)
-    rounds, turns = _turns(load_, arms, users, options.run_time_s)
+    rounds, turns = _turns(load_, list(loaded.scenario.arms), users, options.run_time_s)
     run_id = _run_id(loaded.scenario.name)
     folder = _folder(options.out, run_id)
     had_logs = (folder / "systems").exists()

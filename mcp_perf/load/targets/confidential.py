@@ -58,15 +58,11 @@ def in_target(line: str) -> Iterator[str]:
         yield from _in_url(rest)
 
 
-def in_file(tree: Any) -> Iterator[str]:
-    """Yield the values that a scenario's file has below names of secrets."""
-    yield from _below(tree, _SECRET_NAME)
-
-
-def _below(tree: Any, secret: re.Pattern[str]) -> Iterator[str]:
+def in_file(tree: Any, secret: re.Pattern[str] = _SECRET_NAME) -> Iterator[str]:
+    """Yield the values that a scenario's file has below names that `secret` matches."""
     if isinstance(tree, list):
         for inner in tree:
-            yield from _below(inner, secret)
+            yield from in_file(inner, secret)
     elif isinstance(tree, dict):
         for name, inner in tree.items():
             if name in _OUTCOMES:
@@ -76,7 +72,7 @@ def _below(tree: Any, secret: re.Pattern[str]) -> Iterator[str]:
             if name == "provision" and isinstance(inner, dict):
                 yield from _literals([inner.get(part) for part in _REQUEST], WORD)
                 yield from _in_url(str(inner.get("post")))
-            yield from _below(inner, _PERSONAL_NAME if name in _PERSONAL else secret)
+            yield from in_file(inner, _PERSONAL_NAME if name in _PERSONAL else secret)
 
 
 def _literals(value: Any, shortest: int) -> Iterator[str]:
