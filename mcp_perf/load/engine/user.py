@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
 from typing import Final
 
 import gevent
@@ -51,7 +52,7 @@ class UserContext:
 
     walks: dict[str, Walk]
     number: int = 0
-    """Its number among the users of this process, from 0."""
+    """Its number among the users of this process, from 0; no two have the same one."""
     at_once: bool = True
     """Whether sessions are opened at the start; if not, each before its user's first turn."""
     identity: Identity = field(default_factory=dict)
@@ -107,6 +108,7 @@ class UserPool:
         self._sequence = itertools.count(node + 1, nodes)
         self._pause = _pause(load.think)
         self._shared: dict[str, clients.SharedSession] = {}
+        self._left: list[int] = []  # a heap
         self._roster = Roster(task.identities if loaded.scenario.identities else None)
         having = (one for one in task.targets.values() if one.kind == "mcp" and not _stateless(one))
         self._with_sessions = [one.arm for one in having]
@@ -114,7 +116,7 @@ class UserPool:
     def add(self) -> UserContext:
         """Make one more user. Raises NoneLeft if there is no identity for it."""
         identity = self._roster.take()
-        number = len(self.users)
+        number = heappop(self._left) if self._left else len(self.users)
         first = self._task.node * _USERS_PER_NODE
         walks = {
             arm: self._walk(target, first + number, identity)
@@ -132,6 +134,7 @@ class UserPool:
                 self.recorder.remark(arm, text)
         if user in self.users:
             self.users.remove(user)
+            heappush(self._left, user.number)
             self._roster.give_back(user.identity)
 
     def await_users(self, expected: Callable[[], int]) -> list[UserContext]:
