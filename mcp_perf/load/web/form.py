@@ -43,7 +43,7 @@ def is_edit(fields: Container[str]) -> bool:
 def asked(
     form: Mapping[str, str], started: RunOptions, seconds: Callable[[str], float]
 ) -> RunOptions:
-    """Read the form; other options stay as Locust was started. `seconds` reads times such as 1m30s.
+    """Read the form; `named` says what stays. `seconds` reads times such as 1m30s.
 
     Raises Refusal, or ValueError if a number or a time cannot be read.
     """
@@ -54,16 +54,12 @@ def asked(
             check_address(line)
     if host := form.get("host"):
         check_address(host)
-    return RunOptions(
-        scenario=_scenario(form.get("scenario") or started.scenario, started.scenario),
+    return replace(
+        named(form.get("scenario", ""), started),
         targets=targets,
         users=users(form),
         spawn_rate=_number(form, "spawn_rate", float, "the spawn rate"),
         run_time_s=seconds(run_time) if run_time else None,
-        baseline=started.baseline,
-        tolerance=started.tolerance,
-        store=started.store,
-        allow=started.allow,
     )
 
 
@@ -77,14 +73,19 @@ def aimed(options: RunOptions, form: Mapping[str, str]) -> RunOptions:
     return replace(options, targets=(f"{arms[0]}={host}",)) if len(arms) == 1 else options
 
 
-def named(scenario: str, started: RunOptions) -> RunOptions:
-    """Ask for a scenario that the form names, with the targets that Locust was started with.
+def named(name: str, started: RunOptions) -> RunOptions:
+    """Return the options that Locust was started with, for a scenario that the form names.
 
-    These targets belong to the scenario of the command line. Raises Refusal.
+    Each run gets a new folder. Options about arms, values and journeys belong to the scenario of
+    the command line. Raises Refusal.
     """
-    name = _scenario(scenario or started.scenario, started.scenario)
-    targets = started.targets if name == started.scenario else ()
-    return RunOptions(scenario=name, targets=targets)
+    kept, known = replace(started, out=""), names()
+    if name in ("", started.scenario):
+        return kept
+    if name.replace("_", "-") not in known:
+        hint = f"{suggest(name, known)}; put a file of yours into ./scenarios"
+        raise Refusal(f"there is no scenario {quote(name)} in the list: {hint}")
+    return replace(kept, scenario=name, targets=(), arms=(), settings=(), tags=(), excluded_tags=())
 
 
 def check_address(line: str) -> None:
@@ -99,14 +100,6 @@ def check_address(line: str) -> None:
 def users(form: Mapping[str, str]) -> int | None:
     """Read how many users there will be; None if the form leaves that open. Raises ValueError."""
     return _number(form, "user_count", int, "the number of users")
-
-
-def _scenario(name: str, given: str) -> str:
-    known = names()
-    if name == given or name.replace("_", "-") in known:
-        return name
-    hint = f"{suggest(name, known)}; put a file of yours into ./scenarios"
-    raise Refusal(f"there is no scenario {quote(name)} in the list: {hint}")
 
 
 def _number(form: Mapping[str, str], field: str, read: type[Number], what: str) -> Number | None:

@@ -1,5 +1,7 @@
 """What the form of the page may ask for."""
 
+from dataclasses import replace
+
 import pytest
 
 from mcp_perf.load.prepare.prepare import RunOptions
@@ -104,6 +106,20 @@ def test_an_empty_form_asks_for_what_locust_was_started_with():
     assert (asked.scenario, asked.targets) == ("dir/given.yaml", ())
     assert (asked.users, asked.spawn_rate, asked.run_time_s) == (None, None, None)
     assert (asked.baseline, asked.store) == ("base.json", "sqlite:x")
+
+
+def test_a_run_has_the_options_that_locust_was_started_with():
+    """Each run gets a new folder; another scenario does not get what belongs to the first one."""
+    started = RunOptions(
+        scenario="echo", arms=("mcp",), settings=("load.rounds=4",), tags=("quick",),
+        protocol="2025-11-25", log_calls="calls.jsonl", workers=True, out="results",
+    )  # fmt: skip
+    same = form.asked({"user_count": "7"}, started, seconds)
+    assert same == replace(started, users=7, out="")
+    other = form.asked({"scenario": "twilio-tasks"}, started, seconds)
+    assert (other.arms, other.settings, other.tags) == ((), (), ())
+    assert (other.protocol, other.log_calls, other.workers) == ("2025-11-25", "calls.jsonl", True)
+    assert form.named("echo", started).settings == ("load.rounds=4",)
 
 
 def test_numbers_are_read_from_the_form():
