@@ -1,14 +1,16 @@
 """Where recorded calls go: a file, one line each, and the session API if one is named."""
 
+import contextlib
 import json
 import os
 import queue
 import threading
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import msgspec
 
@@ -67,10 +69,7 @@ class SessionApi:
 
         The key is in the address, as `mcp-perf agent serve` prints it, or in the settings.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            hint = "write http://HOST:PORT, as mcp-perf agent serve prints it"
-            raise InputError("--session-api is not an address", hint)
+        parts = _address(url)
         root = parts._replace(query="", fragment="", path=parts.path.rstrip("/")).geturl()
         self._url = f"{root}/api/metrics/sessions"
         named = parse_qs(parts.query).get("key")
@@ -126,7 +125,7 @@ class SessionApi:
     def _try(self, act: Callable[[Any], None], what: Any) -> None:
         try:
             act(what)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             self._complain(str(error))
 
     def _complain(self, why: str) -> None:
@@ -142,3 +141,13 @@ class SessionApi:
         request = urllib.request.Request(self._url + path, body, headers)  # noqa: S310 -- checked
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:  # noqa: S310
             return json.load(reply)
+
+
+def _address(url: str) -> SplitResult:
+    """Take the session API's address apart. Raises InputError."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    hint = "write http://HOST:PORT, as mcp-perf agent serve prints it"
+    raise InputError("--session-api is not an address", hint)

@@ -1,6 +1,7 @@
 """Where recorded calls go: to a disk that may be full, and a session API that may be away."""
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_the_session_api_hears_of_the_calls_of_tools(api):
 
 
 def test_a_session_api_that_is_away_is_told_once(monkeypatch):
-    """The number of calls does not matter; one that is not an address is refused."""
+    """The number of calls does not matter."""
     monkeypatch.setenv("MCP_PERF_AGENT_KEY", "k-2")
     said = []
     sink = SessionApi("http://127.0.0.1:1", {}, said.append)
@@ -105,5 +106,32 @@ def test_a_session_api_that_is_away_is_told_once(monkeypatch):
     sink.close()
     assert len(said) == 1
     assert "Connection refused" in said[0]
+
+
+def test_a_session_api_that_does_not_speak_http_is_told_once():
+    """The thread that sends goes on, and so does the traffic."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for _ in range(2):
+                with server.accept()[0] as connection:
+                    connection.recv(65536)
+                    connection.sendall(b"220 mail.example.com\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        said = []
+        sink = SessionApi(f"http://127.0.0.1:{server.getsockname()[1]}", {}, said.append)
+        sink.write(call("a"))
+        sink.write(call("b"))
+        sink.close()
+        thread.join(5)
+    assert len(said) == 1
+    assert "does not accept the calls (220 mail.example.com" in said[0]
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:1", "http://[::1", "http://127.0.0.1:http", "http:///"])
+def test_a_session_api_without_an_address_is_refused(url):
+    """The message says that it is not an address."""
     with pytest.raises(InputError, match="is not an address"):
-        SessionApi("127.0.0.1:1", {}, said.append)
+        SessionApi(url, {}, print)
