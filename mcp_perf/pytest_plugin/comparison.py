@@ -10,12 +10,10 @@ import os
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-
-from msgspec.structs import replace
 
 from mcp_perf import folders
 from mcp_perf.outcomes import OK
@@ -45,9 +43,9 @@ _NO_NAME: Final = re.compile(r"[^\w.+-]+")
 
 
 def describe(
-    benchmark: str, title: str, sides: Sequence[str], gates: Iterable[Gate], info: Mapping[str, Any]
+    benchmark: str, title: str, measured: Measured, gates: Iterable[Gate], info: Mapping[str, Any]
 ) -> RunStarted:
-    """Describe a comparison that is measured now; `info` becomes a part of its environment."""
+    """Describe a comparison that ends now; `info` becomes a part of its environment."""
     now = datetime.now(UTC)
     return RunStarted(
         run_id=f"{file_name(benchmark)}-{now:%Y%m%dT%H%M%SZ}",
@@ -56,10 +54,17 @@ def describe(
         title=title,
         scenario_text="",
         seed=0,
-        arms={side: {"target": f"{benchmark}: {side}"} for side in sides},
+        arms={side: {"target": f"{benchmark}: {side}"} for side in measured.block},
         gates=[gate.text for gate in gates],
         limits=NO_LIMITS,
-        load={},
+        load={
+            "model": "closed",
+            "users": 1,
+            "rounds": max((turn.round for turn in measured.turns), default=0),
+            "round_s": measured.round_s,
+            "think_s": [0.0, 0.0],
+            "order": [turn.side for turn in measured.turns],
+        },
         environment={
             "python": platform.python_version(),
             "mcp_perf": importlib.metadata.version("mcp-perf"),
@@ -71,10 +76,15 @@ def describe(
     )
 
 
-def report_of(about: RunStarted, measured: Measured, folder: Path | None) -> Report:
-    """Build the report, and write it and its journal to the folder, if any. Raises OSError."""
+def report_of(
+    about: RunStarted, measured: Measured, folder: Path | None
+) -> tuple[Report, Path | None]:
+    """Build the report, and write it and its journal to a new folder in `folder`, if any.
+
+    Return the report, and the new folder. Raises OSError.
+    """
     if folder is None:
-        return build(records(about, measured))
+        return build(records(about, measured)), None
     own = new_folder(folder / file_name(about.scenario))
     writer = JournalWriter(own / JOURNAL, Redactor())
     for record in records(about, measured):
@@ -82,7 +92,7 @@ def report_of(about: RunStarted, measured: Measured, folder: Path | None) -> Rep
     writer.close()
     report, samples = load_report(own)
     write_all(report, samples, own, FORMATS)
-    return report
+    return report, own
 
 
 def file_name(benchmark: str) -> str:
@@ -131,16 +141,8 @@ def hand_over(
 
 
 def records(about: journal.RunStarted, measured: Measured) -> Iterator[journal.AnyRecord]:
-    """Yield the journal of a comparison; `about` says everything but the load."""
-    load = {
-        "model": "closed",
-        "users": 1,
-        "rounds": max((turn.round for turn in measured.turns), default=0),
-        "round_s": measured.round_s,
-        "think_s": [0.0, 0.0],
-        "order": [turn.side for turn in measured.turns],
-    }
-    yield replace(about, load=load)
+    """Yield the journal of a comparison."""
+    yield about
     end_s = 0.0
     for number, turn in enumerate(measured.turns):
         yield from _turn(number, turn, measured.block[turn.side], measured.round_s)

@@ -9,6 +9,7 @@ if a report is asked for. Otherwise every side is called once.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,6 @@ import pytest
 
 from mcp_perf import folders, settings
 from mcp_perf.pytest_plugin import gate_file, selection, summary
-from mcp_perf.pytest_plugin.comparison import file_name
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.pytest_plugin.load_run import LoadRun
 from mcp_perf.pytest_plugin.server import Servers
@@ -35,17 +35,13 @@ class _Session:
     gated: dict[selection.Test, Entry] = field(default_factory=dict)
     left_out: list[tuple[Entry, str]] = field(default_factory=list)
     deselected: set[selection.Test] = field(default_factory=set)
-    reports: dict[selection.Test, Report] = field(default_factory=dict)
-    runs: dict[selection.Test, Path] = field(default_factory=dict)
-    """The folders of load runs."""
+    reports: dict[selection.Test, tuple[Report, Path | None]] = field(default_factory=dict)
+    """The report of each test, and its folder, if it was written."""
     only_benchmarks: bool = False
     """Whether all tests of the session are benchmarks."""
 
-    def pages(self) -> Iterator[tuple[Report, str]]:
-        """Yield each report, and the name of its folder among the others."""
-        for test, report in self.reports.items():
-            run = self.runs.get(test)
-            yield report, file_name(report.scenario) if run is None else run.name
+    def keep(self, test: selection.Test, report: Report, folder: Path | None) -> None:
+        self.reports[test] = report, folder
 
     def unjudged(self) -> list[Entry]:
         """Return the entries whose benchmarks were selected but measured nothing."""
@@ -114,7 +110,7 @@ def side_by_side(request: pytest.FixtureRequest, benchmark: Any) -> SideBySide:
         name=f"{test[0].name}::{test[1]}",
         entry=known.gated.get(test),
         folder=known.folder,
-        told=lambda report: known.reports.__setitem__(test, report),
+        told=partial(known.keep, test),
     )
 
 
@@ -122,13 +118,8 @@ def side_by_side(request: pytest.FixtureRequest, benchmark: Any) -> SideBySide:
 def load_run(request: pytest.FixtureRequest, benchmark: Any) -> LoadRun:
     """Make a load run by a scenario's name or file, which its own gates judge."""
     known = request.config.stash[_KEY]
-    test = selection.test_of(request.node)
-
-    def told(report: Report, folder: Path) -> None:
-        known.reports[test], known.runs[test] = report, folder
-
-    here = request.config.invocation_params.dir
-    return LoadRun(benchmark, known.folder or settings.runs(here), told)
+    folder = known.folder or settings.runs(request.config.invocation_params.dir)
+    return LoadRun(benchmark, folder, partial(known.keep, selection.test_of(request.node)))
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +137,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if exitstatus == pytest.ExitCode.OK and _measures(session.config) and known.unjudged():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if known.folder is not None and known.reports:
-        summary.write_index(known.folder, known.pages())
+        summary.write_index(known.folder, known.reports.values())
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -157,7 +148,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if not _measures(config) or not (known.reports or known.gated):
         return
     terminalreporter.section("side by side")
-    for report in known.reports.values():
+    for report, _ in known.reports.values():
         for line in summary.lines(report):
             terminalreporter.write_line(line)
     for entry in known.unjudged():
@@ -168,8 +159,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if known.folder is not None:
         terminalreporter.write_line(f"Reports: {known.folder / summary.INDEX}")
     else:
-        for run in known.runs.values():
-            terminalreporter.write_line(f"Report: {run / 'report.html'}")
+        for folder in filter(None, (folder for _, folder in known.reports.values())):
+            terminalreporter.write_line(f"Report: {folder / 'report.html'}")
 
 
 def _measures(config: pytest.Config) -> bool:

@@ -28,7 +28,7 @@ class SideBySide:
     name: str
     entry: Entry | None
     folder: Path | None
-    told: Callable[[Report], object]
+    told: Callable[[Report, Path | None], object]
     _used: bool = False
 
     def __call__(
@@ -82,7 +82,7 @@ class SideBySide:
         if self.entry and problems:
             pytest.fail(f"{self.entry.location}: {problems[0]}", pytrace=False)
         info = self.benchmark.extra_info
-        about = describe(self.name, self.title, list(measured.block), gates, info)
-        report = report_of(about, measured, self.folder)
-        self.told(report)
+        about = describe(self.name, self.title, measured, gates, info)
+        report, folder = report_of(about, measured, self.folder)
+        self.told(report, folder)
         fail_unless_pass(report)

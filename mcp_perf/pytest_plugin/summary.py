@@ -33,13 +33,14 @@ def not_judged(entry: Entry, why: str) -> str:
     return f"not judged    {entry.benchmark}: {why}"
 
 
-def write_index(folder: Path, reports: Iterable[tuple[Report, str]]) -> None:
+def write_index(folder: Path, reports: Iterable[tuple[Report, Path | None]]) -> None:
     """Write a page that leads to the report of each comparison. Raises OSError."""
     head = ["# Benchmarks, side by side", "", "| benchmark | verdict | found |", "|---|---|---|"]
     rows = [
-        f"| [{_cell(report.title)}]({own}/report.html) | {report.verdict} "
+        f"| [{_cell(report.title)}]({own.name}/report.html) | {report.verdict} "
         f"| {_cell('; '.join([*map(_found, report.gates), *_ratios(report)]))} |"
         for report, own in reports
+        if own is not None
     ]
     (folder / INDEX).write_text("\n".join([*head, *rows, ""]), encoding="utf-8")
 

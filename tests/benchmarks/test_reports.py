@@ -29,9 +29,10 @@ def run(tmp_path) -> Path:
         at_ns = turns[-1].at_ns + turns[-1].wall_ns if turns else 0
         turns.append(SideTurn(arm, number // 2 + 1, at_ns, times, whole // 2, whole))
     gates = [parse("mcp.p50 <= 3x control")]
-    about = describe("fixed", "A run of fixed numbers", ["control", "mcp"], gates, {})
+    measured = Measured({"control": 1, "mcp": 1}, 0.5, turns)
+    about = describe("fixed", "A run of fixed numbers", measured, gates, {})
     writer = JournalWriter(tmp_path / JOURNAL)
-    for record in records(about, Measured({"control": 1, "mcp": 1}, 0.5, turns)):
+    for record in records(about, measured):
         writer.write(record)
     writer.close()
     return tmp_path

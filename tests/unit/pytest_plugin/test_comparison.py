@@ -26,8 +26,9 @@ def measured(times: dict[str, list[list[int]]], block: int = 1) -> Measured:
 
 def reported(times: dict[str, list[list[int]]], *gates: str, block: int = 1) -> Report:
     """Return the report of a comparison."""
-    about = describe("test_x.py::test_y", "Y", list(times), map(parse, gates), {})
-    return build(records(about, measured(times, block)))
+    found = measured(times, block)
+    about = describe("test_x.py::test_y", "Y", found, map(parse, gates), {})
+    return build(records(about, found))
 
 
 def noisy(ms: float, noise: float, seed: int, rounds: int = 8) -> list[list[int]]:
