@@ -127,11 +127,6 @@ class Checks:
         return ""
 
 
-def body_root(reply: Reply) -> Any:
-    """Return what the expressions of an HTTP step search."""
-    return reply.json()
-
-
 def result_root(reply: Reply) -> Any:
     """Return what the expressions of an MCP step search: the result, or the error."""
     message = _decode(reply.body)

@@ -17,7 +17,7 @@ from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.protocol.requests import Request as McpRequest
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK
+from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.replies.look import LOOKS_SHARE, ReplyLook
@@ -29,7 +29,7 @@ from mcp_perf.load.replies.output_check import (
 )
 from mcp_perf.load.steps import step as steps
 from mcp_perf.load.steps.burst import BurstStep
-from mcp_perf.load.steps.checks import Checks, body_root, result_root
+from mcp_perf.load.steps.checks import Checks, result_root
 from mcp_perf.load.steps.journey import CompiledJourney, Runnable
 from mcp_perf.load.steps.listen import AwaitStep, ChangeStep, ListenStep, changes
 from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, RequestStep, SessionStep
@@ -59,7 +59,7 @@ def compile_journeys(
             journey.weight,
             compile_generators(journey.with_, seed=scenario.seed, env=loaded.env, base=loaded.base),
             {
-                arm: replace(compiler, name=name).journey(journey.of(arm), journey.answers)
+                arm: replace(compiler, name=name, answers=journey.answers).journey(journey.of(arm))
                 for arm, compiler in compilers.items()
             },
             {arm: recorder.track(arm, "journey", name) for arm in targets},
@@ -77,49 +77,50 @@ class ArmCompiler:
     recorder: Recorder
     name: str = ""
     """The journey's name."""
+    answers: dialog.Answers | None = None
+    """The journey's answers to what a server asks."""
     after_change: bool = False
     """Whether an earlier step may cause the notification that an `await` waits for."""
 
-    def journey(
-        self, listed: Sequence[model.Step], answers: dialog.Answers | None
-    ) -> list[Runnable]:
+    def journey(self, listed: Sequence[model.Step]) -> list[Runnable]:
         brought = changes(listed)
         compiled = [
-            replace(self, after_change=index in brought).step(step, answers)
+            replace(self, after_change=index in brought).step(step)
             for index, step in enumerate(listed)
         ]
         for index in set(brought.values()):
             compiled[index] = ChangeStep(compiled[index])
         return compiled
 
-    def step(self, step: model.Step, answers: dialog.Answers | None) -> Runnable:
-        """Compile a step; `answers` are its journey's."""
-        compiled = self.KINDS[step.action](self, step, answers)
+    def step(self, step: model.Step) -> Runnable:
+        compiled = self.KINDS[step.action](self, step)
         follow: Callable[..., Runnable] | None = getattr(self.recorder, "follow", None)  # to log
         if follow is None or not isinstance(compiled, steps.CompiledStep):
             return compiled
         return follow(compiled, self._template(_written(step)))
 
-    def _wait(self, step: model.Step, _answers: dialog.Answers | None) -> steps.WaitStep:
+    def _wait(self, step: model.Step) -> steps.WaitStep:
         return steps.WaitStep(step.subject)
 
-    def _burst(self, step: model.Step, answers: dialog.Answers | None) -> BurstStep:
+    def _burst(self, step: model.Step) -> BurstStep:
+        compiler = self
         if split_target(self.target.url)[0] != "http":
             # A question on a channel does not say which call it is for: all share the answers.
-            answers = joined(*map(own_answers, step.inner), answers)
-        return BurstStep([self.step(one, answers) for one in step.inner])
+            answers = joined(*map(own_answers, step.inner), self.answers)
+            compiler = replace(self, answers=answers)
+        return BurstStep([compiler.step(one) for one in step.inner])
 
-    def _session_step(self, step: model.Counted, _answers: dialog.Answers | None) -> Runnable:
+    def _session_step(self, step: model.Counted) -> Runnable:
         act = open_session if step.action == "open" else close_session
         return SessionStep(act=act, **self._terms(step))
 
-    def _listen_step(self, step: model.Timed, _answers: dialog.Answers | None) -> ListenStep:
+    def _listen_step(self, step: model.Timed) -> ListenStep:
         lists, uri = step.subject, None
         if step.action == "subscribe":
             lists, uri = (), self._template(step.subject)
         return ListenStep(lists=lists, uri=uri, **self._terms(step))
 
-    def _await_step(self, step: model.Timed, _answers: dialog.Answers | None) -> AwaitStep:
+    def _await_step(self, step: model.Timed) -> AwaitStep:
         wanted = step.subject
         return AwaitStep(
             method=f"notifications/{wanted.notification}",
@@ -128,7 +129,7 @@ class ArmCompiler:
             **self._terms(step),
         )
 
-    def _run_step(self, step: model.FunctionCall, _answers: dialog.Answers | None) -> steps.RunStep:
+    def _run_step(self, step: model.FunctionCall) -> steps.RunStep:
         code = self.target.destination
         function = find_function(code, step.subject) if isinstance(code, Code) else None
         assert function is not None  # noqa: S101 -- looked for before the run
@@ -139,34 +140,32 @@ class ArmCompiler:
             **self._terms(step),
         )
 
-    def _tool_step(self, step: model.Cancellable, answers: dialog.Answers | None) -> Runnable:
+    def _tool_step(self, step: model.Cancellable) -> Runnable:
         tool = (self.target.tools or {})[step.subject]
         arguments = self._template(step.arguments)
         validate = validator(tool)
         constant = arguments.render(self._known) if self._is_known(arguments) else None
         if constant is not None and validate(constant):
             constant = None  # each call is refused, so that each is counted
-        kind = steps.ToolStep if step.cancel_after is None else CancelledStep
-        terms = self._terms(step)
-        # A call that was cancelled has no output.
-        output = None if step.cancel_after else output_check(tool, terms["track"], self.recorder)
-        made = kind(
-            prepared=Call(
+        shared = self._terms(step) | {
+            "prepared": Call(
                 tool,
                 constant,
-                own_script(step, answers),
-                _with_progress(step),
+                own_script(step, self.answers),
+                step.progress,
                 self._task_ttl_ms(tool, step),
             ),
-            checks=self._checks(step, output),
-            arguments=arguments if constant is None else None,
-            is_valid=validate,
-            **terms,
-        )
-        if isinstance(made, CancelledStep):
-            made.cancel_after_s = step.cancel_after or 0.0
+            "arguments": arguments if constant is None else None,
+            "is_valid": validate,
+        }
+        if step.cancel_after is not None:  # and then it has no output
+            checks = self._checks(step)
+            after_s = step.cancel_after
+            made: steps.ToolStep = CancelledStep(cancel_after_s=after_s, checks=checks, **shared)
         else:
-            made.look = self._look(terms["track"])
+            track = shared["track"]
+            checks = self._checks(step, output_check(tool, track, self.recorder))
+            made = steps.ToolStep(look=self._look(track), checks=checks, **shared)
         return ProgressStep(made) if step.progress else made
 
     def _task_ttl_ms(self, tool: Tool, step: model.Timed) -> int:
@@ -180,24 +179,24 @@ class ArmCompiler:
         self.recorder.looks.append(look)
         return look
 
-    def _list_step(self, step: model.McpCall, _answers: dialog.Answers | None) -> ListStep:
+    def _list_step(self, step: model.McpCall) -> ListStep:
         return ListStep(what=step.subject, checks=self._checks(step), **self._terms(step))
 
-    def _request_step(self, step: model.McpCall, answers: dialog.Answers | None) -> Runnable:
+    def _request_step(self, step: model.McpCall) -> Runnable:
         method, tree = asked(step)
         params = self._template(tree)
         known = self._is_known(params)
         constant = params.render(self._known) if known else None
-        progress = _with_progress(step)
+        progress = getattr(step, "progress", False)
         compiled = RequestStep(
-            request=McpRequest(method, constant, own_script(step, answers), progress),
+            request=McpRequest(method, constant, own_script(step, self.answers), progress),
             checks=self._checks(step),
             params=None if known else params,
             **self._terms(step),
         )
         return ProgressStep(compiled) if progress else compiled
 
-    def _http_step(self, step: model.HttpCall, _answers: dialog.Answers | None) -> steps.HttpStep:
+    def _http_step(self, step: model.HttpCall) -> steps.HttpStep:
         verb = step.action.upper()
         kind = steps.PersonalHttpStep if self.target.endpoint.personal else steps.HttpStep
         return kind(
@@ -211,9 +210,7 @@ class ArmCompiler:
         endpoint = self.target.endpoint
         headers = dict(step.headers)
         body: bytes | Callable[[Values], bytes] | None = None
-        form, content = (
-            (step.form, step.json_) if isinstance(step, model.WithBody) else (None, None)
-        )
+        form, content = (getattr(step, key, None) for key in ("form", "json_"))
         if form is not None:
             body = self._part(form, steps.encode_form)
             headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
@@ -243,7 +240,7 @@ class ArmCompiler:
     def _checks(self, step: model.WithResult, output: OutputCheck | None = None) -> Checks:
         expect = step.expect
         return Checks(
-            result_root if step.arm == "mcp" else body_root,
+            result_root if step.arm == "mcp" else Reply.json,
             accepted=(isinstance(expect, model.ExpectClass) and expect.class_) or (OK,),
             statuses=expect.status if isinstance(expect, model.ExpectStatus) else (),
             expects=[*expectations(expect, self._template)],
@@ -288,10 +285,6 @@ def _written(step: model.Step) -> dict[str, Any]:
     names = {name for key, name in step.by_key().items() if key in (step.action, *_REQUEST)}
     sent = step.model_dump(by_alias=True, exclude_unset=True, include=names)
     return {step.action: sent[step.action], **sent}
-
-
-def _with_progress(step: model.Step) -> bool:
-    return getattr(step, "progress", False)
 
 
 def asked(step: model.Step) -> tuple[str, dict[str, Any]]:

@@ -80,10 +80,9 @@ class LocustFeed:
 def _fill(batch: Any, tally: OpenCell) -> None:
     """Fill an entry. In an open load its times run from the send, as for Locust's own users."""
     now_s = time.time()
-    service = tally.service.pairs()
-    pairs = zip(service[::2], service[1::2], strict=True) if service else tally.buckets.items()
+    timed = tally.service or tally
     times: dict[float, int] = {}
-    for bucket, count in pairs:
+    for bucket, count in timed.buckets.items():
         # Looked up each time: it is replaced while Locust starts.
         time_ms = locust.stats.bucket_response_time(midpoint_ns(bucket) / 1e6)
         times[time_ms] = times.get(time_ms, 0) + count
@@ -92,6 +91,6 @@ def _fill(batch: Any, tally: OpenCell) -> None:
     batch.num_reqs_per_sec = {int(now_s): tally.n}
     batch.last_request_timestamp = now_s
     batch.total_content_length = tally.bytes_in
-    batch.total_response_time = (tally.service_total_ns if service else tally.total_ns) / 1e6
-    batch.min_response_time = (tally.service_min_ns if service else tally.min_ns) / 1e6
-    batch.max_response_time = (tally.service_max_ns if service else tally.max_ns) / 1e6
+    batch.total_response_time = timed.total_ns / 1e6
+    batch.min_response_time = timed.min_ns / 1e6
+    batch.max_response_time = timed.max_ns / 1e6

@@ -18,7 +18,7 @@ from mcp_perf.scenario.values.templates import Template
 class CancelledStep(ToolStep):
     """`call: TOOL` with `cancel_after:`."""
 
-    cancel_after_s: float = 0.0
+    cancel_after_s: float
 
     def _send(self, context: CallContext[ToolClient], arguments: dict[str, Any] | None) -> Reply:
         """Call, and cancel; no time includes what the user waits after that."""

@@ -15,10 +15,9 @@ from mcp_perf.client.reply import Heard, Reply, Stop, beginning
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.replies.shown import shown
 from mcp_perf.load.steps.outages import UNREACHED, OutageWatch, Slots
-from mcp_perf.load.steps.refusals import Losses, Refusals
+from mcp_perf.load.steps.refusals import SessionNotes
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
 from mcp_perf.results.journal import records as journal
-from mcp_perf.results.journal.histogram import Histogram
 from mcp_perf.results.tally import groups
 
 FAILURE_SAMPLES: Final = 20
@@ -43,17 +42,13 @@ class OpenCell:
     bytes_out: int = 0
     body_bytes: int = 0
     buckets: dict[int, int] = field(default_factory=dict)
-    service: Histogram = field(default_factory=Histogram)
-    service_total_ns: int = 0
-    service_min_ns: int = 1 << 62
-    service_max_ns: int = 0
+    service: "OpenCell | None" = None
+    """In an open load, the times from the actual send: the others start earlier."""
 
     def add_service(self, ns: int) -> None:
-        """Count a time from the actual send. Open load only: the other time starts earlier."""
-        self.service.record(ns)
-        self.service_total_ns += ns
-        self.service_min_ns = min(self.service_min_ns, ns)
-        self.service_max_ns = max(self.service_max_ns, ns)
+        if self.service is None:
+            self.service = OpenCell()
+        self.service.add(ns)
 
     def add(self, ns: int, bytes_in: int = 0, bytes_out: int = 0) -> None:
         self.n += 1
@@ -85,10 +80,14 @@ class OpenCell:
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
             body_bytes=self.body_bytes,
-            latency=[number for pair in sorted(self.buckets.items()) for number in pair],
-            service=self.service.pairs(),
-            service_total_ns=self.service_total_ns,
+            latency=self.pairs(),
+            service=[] if self.service is None else self.service.pairs(),
+            service_total_ns=0 if self.service is None else self.service.total_ns,
         )
+
+    def pairs(self) -> list[int]:
+        """Return bucket, count, bucket, count, …: the form of the journal's cells."""
+        return [number for pair in sorted(self.buckets.items()) for number in pair]
 
 
 @dataclass(eq=False, slots=True)
@@ -176,8 +175,7 @@ class Recorder:
     _samples: list[journal.AnyRecord] = field(default_factory=list)
     _kept: dict[tuple[str, str, str], int] = field(default_factory=dict)
     _shown: set[tuple[str, str, str]] = field(default_factory=set)
-    _losses: Losses = field(default_factory=Losses)
-    _refusals: Refusals = field(default_factory=Refusals)
+    _sessions: SessionNotes = field(default_factory=SessionNotes)
     looks: list[ReplyLook] = field(default_factory=list)
     """The looks at the replies of steps."""
 
@@ -270,7 +268,7 @@ class Recorder:
 
     def _heal(self, track: Track, cls: str, reply: Reply) -> None:
         """Count a call that had to repair its session or connection."""
-        self._losses.add(track.arm, reply)
+        self._sessions.lost(track.arm, reply)
         kind = groups.RECOVERY if reply.session_lost else groups.HEALED
         self._count(track, kind, cls, reply.end_ns - reply.start_ns)
 
@@ -295,7 +293,7 @@ class Recorder:
         tally = track.tallies.setdefault(reply.outcome, OpenCell())
         tally.add(reply.end_ns - reply.start_ns, reply.bytes_in, reply.bytes_out)
         if reply.outcome != OK:
-            self._refusals.add(arm, name, reply)
+            self._sessions.failed(arm, name, reply)
 
     def stray(self, arm: str, kind: str, message: bytes) -> None:
         """Count a message that belongs to no call; the first of each kind becomes a note."""
@@ -363,7 +361,7 @@ class Recorder:
         kept, self._samples = self._samples, []
         over = self.outages.take(self._arm, self.calls)
         seen = [look.take(self.turn) for look in self.looks if look.looked]
-        notes = [*self._losses.take(self.node, at_s), *self._refusals.take(self.node, at_s)]
+        notes = self._sessions.take(self.node, at_s)
         self.sink([*records, *over, *notes, *kept, *seen])
 
     def _sample(

@@ -1,7 +1,6 @@
 """Sessions that were lost, or could not be opened: notes for the journal, once a second."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,48 +18,26 @@ _LOST_HOW: Final = {
     "restarted": "the server had ended or restarted",
     "elsewhere": "the server does not know the session it has just opened",
 }
-_AGAIN: Final = {True: "", False: " and could not be opened again"}
+_AGAIN: Final = {REOPENED: "", NOT_REOPENED: " and could not be opened again"}
 
 
 @dataclass(eq=False, slots=True)
-class Losses:
-    """Lost sessions, each counted by the call that opened another one, or tried to."""
+class SessionNotes:
+    """Lost sessions, and failed requests outside of rounds, such as opening a session."""
 
-    _counts: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
-    """By arm, how they were lost, and whether others were opened in their place."""
-
-    def add(self, arm: str, reply: Reply) -> None:
-        if reply.session_lost in (REOPENED, NOT_REOPENED):
-            self._counts[arm, reply.healed, reply.session_lost == REOPENED] += 1
-
-    def take(self, node: str, at_s: float) -> Iterator[Note]:
-        """Return what was counted since the last time."""
-        taken, self._counts = self._counts, Counter()
-        for (arm, how, again), count in taken.items():
-            yield Note(
-                at_s=at_s,
-                code="session_lost",
-                text=f"sessions of {arm} were lost{_AGAIN[again]}: {_LOST_HOW[how]}",
-                arm=arm,
-                node=node,
-                count=count,
-                kind=how,
-            )
-
-
-@dataclass(eq=False, slots=True)
-class Refusals:
-    """Failed requests outside of rounds, such as opening a session, by their message.
-
-    Messages that differ only in numbers count as the same.
-    """
-
+    _counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    """By a note's code, arm, text and kind."""
     _said: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """By arm, request and message without its numbers: the first message of the kind."""
-    _counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
 
-    def add(self, arm: str, name: str, reply: Reply) -> None:
-        """Count one; its class is a part of what is compared."""
+    def lost(self, arm: str, reply: Reply) -> None:
+        """Count a lost session, by the call that opened another one, or tried to."""
+        if reply.session_lost in _AGAIN:
+            lost = f"lost{_AGAIN[reply.session_lost]}: {_LOST_HOW[reply.healed]}"
+            self._counts["session_lost", arm, f"sessions of {arm} were {lost}", reply.healed] += 1
+
+    def failed(self, arm: str, name: str, reply: Reply) -> None:
+        """Count a failed request by class and message; numbers in the message do not matter."""
         after = f" (Retry-After: {reply.retry_after_s:g} s)" if reply.retry_after_s else ""
         said = f"{reply.detail}{after}"
         key = (arm, name, without_numbers(f"{reply.outcome} {said}"))
@@ -68,18 +45,14 @@ class Refusals:
             said = _OTHERS
         else:
             said = self._said.setdefault(key, said)
-        self._counts[arm, name, reply.outcome, said] += 1
+        text = f"{name} of {arm} failed outside of rounds ({reply.outcome}): {said}"
+        kind = "refused" if name == "initialize" and is_full(said) else ""
+        self._counts["setup_failed", arm, text, kind] += 1
 
-    def take(self, node: str, at_s: float) -> Iterator[Note]:
+    def take(self, node: str, at_s: float) -> list[Note]:
         """Return what was counted since the last time."""
         taken, self._counts = self._counts, Counter()
-        for (arm, name, outcome, said), count in taken.items():
-            yield Note(
-                at_s=at_s,
-                code="setup_failed",
-                text=f"{name} of {arm} failed outside of rounds ({outcome}): {said}",
-                arm=arm,
-                node=node,
-                count=count,
-                kind="refused" if name == "initialize" and is_full(said) else "",
-            )
+        return [
+            Note(at_s=at_s, code=code, text=text, arm=arm, node=node, count=count, kind=kind)
+            for (code, arm, text, kind), count in taken.items()
+        ]

@@ -27,6 +27,7 @@ from mcp_perf.load.targets.clients import ArmClient, ToolClient
 from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, TIMEOUT
 from mcp_perf.scenario.values.templates import LookupFailed, Template
 
+encode_json: Final = msgspec.json.encode
 MCP: Final = "MCP"
 RUN: Final = "run"
 _HARNESS_PAUSE_S: Final = 0.05
@@ -326,8 +327,3 @@ def encode_form(form: dict[str, Any]) -> bytes:
         ],
         doseq=True,
     ).encode()
-
-
-def encode_json(value: Any) -> bytes:
-    """Encode a JSON body."""
-    return msgspec.json.encode(value)

@@ -18,7 +18,7 @@ from mcp_perf.client.reply import (
     Reply,
 )
 from mcp_perf.load.replies.expected import expectations
-from mcp_perf.load.steps.checks import Checks, body_root, result_root
+from mcp_perf.load.steps.checks import Checks, result_root
 from mcp_perf.load.steps.expressions import getter
 from mcp_perf.scenario.model.steps import ExpectMcp
 from mcp_perf.scenario.values.patterns import MOST_MATCHED
@@ -33,7 +33,7 @@ def reply_of(body=b"{}", *, status=200, outcome=OK):
     return reply.fail(outcome, "") if outcome != OK else reply
 
 
-def checks_of(root=body_root, *, equals=None, expect=None, **options):
+def checks_of(root=Reply.json, *, equals=None, expect=None, **options):
     """Return compiled checks; expected values may hold lookups."""
     wanted = ExpectMcp.model_validate(expect or {"equals": equals or {}})
     return Checks(root, expects=[*expectations(wanted, compile_template)], **options)

@@ -56,7 +56,7 @@ class LevelStep(CompiledStep):
         return reply, f"ok, {self.about.render(context.values)['of']}"
 
 
-def compile_level(compiler, step, _answers):
+def compile_level(compiler, step):
     """How the one becomes the other: one method and one line in `load/steps/compile.py`."""
     compiled = LevelStep(**compiler._terms(step))
     compiled.about = compiler._template(step.arguments)

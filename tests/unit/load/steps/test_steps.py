@@ -16,7 +16,7 @@ from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Heard, Reply
 from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.steps import step as steps_module
-from mcp_perf.load.steps.checks import Checks, body_root, result_root
+from mcp_perf.load.steps.checks import Checks, result_root
 from mcp_perf.load.steps.mcp import ProgressStep
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import (
@@ -98,7 +98,7 @@ class Bench:
     def http(self, request, *, verb="GET", name="GET /a", checks=None, **options):
         """Return a step that sends a request."""
         options = {"timeout_s": None, "goes_on": False, **options}
-        checks = checks or Checks(body_root)
+        checks = checks or Checks(Reply.json)
         track = self.track(name)
         return HttpStep(track=track, kind=verb, request=request, checks=checks, **options)
 
@@ -308,7 +308,7 @@ def test_locust_shows_the_verb_in_its_own_column():
 def test_an_http_error_that_is_expected_is_ok():
     """A step may expect a 404."""
     bench = Bench(lambda: replied(HTTP_ERROR, b"{}", status=404), FakeRest)
-    checks = Checks(body_root, statuses=(404,))
+    checks = Checks(Reply.json, statuses=(404,))
     step = bench.http(HttpRequest(b"GET / HTTP/1.1\r\n", b"", None), checks=checks)
     assert step.run(bench.context) == OK
     assert bench.fired[0]["exception"] is None
