@@ -6,7 +6,7 @@ from typing import Any, Final
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import HttpClient
-from mcp_perf.client.protocol.requests import Request
+from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, Request
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.replies.output_check import unusable
@@ -25,12 +25,6 @@ _TRANSPORTS: Final = {
     "sse": "HTTP+SSE",
     "stdio": "stdio",
     "python": "in process",
-}
-_LISTS: Final = {
-    "tools/list": "tools",
-    "prompts/list": "prompts",
-    "resources/list": "resources",
-    "resources/templates/list": "resourceTemplates",
 }
 
 
@@ -80,7 +74,8 @@ def _other_era(target: ArmTarget) -> list[str]:
 def _methods(client: McpSession, capabilities: dict[str, Any], target: ArmTarget) -> Details:
     """Call each method that changes nothing once; return its time in ms, or how it failed."""
     timed: Details = {}
-    for method, key in _LISTS.items():
+    for what, key in LIST_KEYS.items():
+        method = LISTS[what]
         if method.partition("/")[0] in capabilities:
             timed[method] = _timed(list_all(client, method, key, TIMEOUT_S))
     if target.version != MODERN:

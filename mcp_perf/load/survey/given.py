@@ -67,10 +67,9 @@ class Given:
 
     def with_headers(self, headers: Mapping[str, str]) -> "Given":
         """Add headers; a value that may be secret becomes a variable."""
-        made, variables = dict(self.headers), dict(self.variables)
-        for name, text in headers.items():
-            made[name] = _hidden(name, text, variables)
-        return replace(self, headers=made, variables=variables)
+        variables = dict(self.variables)
+        added = {name: _hidden(name, text, variables) for name, text in headers.items()}
+        return replace(self, headers={**self.headers, **added}, variables=variables)
 
 
 def of_line(line: str) -> Given:

@@ -4,14 +4,15 @@ The names come from the client libraries: prometheus.io/docs/instrumenting/writi
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.endpoint import Endpoint
+from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields
-from mcp_perf.client.reply import OK
+from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.watch.process_tree import Reading
 
 TIMEOUT_S: Final = 2.0
@@ -26,31 +27,35 @@ class NoMetrics(Exception):  # noqa: N818 -- the page's fault
     """The page could not be read, or has nothing useful; the message says which."""
 
 
+def fetched(method: str, url: str, headers: Sequence[tuple[str, str]] = ()) -> Reply:
+    """Make one request, on a new connection. Raises TargetError, or ValueError for a bad URL."""
+    endpoint = Endpoint.of(url, timeout_s=TIMEOUT_S)
+    head = endpoint.line(method, endpoint.target) + encode_fields(endpoint, [*headers])
+    client = RestClient(endpoint)
+    try:
+        client.ready()
+        return client.send(with_body(head, b"") if method == "POST" else head + b"\r\n")
+    finally:
+        client.close()
+
+
 class MetricsPage:
     """A page, fetched for every reading on a new connection."""
 
     blocks = False
 
     def __init__(self, url: str) -> None:
-        """Raise ValueError if `url` is not an address."""
-        endpoint = Endpoint.of(url, timeout_s=TIMEOUT_S)
         self._url = url
-        self._client = RestClient(endpoint)
-        fields = encode_fields(endpoint, [("Accept", "text/plain;version=0.0.4")])
-        self._request = endpoint.line("GET", endpoint.target) + fields + b"\r\n"
 
     def refresh(self) -> None:
         """Do nothing, because the target itself knows its processes."""
 
     def read(self) -> Reading:
-        """Fetch the page. Raises NoMetrics."""
+        """Fetch the page. Raises NoMetrics, or ValueError if its address is not one."""
         try:
-            self._client.ready()
-            reply = self._client.send(self._request)
+            reply = fetched("GET", self._url, [("Accept", "text/plain;version=0.0.4")])
         except TargetError as error:
             raise NoMetrics(f"{self._url} cannot be fetched: {error}") from error
-        finally:
-            self._client.close()
         if reply.outcome != OK:
             raise NoMetrics(f"{self._url} cannot be fetched: {reply.detail}")
         try:

@@ -6,20 +6,16 @@ once. Only the providers can count that.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.http.endpoint import Endpoint, with_body
-from mcp_perf.client.http.rest import RestClient, encode_fields
 from mcp_perf.client.reply import OK
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.load.watch.prometheus import fetched
 from mcp_perf.load.watch.sampler import Sampler
 from mcp_perf.results.journal.records import AnyRecord, UpstreamUse
-
-_TIMEOUT_S: Final = 2.0
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -63,16 +59,10 @@ class Upstreams:
         page = self._pages.get(turn.arm)
         if page is None:
             return None
-        endpoint = Endpoint.of(f"{page}/_together", timeout_s=_TIMEOUT_S)
-        head = endpoint.line(method, endpoint.target) + encode_fields(endpoint, [])
-        client = RestClient(endpoint)
         try:
-            client.ready()
-            reply = client.send(with_body(head, b""))
+            reply = fetched(method, f"{page}/_together")
         except TargetError:
             return None
-        finally:
-            client.close()
         return msgspec.json.decode(reply.body, type=Counts) if reply.outcome == OK else None
 
 

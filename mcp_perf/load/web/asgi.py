@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from mcp_perf.load.web.admission import MOST_BYTES, Admission, Answer
@@ -31,17 +32,12 @@ _HEADERS: Final = {
 _LARGEST: Final = 1_000_000
 """The most bytes of a request's body."""
 _CODES: Final = {
-    403: "FORBIDDEN",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    409: "CONFLICT",
-    411: "LENGTH_REQUIRED",
     413: "CONTENT_TOO_LARGE",
     422: "INVALID",
-    429: "TOO_MANY_REQUESTS",
     500: "INTERNAL_ERROR",
     503: "STORE_UNAVAILABLE",
 }
+"""The codes of errors that are not named after their status."""
 _POLICY_VIOLATED: Final = 1008
 BROKEN: Final = (500, "This is a fault of mcp-perf.", "The terminal has the traceback.")
 """The answer to any other exception."""
@@ -104,7 +100,7 @@ class AsgiGuard:
 
 def error(status: int, message: str, hint: str, details: Any = None) -> dict[str, Any]:
     """Return the body of an error; all errors have this shape."""
-    code = _CODES.get(status, f"HTTP_{status}")
+    code = _CODES.get(status) or HTTPStatus(status).name
     return {"error": {"code": code, "message": message, "details": details, "hint": hint}}
 
 

@@ -1,7 +1,6 @@
 """The live page as HTML, from what is known about a scenario, and a run that may not be over."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_perf.load.hub.redaction import clean, hide
@@ -15,18 +14,6 @@ from mcp_perf.results.render.words import load_words, wording
 from mcp_perf.results.report.so_far import SoFar
 
 _KINDS: Final = {"mcp": "MCP server", "http": "HTTP API", "python": "Python object"}
-
-
-@dataclass(frozen=True)
-class ShownArm:
-    """An arm of a scenario that may be started."""
-
-    name: str
-    kind: str
-    own: str
-    """The target in the scenario."""
-    line: str
-    """The target that Locust was started with, or else the scenario's."""
 
 
 def page(scenarios: Sequence[str], chosen: str, targets: str, shown: Mapping[str, Any]) -> str:
@@ -43,14 +30,12 @@ def arms(options: RunOptions) -> str:
     lines = {name: pointed.get(name, arm.address) for name, arm in found.items()}
     hide(confidential.of_run(loaded, options.settings, lines.values()))
     shown = [
-        ShownArm(name, _KINDS[arm.kind], clean(arm.address), clean(lines[name]))
-        for name, arm in found.items()
+        # `own` is the scenario's target, and `line` what Locust was started with, if anything.
+        {"name": name, "kind": _KINDS[arm.kind], "own": clean(arm.address), "line": clean(line)}
+        for (name, arm), line in zip(found.items(), lines.values(), strict=True)
     ]
-    given = {
-        "scenario": loaded.scenario,
-        "load": load_words.describe(described(loaded.scenario.load)),
-    }
-    return html.page("live_arms.html.j2", lines, **given, targets=shown)
+    load = load_words.describe(described(loaded.scenario.load))
+    return html.page("live_arms.html.j2", lines, scenario=loaded.scenario, load=load, targets=shown)
 
 
 def refused(refusal: Refusal) -> str:
