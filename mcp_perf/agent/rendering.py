@@ -106,14 +106,12 @@ def show(board: Leaderboard, console: Console) -> None:
 
     This fits 80 columns; wider terminals also get n, medians and deviations.
     """
-    left_out = slice(4, 7) if console.width < _WIDE else slice(0)
+    after = 7 if console.width < _WIDE else 4
     for group in board.groups:
         counts = ", ".join(f"{n} {mode}" for mode, n in group.rows.items())
         console.print(Text(f"{group.title} ({counts})", style="bold"))
-        lines = [[*row] for row in (HEADS, *map(cells, group.metrics))]
-        for line in lines:
-            del line[left_out]
-        console.print(table(lines[0], map(tuple, lines[1:]), console.width))
+        rows = ((*row[:4], *row[after:]) for row in map(cells, group.metrics))
+        console.print(table((*HEADS[:4], *HEADS[after:]), rows, console.width))
         for told in far(group.metrics):
             console.print(Text(told, style="dim"))
         console.print()

@@ -97,16 +97,15 @@ def after(record: TaskRecord, event: Event, now_ms: int) -> TaskRecord:
     """Return the record once something more has happened."""
     change: dict[str, Any]
     if isinstance(event, ApiCall):
-        tokens_in = (record.tokens_in or 0) + event.tokensIn
-        tokens_out = (record.tokens_out or 0) + event.tokensOut
-        change = {
-            "api_calls": (record.api_calls or 0) + 1,
-            "tokens_in": tokens_in,
-            "tokens_out": tokens_out,
-            "total_tokens": tokens_in + tokens_out,
-            "cache_writes": (record.cache_writes or 0) + event.cacheWrites,
-            "cache_reads": (record.cache_reads or 0) + event.cacheReads,
+        added = {
+            "api_calls": 1,
+            "tokens_in": event.tokensIn,
+            "tokens_out": event.tokensOut,
+            "total_tokens": event.tokensIn + event.tokensOut,
+            "cache_writes": event.cacheWrites,
+            "cache_reads": event.cacheReads,
         }
+        change = {name: (getattr(record, name) or 0) + more for name, more in added.items()}
     elif isinstance(event, Interaction):
         change = {"interactions": (record.interactions or 0) + 1}
     else:

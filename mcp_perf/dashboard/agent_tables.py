@@ -1,6 +1,7 @@
 """The tables and charts of agents: models, tasks, sessions, and what happened in a session."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -38,18 +39,18 @@ def _standings(title: str, at: str, records: Iterable[TaskRecord], *fields: str)
     groups = [_GROUPS[field] for field in fields]
     rows = [
         {
+            **dict(one),
             **{column.key: one.of[field] for field, column in zip(fields, groups, strict=True)},
-            "sessions": one.sessions,
-            "success_rate": one.success_rate,
-            "success_low": one.success_ci95 and one.success_ci95[0],
-            "success_high": one.success_ci95 and one.success_ci95[1],
-            "duration_s": one.duration_s,
-            "tokens": one.tokens,
+            **_ends("success_low", "success_high", one.success_ci95),
             "cost_usd": one.cost,
         }
         for one in standings(records, *fields)
     ]
     return Table(title, at, (*groups, *_NUMBERS), rows)
+
+
+def _ends(low: str, high: str, ci95: tuple[float, float] | None) -> Cells:
+    return dict(zip((low, high), ci95 or (None, None), strict=True))
 
 
 def models(records: Iterable[TaskRecord]) -> Table:
@@ -60,13 +61,13 @@ def models(records: Iterable[TaskRecord]) -> Table:
 def tasks(records: Iterable[TaskRecord]) -> Table:
     """Return how each task was done, by mode."""
     table = _standings("Tasks", "/agents/tasks", records, "task_id", "mode")
-    rows = sorted(table.rows, key=lambda row: (row["task"], row["mode"]))
-    return Table(table.title, table.at, table.columns, rows)
+    return replace(table, rows=sorted(table.rows, key=lambda row: (row["task"], row["mode"])))
 
 
 def charts(groups: Iterable[GroupOfRuns]) -> list[dict[str, Any]]:
     """Return the charts of tasks, mode by mode: success, time, tokens, cost."""
-    by_mode = {mode: _in_order(groups, mode) for mode in MODES}
+    in_order = sorted(groups, key=lambda one: one.of["task_id"])
+    by_mode = {mode: [one for one in in_order if one.of["mode"] == mode] for mode in MODES}
     return [
         {
             "title": title,
@@ -95,12 +96,6 @@ def charts(groups: Iterable[GroupOfRuns]) -> list[dict[str, Any]]:
     ]
 
 
-def _in_order(groups: Iterable[GroupOfRuns], mode: str) -> list[GroupOfRuns]:
-    return sorted(
-        (one for one in groups if one.of["mode"] == mode), key=lambda one: one.of["task_id"]
-    )
-
-
 def _bounds(found: Sequence[GroupOfRuns]) -> dict[str, list[float | None]]:
     low, high = ([one.success_ci95 and one.success_ci95[end] for one in found] for end in (0, 1))
     return {"low": low, "high": high}
@@ -121,14 +116,10 @@ def measures(board: Leaderboard) -> Table:
     )
     rows = [
         {
+            **dict(one),
             "group": group.title,
-            "low_percent": one.change_ci95 and one.change_ci95[0],
-            "high_percent": one.change_ci95 and one.change_ci95[1],
+            **_ends("low_percent", "high_percent", one.change_ci95),
             **{f"n_{mode}": one.spread[mode].n for mode in MODES},
-            **{
-                name: getattr(one, name)
-                for name in ("metric", "control", "mcp", "change_percent", "p_value")
-            },
         }
         for group in board.groups
         for one in group.metrics
@@ -220,11 +211,7 @@ _EVENT: Final = (
     Column("tokens_out", "Tokens out", "count"),
     Column("details", "Details"),
 )
-_EVENTS: Final[Mapping[str, str]] = {
-    "apiCall": "call",
-    "interaction": "interaction",
-    "complete": "end",
-}
+_EVENTS: Final = {"apiCall": "call", "interaction": "interaction", "complete": "end"}
 
 
 def events(one: AgentSession, happened: Iterable[Mapping[str, Any]]) -> Table:

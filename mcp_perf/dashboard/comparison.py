@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
@@ -49,6 +50,7 @@ class ChosenRuns:
     unlike: dict[str, list[str]]
     """Run id -> why it cannot be compared with the base."""
 
+    @cached_property
     def judged(self) -> CompareReport | None:
         """Compare all runs that can be compared; None if none can."""
         [base, *others] = self.reports
@@ -87,7 +89,7 @@ def compare(request: Request, chosen: _Chosen, tolerance: str = TOLERANCE) -> HT
     """Show the comparison, and what each run measured."""
     if chosen is None:
         return page.show(request, "dashboard_compare.html.j2", chosen=None)
-    judged = chosen.judged()
+    judged = chosen.judged
     arms = dict.fromkeys(name for report in chosen.reports for name in report.arms)
     shown: list[dict[str, Any]] = [
         {"run": run, "regressions": html.regressions(run.regressions)}
@@ -110,7 +112,7 @@ def compare(request: Request, chosen: _Chosen, tolerance: str = TOLERANCE) -> HT
 @router.get("/compare.pdf")
 def compare_as_pdf(chosen: _Chosen) -> Response:
     """Compare runs with the first, as PDF."""
-    judged = _some(chosen).judged()
+    judged = _some(chosen).judged
     if judged is None:
         raise HTTPException(422, "run: none of these runs can be compared with the base")
     return page.paper(compare_report.as_html(judged), "comparison")
@@ -135,7 +137,7 @@ def _some(chosen: ChosenRuns | None) -> ChosenRuns:
 
 
 def _judged(chosen: ChosenRuns) -> Table:
-    judged = chosen.judged()
+    judged = chosen.judged
     rows: list[Cells] = []
     for run in judged.runs if judged else ():
         for one in run.regressions:

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
+from msgspec.structs import asdict
 from pydantic import BeforeValidator
 from sqlalchemy import make_url
 
@@ -104,8 +105,7 @@ def _table(found: list[RunSummary]) -> Table:
 def _row(run: RunSummary) -> Cells:
     targets = ", ".join(f"{arm}: {target}" for arm, target in run.targets.items())
     cut = "" if run.complete else "cut off"
-    kept = {column.key: getattr(run, column.key) for column in _COLUMNS}
-    return {**kept, "targets": targets, "reason": run.reason or cut, "has_report": run.has_report}
+    return {**asdict(run), "targets": targets, "reason": run.reason or cut}
 
 
 def report_of(request: Request, run_id: str) -> Report:

@@ -47,9 +47,9 @@ def _wanted(
     known = [(one, *_split(name)) for one, name in metrics(store, scenario)]
     choices = {
         "scenario": scenarios(store),
-        "arm": _sorted(one for one, _, _ in known),
-        "tool": _sorted(part for one, part, _ in known if part and arm in ("", one)),
-        "metric": _sorted(name for one, part, name in known if part == tool and arm in ("", one)),
+        "arm": sorted({one for one, _, _ in known}),
+        "tool": sorted({part for one, part, _ in known if part and arm in ("", one)}),
+        "metric": sorted({name for one, part, name in known if part == tool and arm in ("", one)}),
     }
     shown = metric or _USUAL
     found = points(store, scenario, [(arm, f"{tool}.{shown}" if tool else shown)])
@@ -65,14 +65,10 @@ def _split(name: str) -> tuple[str, str]:
     return part, metric
 
 
-def _sorted(names: Any) -> list[str]:
-    return sorted(set(names))
-
-
 @router.get("/trends", include_in_schema=False)
 def trends(request: Request, wanted: _Wanted) -> HTMLResponse:
     """Show a chart and a table for each line of runs that can be compared."""
-    arms = _sorted([*wanted.choices["arm"], *(line.arm for line in wanted.lines)])
+    arms = sorted({*wanted.choices["arm"], *(line.arm for line in wanted.lines)})
     shown = [
         {
             "line": line,
@@ -119,14 +115,8 @@ def _columns(metric: str) -> Sequence[Column]:
 
 
 def _rows(line: Line) -> list[Cells]:
-    names = ("scenario", "arm", "metric", "group", "run_id", "verdict", "started")
     return [
-        {
-            **{name: getattr(mark.point, name) for name in (*names, "value", "low", "high")},
-            "change": mark.change,
-            "remark": remark(mark),
-        }
-        for mark in line.marks
+        {**vars(mark.point), "change": mark.change, "remark": remark(mark)} for mark in line.marks
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcp_perf.agent.recording.links import Links
+from mcp_perf.client.protocol.requests import LISTS
 from mcp_perf.load.survey.given import Given
 from mcp_perf.load.survey.writing import TIMEOUT_S, as_yaml, escaped, written
 from mcp_perf.outcomes import OK
@@ -16,7 +17,7 @@ from mcp_perf.scenario.checks.size import MOST_JOURNEYS, MOST_LOOKUPS, MOST_STEP
 from mcp_perf.scenario.source.yaml_reader import MOST_BYTES
 from mcp_perf.scenario.values.recordings import JOURNEY, STEPS, RecordedCall, Recording
 
-_LISTS: Final = {"resources/templates/list": "templates"}
+_LISTED: Final = {method: what for what, method in LISTS.items()}
 _USERS: Final = 5
 _SHORT_S: Final = 5
 _ROUNDS: Final = 6
@@ -34,7 +35,9 @@ def made(recording: Recording, given: Given, file: Path, base: Path) -> tuple[st
     steps = 0
     for count, (number, weight) in enumerate(weights.items()):
         groups = _groups(sessions[number - 1])
-        journey = [f"  {JOURNEY.format(number)}:", *_weight(weight), *_journey(groups)]
+        weighted = [f"    weight: {weight}"] if weight > 1 else []
+        head = [f"  {JOURNEY.format(number)}:", *weighted, "    steps:"]
+        journey = [*head, *_journey(groups)]
         steps += sum(len(group) + 2 for group in groups)
         text = "\n".join([*lines, *journey])
         full = len(text.encode()) > MOST_BYTES // 2 or text.count("${") > MOST_LOOKUPS // 2
@@ -69,12 +72,6 @@ def _load(sessions: Sequence[list[RecordedCall]]) -> tuple[float, str]:
     return longest_s, (
         f"{{users: {_USERS}, rounds: {rounds}, round: {round_s}s, warmup: {warmup}s{think}}}"
     )
-
-
-def _weight(weight: int) -> Iterator[str]:
-    if weight > 1:
-        yield f"    weight: {weight}"
-    yield "    steps:"
 
 
 def _groups(calls: Sequence[RecordedCall]) -> list[list[RecordedCall]]:
@@ -138,7 +135,7 @@ def _step(call: RecordedCall, links: Links) -> dict[str, Any]:
         arguments = links.linked(_mapping(told, "arguments"))
         return {"prompt": told.get("name", ""), "arguments": arguments}
     if kind == "list":
-        return {"list": _LISTS.get(call.method, call.method.partition("/")[0])}
+        return {"list": _LISTED[call.method]}
     about, argument = (_mapping(told, key) for key in ("ref", "argument"))
     of = {"prompt": about["name"]} if "name" in about else {"resource": about.get("uri", "")}
     what = {"argument": argument.get("name", ""), "value": argument.get("value", "")}

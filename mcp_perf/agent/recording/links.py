@@ -58,11 +58,11 @@ class Links:
 
     def said(self, arguments: Any) -> None:
         """Take in what the agent sent; these values no longer count as new in results."""
-        self._typed |= {_known(value) for _, value in _leaves(arguments, ())}
+        self._typed |= {_known(value) for _, value in _leaves(arguments)}
 
     def got(self, result: Any, save: dict[str, str]) -> None:
         """Take in the values of a result, and where its step saves."""
-        for path, value in _leaves(result, ()):
+        for path, value in _leaves(result):
             known = _known(value)
             # No expression can name an empty key.
             if known not in self._typed and value not in ("", None) and "" not in path:
@@ -106,8 +106,8 @@ class Links:
         return f"${{{source.name}}}"
 
 
-def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    stack: list[tuple[Path, Any]] = [(path, value)]
+def _leaves(value: Any) -> Iterator[tuple[Path, Any]]:
+    stack: list[tuple[Path, Any]] = [((), value)]
     looked = 0
     while stack and (looked := looked + 1) <= _MOST_PARTS:
         here, one = stack.pop()
