@@ -198,9 +198,9 @@ class ArmCompiler:
 
     def _http_step(self, step: model.HttpCall) -> steps.HttpStep:
         verb = step.action.upper()
-        kind = steps.PersonalHttpStep if self.target.endpoint.personal else steps.HttpStep
-        return kind(
+        return steps.HttpStep(
             kind=verb,
+            personal=bool(self.target.endpoint.personal),
             request=self._request(step, verb),
             checks=self._checks(step),
             **self._terms(step),

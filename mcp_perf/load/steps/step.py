@@ -252,24 +252,19 @@ class HttpStep(CompiledStep[RestClient]):
 
     request: HttpRequest
     checks: Checks
+    personal: bool = False
+    """Whether the arm has headers that differ from user to user."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.encoded = self.request.render({}) if self.request.constant else None
+        constant = self.request.constant and not self.personal
+        self.encoded = self.request.render({}) if constant else None
 
     def call(self, context: CallContext[RestClient]) -> tuple[Reply, str]:
-        reply = context.client.send(self._rendered(context), self.timeout_s)
+        client = context.client
+        request = self.encoded or self.request.render(context.values, client.own_fields)
+        reply = client.send(request, self.timeout_s)
         return reply, self.checks.judge(reply, context.values)
-
-    def _rendered(self, context: CallContext[RestClient]) -> bytes:
-        return self.encoded or self.request.render(context.values)
-
-
-class PersonalHttpStep(HttpStep):
-    """An `HttpStep` of an arm whose headers differ from user to user."""
-
-    def _rendered(self, context: CallContext[RestClient]) -> bytes:
-        return self.request.render(context.values, context.client.own_fields)
 
 
 @dataclass(eq=False)

@@ -270,6 +270,14 @@ def test_a_constant_request_is_encoded_once():
     assert timeout_s == 3.0
 
 
+def test_a_constant_request_has_the_headers_of_its_user():
+    """An arm may have headers that differ from user to user."""
+    bench = Bench(lambda: replied(body=b"{}"), FakeRest)
+    bench.client.own_fields = b"X-Key: k\r\n"
+    bench.http(HttpRequest(b"GET /a HTTP/1.1\r\n", b"", None), personal=True).run(bench.context)
+    assert bench.client.sent[0][0] == b"GET /a HTTP/1.1\r\nX-Key: k\r\n\r\n"
+
+
 def test_a_body_comes_with_its_length():
     """An empty body has a length, too; a request without a body has no length."""
     line, fields = b"POST / HTTP/1.1\r\n", b"A: b\r\n"
