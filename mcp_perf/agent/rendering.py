@@ -67,7 +67,7 @@ def cells(one: MeasuredChange) -> tuple[str, ...]:
 
 
 _WIDE: Final = 110
-HEADS: Final = (*("metric", "control", "mcp", "change", "n", "median", "sd", "95 % interval", "p"),)
+HEADS: Final = ("metric", "control", "mcp", "change", "n", "median", "sd", "95 % interval", "p")
 
 
 def _fixed(value: float | None) -> str:

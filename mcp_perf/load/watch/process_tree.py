@@ -83,9 +83,8 @@ class ProcessTree:
             children[parent].append(pid)
         open_ = list(self._known)
         for pid in open_:
-            new = [child for child in children[pid] if child not in self._known]
-            for child in new:
-                if child != os.getpid():
+            for child in children[pid]:
+                if child not in self._known and child != os.getpid():
                     with contextlib.suppress(psutil.Error):
                         self._known[child] = _Known(psutil.Process(child))
                         open_.append(child)

@@ -106,6 +106,10 @@ class Admission:
         """Return what to open; it holds the key if there is one."""
         return f"{address}?{_KEY}={self.key}" if self.key else address
 
+    def allows(self, authorization: str) -> bool:
+        """Tell whether a program sends the key."""
+        return bool(self.key) and _same(authorization, f"Bearer {self.key}")
+
     def answer(self, asked: Asked) -> Answer | None:
         """Return the answer to a browser that is outside, comes in or leaves; None lets it pass."""
         known = self._known(asked.cookies)
