@@ -34,7 +34,7 @@ from mcp_perf.client.protocol.requests import (
     Request,
     filled,
 )
-from mcp_perf.client.protocol.session_loss import FORGOT, Doubt
+from mcp_perf.client.protocol.session_loss import FORGOT, Doubt, loss_in
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.reply import OK, RATE_LIMITED, REJOINED, REOPENED, TIMEOUT, Reply, Stop, ignore
 
@@ -42,6 +42,10 @@ __all__ = ["Call", "HttpClient", "Request"]
 
 _CANCEL_S: Final = 1.0
 """How long a user may be held up by telling the server that a call has timed out."""
+_ELSEWHERE: Final = (
+    "the server does not know the session that it has just opened, so its requests may reach more "
+    "than one process (affinity)"
+)
 _encode_json = msgspec.json.encode
 
 
@@ -219,7 +223,8 @@ class HttpClient:
             rate_limits.refuse(reply)
         self.terms.tell("notifications/initialized", reply)
         if reply.outcome != OK:
-            said = "; ".join((reply.detail, *messenger.cookies.unsent()))
+            hints = messenger.cookies.unsent() or ([_ELSEWHERE] if loss_in(reply) else [])
+            said = "; ".join((reply.detail, *hints))
             failure = errors.NegotiationError(f"notifications/initialized failed: {said}")
             raise failure.told_by(reply)
         if self.streams.from_the_start:

@@ -55,6 +55,8 @@ def _streams(tally: RunTally, arm: str) -> Iterator[str]:
         text += f"; {gaps.n} were opened again, at most {said(gaps.max_ms() or 0.0, 'ms')} later"
     if refused:
         text += f"; refused: {', '.join(sorted(refused))}"
+    if not opened and "HTTP 404" in of_arm:
+        text += " (the stream may reach another process than the one that keeps the session)"
     own = "" if made_by_steps else " The requests (GET) for them are the load generator's own."
     yield f"{text}.{own}"
 

@@ -212,6 +212,15 @@ def test_a_session_that_cannot_stay_says_why(serve):
         client.begin()
 
 
+def test_a_session_that_is_unknown_at_once_hints_at_affinity(serve):
+    """Without a cookie to blame, the next request may have reached another process."""
+    server = serve(opens("theme=dark"), mcp(b"Session not found", status="404 Not Found"))
+    client = HttpClient(Endpoint.of(server.url), "2025-11-25")
+    server.clients.append(client)
+    with pytest.raises(NegotiationError, match=r"more than one process \(affinity\)"):
+        client.begin()
+
+
 def test_the_stream_of_http_with_sse_sets_the_cookie_of_its_posts(serve):
     """In MCP 2024-11-05 the process that holds the stream must get the messages."""
 

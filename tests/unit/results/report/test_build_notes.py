@@ -229,6 +229,14 @@ def test_streams_that_the_server_ends_have_an_account():
     assert build([by_steps, *records]).notes == [text]
 
 
+def test_streams_that_no_process_knows_hint_at_affinity():
+    """Every stream got 404 though calls were ok: it may have reached another process."""
+    cells = [cell("mcp", [0.0], kind="stream", name="HTTP 404")]
+    refused = Slice(node="w1", turn=SETUP, at_s=0, seconds=1, cells=cells, health=virtual.COOL)
+    [note] = built({"mcp": [Round()]}, extra=[refused]).notes
+    assert "refused: 1 by HTTP 404 (the stream may reach another process" in note
+
+
 @pytest.mark.parametrize("gates", [[], ["mcp.error_rate < 50%"]])
 @pytest.mark.parametrize("turn", [SETUP, 0])
 def test_promise_29_one_answer_to_another_user_fails_the_run(gates, turn):
