@@ -23,8 +23,6 @@ DRAFT: Final = "draft"
 LOOKUPS: Final = "lookups"
 """Marks what may hold `${…}`."""
 
-_ONE: Final = {"minProperties": 1, "maxProperties": 1}
-
 T = TypeVar("T")
 Looked = Annotated[T, LOOKUPS]
 
@@ -76,7 +74,16 @@ Listed = Annotated[tuple[T, ...], pydantic.BeforeValidator(as_list), _OneOrMore]
 def one_key(**keys: str) -> dict[str, Any]:
     """Return the JSON Schema of a mapping with one of these keys, and the types of their values."""
     properties = {key: {"type": kind} for key, kind in keys.items()}
-    return {"type": "object", "properties": properties, "additionalProperties": False, **_ONE}
+    return {**_mapping(properties), "minProperties": 1, "maxProperties": 1}
+
+
+def all_keys(**properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of a mapping with all of these keys."""
+    return {**_mapping(properties), "required": [*properties]}
+
+
+def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def either(*forms: dict[str, Any]) -> pydantic.WithJsonSchema:

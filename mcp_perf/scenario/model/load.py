@@ -19,22 +19,14 @@ Shape = Literal["constant", "smoke", "ramp", "step", "spike", "soak", "doubling"
 ThinkTime = Annotated[
     InstanceOf[syntax.Think],
     BeforeValidator(syntax.think),
-    fields.either(
-        fields.DURATION,
-        {"type": "object", "properties": {"min": fields.DURATION, "max": fields.DURATION}},
-    ),
+    fields.either(fields.DURATION, fields.all_keys(min=fields.DURATION, max=fields.DURATION)),
 ]
 AbortRule = Annotated[
     InstanceOf[syntax.Abort] | None,
     BeforeValidator(syntax.abort),
     fields.either(
         {"enum": ["off", False]},
-        {
-            "type": "object",
-            "properties": {"failures": fields.PERCENT, "for": fields.DURATION},
-            "required": ["failures", "for"],
-            "additionalProperties": False,
-        },
+        fields.all_keys(**{"failures": fields.PERCENT, "for": fields.DURATION}),
     ),
 ]
 Users = Annotated[fields.Whole, Field(ge=1, le=100_000)]
@@ -110,8 +102,7 @@ class Load(fields.Part):
     """Open load: evenly spaced, or at random as independent users come."""
     calibrate: fields.Fraction | None = None
     """Closed load: at most `users`, and few enough that the processes of each target together need
-    no more than this share of one processor. The warm-up, with a quarter of the users, finds the
-    number."""
+    no more than this share of one processor. The warm-up, with a quarter, finds the number."""
     journeys: Annotated[fields.Whole, Field(ge=1)] | None = None
     """Closed load: the most in a round, of all users together; the last one ends the round."""
     max_in_flight: Users | None = None

@@ -27,7 +27,7 @@ McpTarget = Annotated[
     fields.either(
         {"type": "string"},
         fields.one_key(sse="string", stdio="array", python="string"),
-        {**fields.one_key(stdio="array", cwd="string"), "minProperties": 2, "maxProperties": 2},
+        fields.all_keys(stdio={"type": "array"}, cwd={"type": "string"}),
     ),
 ]
 WhoseResources = Annotated[

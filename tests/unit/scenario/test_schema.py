@@ -53,6 +53,8 @@ def test_what_may_be_written_in_several_ways_validates(written, valid, validator
         "load: {usres: 5}",
         "load: {users: many}",
         "load: {round: 5}",
+        "load: {think: {min: 1s}}",
+        "load: {think: {min: 1s, max: 2s, mean: 1s}}",
         "limits: {generator_cpu: 0.9}",
         "gates: mcp.p95 < 5ms",
         "arms: {}",
