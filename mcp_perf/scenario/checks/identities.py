@@ -22,18 +22,17 @@ def check_identities(draft: Draft) -> Iterator[Mistake]:
     identities = draft.scenario.identities
     if identities is None:
         return
-    rows: Rows | None = None
+    rows = Rows("", [], [])
     if identities.csv:
         try:
             rows = read_rows(identities.csv, draft.env, draft.base)
         except InputError as error:
             yield Mistake(_CSV, f"csv: {error.message}", error.hint)
             return
-    columns = [] if rows is None else rows.columns
-    names = [*columns, NUMBER]
+    names = [*rows.columns, NUMBER]
     needed: set[str] = set()
     if (provision := identities.provision) is not None:
-        yield from _provision(draft, provision, columns)
+        yield from _provision(draft, provision, rows.columns)
         names += provision.take
         needed |= {name for _, tree in provision.texts(()) for name in names_in(tree)}
     for path, name in _used(draft):
@@ -45,10 +44,10 @@ def check_identities(draft: Draft) -> Iterator[Mistake]:
     yield from _blanks(rows, needed)
 
 
-def _blanks(rows: Rows | None, needed: set[str]) -> Iterator[Mistake]:
+def _blanks(rows: Rows, needed: set[str]) -> Iterator[Mistake]:
     """Find rows that lack a value that is asked for: a blank token would be sent as it is."""
-    for column in [] if rows is None else rows.columns:
-        if rows is not None and column in needed and (lines := rows.blank(column)):
+    for column in rows.columns:
+        if column in needed and (lines := rows.blank(column)):
             message = f"line {lines[0]} of {quote(rows.file)} has no value for {column}"
             yield Mistake(_CSV, message, "give every row a value in this column")
 

@@ -17,6 +17,7 @@ from mcp_perf.scenario.values.templates import compile_template
 
 Located = tuple[Path, Step]
 """A step, and its path in the file."""
+Names = Collection[str]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def lookups(
 
 
 def unknown_in_steps(
-    steps: Sequence[Located], known: Collection[str], env: Mapping[str, str]
+    steps: Sequence[Located], known: Names, env: Mapping[str, str]
 ) -> Iterator[Mistake]:
     """Yield a mistake for each name that nothing provides at its step."""
     saved: set[str] = set()
@@ -102,11 +103,7 @@ def unknown_in_steps(
 
 
 def unknown(
-    path: Path,
-    name: str,
-    known: Collection[str],
-    later: Collection[str] = (),
-    together: Collection[str] = (),
+    path: Path, name: str, known: Names, later: Names = (), together: Names = ()
 ) -> Mistake:
     """Say that nothing provides a name."""
     hint = "a later step saves it: use it after that" if name in later else suggest(name, known)
@@ -115,7 +112,7 @@ def unknown(
     return Mistake(path, f"${{{name}}} has no value here", hint)
 
 
-def unknown_in_arm(draft: Draft, arm: str, provided: Collection[str]) -> Iterator[Mistake]:
+def unknown_in_arm(draft: Draft, arm: str, provided: Names) -> Iterator[Mistake]:
     """Yield a mistake for each name in an arm's journeys that is neither known nor provided."""
     for name, journey in draft.scenario.journeys.items():
         known = draft.names(arm, provided) | journey.with_.keys()

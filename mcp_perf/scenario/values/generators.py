@@ -141,18 +141,18 @@ def _constant(value: Any, source: _Source) -> ValueGenerator:
     return ValueGenerator(lambda _user, _numbers: lambda _values: fixed)
 
 
+def _drawn(draw_with: Callable[[Callable[[], float]], Draw]) -> ValueGenerator:
+    """Return a generator that draws with a user's `random`."""
+    return ValueGenerator(lambda _user, numbers: draw_with(numbers.random), draws=True)
+
+
 def _one_of(value: Any, source: _Source) -> ValueGenerator:
     if not isinstance(value, list) or not value:
         raise InputError(f"one_of needs a list, not {quote(value)}", "write {one_of: [a, b]}")
     items = _literal(value, source)
     count = len(items)
-
-    def make(_user: int, numbers: random.Random) -> Draw:
-        random_ = numbers.random
-        # random.choice takes five times as long.
-        return lambda _values: items[int(random_() * count)]
-
-    return ValueGenerator(make, draws=True)
+    # random.choice takes five times as long.
+    return _drawn(lambda random_: lambda _values: items[int(random_() * count)])
 
 
 def _int(value: Any, _source: _Source) -> ValueGenerator:
@@ -162,23 +162,13 @@ def _int(value: Any, _source: _Source) -> ValueGenerator:
     width = high - low + 1
     if width > _WIDEST:
         raise InputError("the range of int is too wide", "write min and max at most 2^53 apart")
-
-    def make(_user: int, numbers: random.Random) -> Draw:
-        random_ = numbers.random
-        return lambda _values: low + int(random_() * width)
-
-    return ValueGenerator(make, draws=True)
+    return _drawn(lambda random_: lambda _values: low + int(random_() * width))
 
 
 def _float(value: Any, _source: _Source) -> ValueGenerator:
     low, high = _bounds("float", value)
     width = high - low
-
-    def make(_user: int, numbers: random.Random) -> Draw:
-        random_ = numbers.random
-        return lambda _values: low + random_() * width
-
-    return ValueGenerator(make, draws=True)
+    return _drawn(lambda random_: lambda _values: low + random_() * width)
 
 
 def _uuid(value: Any, _source: _Source) -> ValueGenerator:
