@@ -19,8 +19,7 @@ _NEVER: Final = {
     "168.63.129.16/32": "where Azure talks to its machines",
     "192.0.0.192/32": "where Oracle Cloud serves credentials",
 }
-"""Only a machine's own agent has business there; anybody who steers a load generator could read
-it."""
+"""Only a machine's own agent has business there; who steers a load generator could read it."""
 
 
 @lru_cache(maxsize=256)  # some servers take one call on each connection

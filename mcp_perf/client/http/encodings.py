@@ -16,8 +16,7 @@ _NO_CODINGS: Final = {
 """What servers write in this header by mistake. Clients read the body as it is."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _PIECE_BYTES: Final = 64
-"""How much zstd unpacks at once, because its output cannot be bounded: four bytes may become 128
-KiB."""
+"""How much zstd unpacks at once: its output has no bound, and four bytes may become 128 KiB."""
 
 
 def codings(header: bytes) -> list[str]:

@@ -26,8 +26,7 @@ _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MOST_KNOWN: Final = 256
 _STREAM: Final = -1
 _OF_ONE_EVENT: Final = EventDecoder()
-"""For a stream that was not decoded because it was one event: it has no id, and is never
-resumed."""
+"""For a stream of one event, which was not decoded: it has no id, and is never resumed."""
 _TRIES: Final = 16
 """How many responses of one connection are looked up in vain before that stops: if every head
 differs, as with a request's id in it, looking costs time and finds nothing."""

@@ -28,6 +28,7 @@ from mcp_perf.client.protocol.multiplex import Conversation, Pending, settled, s
 from mcp_perf.client.protocol.requests import (
     ARGUMENTS_HOLE,
     Arguments,
+    Params,
     PreparedCall,
     encode,
     filled,
@@ -178,9 +179,7 @@ class SessionClient:
     def list_tools(self) -> dict[str, Tool]:
         return list_tools(self.terms, self._ask)
 
-    def send(
-        self, attempt: CallAttempt, timeout_s: float, added: dict[str, Any] = NOTHING
-    ) -> Reply:
+    def send(self, attempt: CallAttempt, timeout_s: float, added: Params = NOTHING) -> Reply:
         """Send a call once; first open the channel if it has ended or the session is forgotten."""
         first, lost = Reply(self.terms.clock()), 0
         for _ in range(2):
@@ -338,7 +337,7 @@ class SessionClient:
         with contextlib.suppress(errors.TargetError):
             self.channel.send(versions.encode_cancel(request_id, reason), _CANCEL_S)
 
-    def _tail(self, attempt: CallAttempt, added: dict[str, Any]) -> bytes:
+    def _tail(self, attempt: CallAttempt, added: Params) -> bytes:
         """Return what follows a call's id; what does not change is encoded once."""
         call, arguments, terms = attempt.call, attempt.arguments, self.terms
         encoded = self._encoded.get(call)

@@ -70,8 +70,7 @@ class Listener:
         self._openings = StreamOpenings(self.clock, self.observe)
         self._connection = Connection(self.origin, self.clock, cookies=self.cookies)
         self._first = Reply(0)
-        """The result of opening it the first time; only the thread writes to it until it is
-        settled."""
+        """The result of the first opening; only the thread writes to it until it is settled."""
         self._thread = threading.Thread(target=self._run, daemon=True, name="mcp-stream")
 
     def start(self, timeout_s: float) -> Reply:

@@ -22,8 +22,7 @@ class HttpStreams:
 
     messenger: Messenger
     wanted: bool
-    """Whether the user asked for the stream: then it is a failure if the server does not offer
-    it."""
+    """Whether the user asked for the stream: then a server that does not offer it has failed."""
     take: Callable[[bytes], None]
     observe: StreamObserver
     listener: Listener | None = None

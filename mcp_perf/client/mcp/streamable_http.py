@@ -6,7 +6,7 @@ session there is nothing to measure.
 
 import threading
 import time
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -30,6 +30,7 @@ from mcp_perf.client.protocol.requests import (
     ARGUMENTS_HOLE,
     Arguments,
     Call,
+    Params,
     PreparedCall,
     Request,
     filled,
@@ -81,8 +82,7 @@ class HttpClient:
         self._opening = threading.RLock()
         """Held while a session is opened; other calls wait for it."""
         self._lost = False
-        """Whether the server has forgotten the session, and no other could be opened in its
-        place."""
+        """Whether the server has forgotten the session, and no other one could be opened."""
         self._lost_how = FORGOT
         self._lost_told = False
         """Whether the call that found out has reported it."""
@@ -314,9 +314,7 @@ class HttpClient:
         with self.pool.one() as connection:
             return list_tools(self.terms, self.messenger.asking(connection))
 
-    def send(
-        self, attempt: HttpAttempt, timeout_s: float, added: dict[str, Any] = NOTHING
-    ) -> Reply:
+    def send(self, attempt: HttpAttempt, timeout_s: float, added: Params = NOTHING) -> Reply:
         call, arguments, messenger = attempt.call, attempt.arguments, self.messenger
         session = attempt.session = messenger.session
         encoded = session.encoded.get(call)

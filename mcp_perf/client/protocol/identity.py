@@ -26,8 +26,7 @@ class _Progress(msgspec.Struct):
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _OURS: Final = 1 << 52
 """All ids of mcp-perf are at least this, and less than twice this: a server in JavaScript rounds
-larger numbers. No clock counts this far, so an id that a server makes up is not mistaken for
-ours."""
+larger numbers. No clock counts this far, so ours are never an id that a server makes up."""
 _BLOCK: Final = 4096
 _BLOCKS: Final = _OURS // _BLOCK
 

@@ -1,6 +1,5 @@
 """What a user asks of a server, prepared once and shared by all users."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -63,11 +62,7 @@ Arguments = Params | None
 
 
 def encode(
-    call: PreparedCall,
-    arguments: dict[str, Any] | None,
-    added: Mapping[str, Any],
-    version: str,
-    capabilities: Mapping[str, Any],
+    call: PreparedCall, arguments: Arguments, added: Params, version: str, capabilities: Params
 ) -> tuple[bytes, int]:
     """Return what follows a request's id, and which holes it has: %b for arguments, then %d.
 
@@ -76,7 +71,7 @@ def encode(
     """
     hole = ARGUMENTS_HOLE * (isinstance(call, Call) and call.arguments is None and not added)
     if isinstance(call, Request):
-        params: dict[str, Any] = {**(call.params or {}), **(arguments or {}), **added}
+        params: Params = {**(call.params or {}), **(arguments or {}), **added}
     else:
         given = arguments if call.arguments is None else call.arguments
         params = {"name": call.tool.name, "arguments": _ARGUMENTS if hole else given, **added}
