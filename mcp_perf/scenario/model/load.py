@@ -101,8 +101,8 @@ class Load(fields.Part):
     arrivals: Literal["constant", "poisson"] = "constant"
     """Open load: evenly spaced, or at random as independent users come."""
     calibrate: fields.Fraction | None = None
-    """Closed load: at most `users`, and few enough that the processes of each target together need
-    no more than this share of one processor. The warm-up, with a quarter, finds the number."""
+    """Closed load: at most `users`, and few enough that each target's processes together need no
+    more than this share of one processor. The warm-up, with a quarter of them, finds the number."""
     journeys: Annotated[fields.Whole, Field(ge=1)] | None = None
     """Closed load: the most in a round, of all users together; the last one ends the round."""
     max_in_flight: Users | None = None
