@@ -10,15 +10,8 @@ import ssl
 from typing import Final, Self
 
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import (
-    HARNESS_ERROR,
-    HTTP_ERROR,
-    RATE_LIMITED,
-    TIMEOUT,
-    TRANSPORT_ERROR,
-    Reply,
-    clipped,
-)
+from mcp_perf.client.reply import Reply, clipped
+from mcp_perf.outcomes import HARNESS_ERROR, HTTP_ERROR, RATE_LIMITED, TIMEOUT, TRANSPORT_ERROR
 
 NO_ROOM: Final = (
     "no room for the reply in the load generator: all incoming replies together exceed its limit"

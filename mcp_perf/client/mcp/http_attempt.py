@@ -10,16 +10,8 @@ from mcp_perf.client.mcp.messenger import UNSENT, Messenger, Session
 from mcp_perf.client.protocol import jsonrpc, versions
 from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.protocol.session_loss import ELSEWHERE, RELISTED, RESUMED, loss_in
-from mcp_perf.client.reply import (
-    NOT_REOPENED,
-    OK,
-    REOPENED,
-    RPC_ERROR,
-    TIMEOUT,
-    TRANSPORT_ERROR,
-    Reply,
-    Stop,
-)
+from mcp_perf.client.reply import NOT_REOPENED, REOPENED, Reply, Stop
+from mcp_perf.outcomes import OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR
 
 STOP_S: Final = 1.0
 """How long a server may take to end a cancelled call before it counts as not ended."""

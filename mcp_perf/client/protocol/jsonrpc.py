@@ -13,16 +13,8 @@ import msgspec
 from mcp_perf.client import rate_limits
 from mcp_perf.client.protocol import unreadable
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
-from mcp_perf.client.reply import (
-    CHECK_FAILED,
-    HTTP_ERROR,
-    RPC_ERROR,
-    TOOL_ERROR,
-    TRANSPORT_ERROR,
-    UNREADABLE,
-    Reply,
-    beginning,
-)
+from mcp_perf.client.reply import UNREADABLE, Reply, beginning
+from mcp_perf.outcomes import CHECK_FAILED, HTTP_ERROR, RPC_ERROR, TOOL_ERROR, TRANSPORT_ERROR
 
 RequestId = int | str
 _UNAVAILABLE: Final = re.compile(r"(?:un|not )(?:available|supported)", re.IGNORECASE)
