@@ -5,9 +5,8 @@ one when a round ended. The very first journeys are spread over a think time. Ot
 would begin every round together, and a round shorter than the think time would show only that rush.
 """
 
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.outcomes import FAILED, INTERRUPTED
@@ -19,14 +18,14 @@ LONGEST_S: Final = 5.0
 
 
 @dataclass(slots=True, eq=False)
-class ArmPace:
+class Pace:
     """A user's pace on one arm."""
 
-    think: Callable[[], float]
-    told_s: Callable[[], float]
-    """How long the target has asked to be left alone since the last journey (Retry-After)."""
-    left_s: float
-    """What is left of the think time when a round begins."""
+    think: Callable[[], float] = lambda: 0.0
+    told_s: Callable[[], float] = lambda: 0.0
+    """How long the target has asked to be left alone (Retry-After); asking forgets it."""
+    left_s: float = 0.0
+    """What is left of the think time when a round begins; before the first one, a part of it."""
     failed: int = 0
     """Failed journeys in a row."""
 
@@ -45,24 +44,3 @@ def backoff_s(failed: int) -> float:
         return 0.0
     doublings = min(failed - PATIENCE, 10)  # 5 s are reached long before
     return float(min(FIRST_S * 2**doublings, LONGEST_S))
-
-
-@dataclass(eq=False)
-class Pace:
-    """A user's pace on all arms."""
-
-    think: Callable[[], float] = lambda: 0.0
-    told_s: Callable[[str], float] = lambda _arm: 0.0
-    """How long the target of an arm has asked to be left alone; asking forgets it."""
-    spread: Callable[[], float] = random.random
-    """The part of a think time after which the first journey of an arm begins."""
-    _arms: dict[str, ArmPace] = field(default_factory=dict)
-
-    def on(self, arm: str) -> ArmPace:
-        pace = self._arms.get(arm)
-        if pace is None:
-            part = self.spread()
-            first_s = part * self.think() if part else 0.0
-            pace = ArmPace(self.think, lambda: self.told_s(arm), first_s)
-            self._arms[arm] = pace
-        return pace

@@ -1,13 +1,13 @@
 """The gate of turns: which arm runs in this process, and which users are still busy."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import gevent
 from gevent.event import Event
 
-from mcp_perf.load.engine.pace import ArmPace, Pace
+from mcp_perf.load.engine.pace import Pace
 from mcp_perf.load.hub.alarm import Alarm
 from mcp_perf.load.hub.dispatch import Dispatcher
 from mcp_perf.load.hub.neighbours import Neighbours
@@ -142,11 +142,12 @@ class TurnGate:
         return len(late)
 
     def take_part(
-        self, journey_of: Callable[[str], WalkJourney], pace: Pace, number: int = 0
+        self, journey_of: Callable[[str], WalkJourney], paces: Mapping[str, Pace], number: int = 0
     ) -> None:
         """Take part in the next turn: walk journeys until it closes. Called by each user.
 
-        `number` counts the users of this process from 0: at a low level the last ones pause.
+        `paces` are by arm. `number` counts the users of this process from 0: at a low level the
+        last ones pause.
         """
         self._opened.wait()
         opened = self.open_turn
@@ -157,14 +158,14 @@ class TurnGate:
             arm = opened.turn.arm
             journey = journey_of(arm)
             if opened.dispatcher is None:
-                self._walk(opened, journey, pace.on(arm), number)
+                self._walk(opened, journey, paces[arm], number)
             else:
                 self._serve(opened, opened.dispatcher, journey, number)
         # Never wait for a set event: gevent forgets waiters that come while it notifies others.
         if not opened.closed.is_set():
             opened.closed.wait()
 
-    def _walk(self, opened: OpenTurn, journey: WalkJourney, pace: ArmPace, number: int) -> None:
+    def _walk(self, opened: OpenTurn, journey: WalkJourney, pace: Pace, number: int) -> None:
         self._enter()
         last_ns = opened.start_ns
         pause_s = think_s = pace.left_s

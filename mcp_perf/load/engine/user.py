@@ -56,7 +56,8 @@ class UserContext:
     at_once: bool = True
     """Whether sessions are opened at the start; if not, each before its user's first turn."""
     identity: Identity = field(default_factory=dict)
-    pace: Pace = field(default_factory=Pace)
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    """By arm."""
     opened: Event = field(default_factory=Event)
 
     def ready(self, arm: str, at_work: int | None = None) -> None:
@@ -123,7 +124,8 @@ class UserPool:
             for arm, target in self._task.targets.items()
         }
         at_once = not self._loaded.scenario.load.users_vary
-        user = UserContext(walks, number, at_once, identity, self._pace(walks))
+        paces = {arm: self._pace(walk) for arm, walk in walks.items()}
+        user = UserContext(walks, number, at_once, identity, paces)
         self.users.append(user)
         return user
 
@@ -144,7 +146,7 @@ class UserPool:
         return list(self.users)
 
     def take_part(self, user: UserContext) -> None:
-        self.gate.take_part(lambda arm: self._way(user.walks[arm]), user.pace, user.number)
+        self.gate.take_part(lambda arm: self._way(user.walks[arm]), user.paces, user.number)
 
     def without_session(self, turn: OpenTurn) -> int:
         """Count the users at work in a turn who had no session in it.
@@ -207,10 +209,11 @@ class UserPool:
             self.gate.close(early=True)  # a turn is still open if the master was lost
             self.gate.neighbours.close()
 
-    def _pace(self, walks: Mapping[str, Walk]) -> Pace:
-        if not self._loaded.scenario.load.respect_retry_after:
-            return Pace(self._pause)
-        return Pace(self._pause, lambda arm: walks[arm].told_s())
+    def _pace(self, walk: Walk) -> Pace:
+        pace = Pace(self._pause, left_s=random.random() * self._pause())
+        if self._loaded.scenario.load.respect_retry_after:
+            pace.told_s = walk.told_s
+        return pace
 
     def _walk(self, target: ArmTarget, number: int, identity: Identity) -> Walk:
         scenario = self._loaded.scenario

@@ -1,5 +1,7 @@
 """A node's side of a round: prepare, open, close, drain, report."""
 
+from collections import defaultdict
+
 import gevent
 import pytest
 from gevent.event import Event
@@ -32,9 +34,8 @@ class User:
     def live(self):
         """Walk journeys for ever."""
         while True:
-            self.node.gate.take_part(
-                lambda _arm: lambda _at: self._journey(), Pace(lambda: LONG_S, spread=lambda: 0.0)
-            )
+            paces = defaultdict(lambda: Pace(lambda: LONG_S))
+            self.node.gate.take_part(lambda _arm: lambda _at: self._journey(), paces)
             gevent.sleep(0)
 
     def _journey(self):

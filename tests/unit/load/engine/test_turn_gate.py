@@ -1,6 +1,7 @@
 """The gate of turns under greenlets and a clock that only the test moves."""
 
 import time
+from collections import defaultdict
 
 import gevent
 import pytest
@@ -50,7 +51,7 @@ class Users:
         self.thinking = 0
         """How often one of them began to think."""
         self.greenlets: list[gevent.Greenlet] = []
-        self.pace = Pace(self._think, spread=lambda: 0.0)
+        self.paces = defaultdict(lambda: Pace(self._think))
 
     def spawn(self, count):
         """Add users."""
@@ -59,7 +60,7 @@ class Users:
 
     def _perform_for_ever(self):
         while True:
-            self.gate.take_part(lambda arm: lambda _at: self._journey(arm), self.pace)
+            self.gate.take_part(lambda arm: lambda _at: self._journey(arm), self.paces)
             gevent.sleep(0)
 
     def _think(self):
@@ -158,8 +159,8 @@ def test_promise_20_no_journey_starts_after_the_clock_ran_out_in_a_pause(gate, c
         return 0.000_001
 
     gate.open(ROUND)
-    pace = Pace(think, spread=lambda: 0.0)
-    user = gevent.spawn(gate.take_part, lambda _arm: lambda _at: walked.append(clock.ns), pace)
+    paces = {ROUND.arm: Pace(think)}
+    user = gevent.spawn(gate.take_part, lambda _arm: lambda _at: walked.append(clock.ns), paces)
     with gevent.Timeout(5):
         while not walked or gate._busy:
             gevent.sleep(0.001)
