@@ -38,7 +38,7 @@ class Processors:
 
     @classmethod
     def now(cls, *, all_of_them: bool = True) -> Self:
-        return cls(time.process_time(), _waited_s(), _busy_s() if all_of_them else 0.0)
+        return cls(time.process_time(), waited_s(), busy_s() if all_of_them else 0.0)
 
     def since(self, before: "Processors") -> "Processors":
         return Processors(
@@ -56,30 +56,22 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def waited_ns(schedstat: str) -> int:
-    """Read the second number of a schedstat; 0 if there is none."""
-    numbers = schedstat.split()
-    return int(numbers[1]) if len(numbers) > 1 else 0
-
-
-def busy_ticks(stat: str) -> int:
-    """Read from /proc/stat how many clock ticks all processors were busy, guests included."""
-    first = stat.partition("\n")[0].split()[1:9]
-    return sum(int(ticks) for number, ticks in enumerate(first) if number not in _IDLE)
-
-
-def _waited_s() -> float:
+def waited_s(schedstat: Path = _SCHEDULED) -> float:
+    """Return how long the main thread waited for a processor; 0 if the system does not say."""
     try:
-        return waited_ns(_SCHEDULED.read_text("ascii")) / 1e9
-    except OSError:
+        return int(schedstat.read_text("ascii").split()[1]) / 1e9
+    except (OSError, IndexError):
         return 0.0
 
 
-def _busy_s() -> float:
+def busy_s(stat: Path = _ALL) -> float:
+    """Return how long all processors were busy, guests included; 0 if the system does not say."""
     try:
-        return busy_ticks(_ALL.read_text("ascii")) / os.sysconf("SC_CLK_TCK")
+        first = stat.read_text("ascii").partition("\n")[0].split()[1:9]
     except OSError:
         return 0.0
+    ticks = (int(ticks) for number, ticks in enumerate(first) if number not in _IDLE)
+    return sum(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 class Watch:

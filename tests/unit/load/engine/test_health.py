@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mcp_perf.load.engine.health import Processors, Watch, busy_ticks, cores, waited_ns
+from mcp_perf.load.engine.health import Processors, Watch, busy_s, cores, waited_s
 
 NOTHING = Processors(0.0, 0.0, 0.0)
 
@@ -94,12 +94,16 @@ def test_promise_18_a_process_that_is_stopped_sees_it():
     assert paused_s >= 0.7
 
 
-def test_the_kernels_files_are_read_as_they_are():
+def test_the_kernels_files_are_read_as_they_are(tmp_path):
     """Idle time and waiting for a disk are not busy; guest time is part of user time."""
-    stat = "cpu  100 5 50 9000 300 2 3 7 90 1\ncpu0 1 2 3\n"
-    assert busy_ticks(stat) == 100 + 5 + 50 + 2 + 3 + 7
-    assert waited_ns("12345 678 9\n") == 678
-    assert waited_ns("") == 0
+    stat, schedstat = tmp_path / "stat", tmp_path / "schedstat"
+    assert busy_s(stat) == waited_s(schedstat) == 0
+    stat.write_text("cpu  100 5 50 9000 300 2 3 7 90 1\ncpu0 1 2 3\n")
+    assert busy_s(stat) == (100 + 5 + 50 + 2 + 3 + 7) / os.sysconf("SC_CLK_TCK")
+    schedstat.write_text("12345 678 9\n")
+    assert waited_s(schedstat) == 678e-9
+    schedstat.write_text("")
+    assert waited_s(schedstat) == 0
 
 
 def test_readings_of_this_machine_rise():
