@@ -19,6 +19,7 @@ from mcp_perf.load.web import form, live_view
 from mcp_perf.load.web.admission import LIVE
 from mcp_perf.results.journal.journal import redacted
 from mcp_perf.results.journal.records import AnyRecord, RunStarted
+from mcp_perf.results.render.files import html
 from mcp_perf.results.report.so_far import SoFar
 from mcp_perf.scenario.catalog import names
 
@@ -58,24 +59,27 @@ class LivePage:
         known = names()
         chosen = self.started.scenario
         scenarios = known if chosen in known else [chosen, *known]
-        return live_view.page(scenarios, chosen, self.arms(chosen), self._known())
+        targets = self.arms(chosen)
+        return self._filled("live.html.j2", scenarios=scenarios, chosen=chosen, targets=targets)
 
     def arms(self, scenario: str) -> str:
         try:
             return live_view.arms(form.named(scenario, self.started))
         except Refusal as refusal:
-            return live_view.refused(refusal)
+            return html.page("live_refused.html.j2", (), lines=refusal.lines)
 
     def now(self) -> str:
         stage = self.keeping.stage
         at_s, text = self._shown.get(stage, (0.0, ""))
         if not text or time.monotonic() - at_s > _FRESH_S:
-            text = live_view.now(self._known())
+            text = self._filled("live_now.html.j2")
             self._shown = {stage: (time.monotonic(), text)}
         return text
 
-    def _known(self) -> dict[str, Any]:
-        return live_view.known(self.keeping, self.so_far, self.base)
+    def _filled(self, template: str, **more: Any) -> str:
+        """Fill a template with what is known now."""
+        known = live_view.known(self.keeping, self.so_far, self.base)
+        return html.page(template, known.get("names", ()), **more, **known)
 
 
 def install(web_ui: Any, keeping: KeepingSide, started: RunOptions) -> None:

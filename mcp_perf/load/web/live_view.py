@@ -1,25 +1,17 @@
-"""The live page as HTML, from what is known about a scenario, and a run that may not be over."""
+"""What the live page shows: the arms of a scenario, and a run that may not be over."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mcp_perf.load.hub.redaction import clean, hide
 from mcp_perf.load.lifecycle.keeping import KeepingSide
 from mcp_perf.load.prepare.prepare import RunOptions, described, read
 from mcp_perf.load.targets import confidential
-from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.results.render.files import html
 from mcp_perf.results.render.files.so_far import context
 from mcp_perf.results.render.words import load_words, wording
 from mcp_perf.results.report.so_far import SoFar
 
 _KINDS: Final = {"mcp": "MCP server", "http": "HTTP API", "python": "Python object"}
-
-
-def page(scenarios: Sequence[str], chosen: str, targets: str, shown: Mapping[str, Any]) -> str:
-    """Show the whole page: the form, with the chosen scenario's `targets`, and what happens now."""
-    given = {"scenarios": scenarios, "chosen": chosen, "targets": targets}
-    return html.page("live.html.j2", shown.get("names", ()), **given, **shown)
 
 
 def arms(options: RunOptions) -> str:
@@ -36,16 +28,6 @@ def arms(options: RunOptions) -> str:
     ]
     load = load_words.describe(described(loaded.scenario.load))
     return html.page("live_arms.html.j2", lines, scenario=loaded.scenario, load=load, targets=shown)
-
-
-def refused(refusal: Refusal) -> str:
-    """Say why a scenario has no arms to show."""
-    return html.page("live_refused.html.j2", (), lines=refusal.lines)
-
-
-def now(shown: Mapping[str, Any]) -> str:
-    """Show what happens now, in sections that the page replaces one by one."""
-    return html.page("live_now.html.j2", shown.get("names", ()), **shown)
 
 
 def known(keeping: KeepingSide, so_far: SoFar | None, base: str) -> dict[str, Any]:
