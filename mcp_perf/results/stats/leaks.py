@@ -52,10 +52,9 @@ def growth(rounds: Sequence[tuple[float, float]]) -> Growth:
         why_not = _too_few_sweeps(len(floors) - 1)
     slope, half = line(rounds if why_not or len(floors) == 1 else floors)
     per_hour = slope / mean * _HOUR_S
-    if why_not:
-        return Growth(per_hour, None, n, span_s, why_not)
     half_per_hour = (half + STEP_BYTES / span_s) / mean * _HOUR_S
-    return Growth(per_hour, (per_hour - half_per_hour, per_hour + half_per_hour), n, span_s)
+    ci95 = None if why_not else (per_hour - half_per_hour, per_hour + half_per_hour)
+    return Growth(per_hour, ci95, n, span_s, why_not)
 
 
 def _floors(rounds: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -10,7 +10,6 @@ Rounds that look independent have one that is little wider than Student's.
 """
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -39,9 +38,8 @@ _CAREFUL: Final = 1.5
 
 @dataclass(frozen=True)
 class _Fit:
-    """What the rounds say about their mean if this is their autocorrelation."""
+    """What the rounds say about their mean if they have a certain autocorrelation."""
 
-    r: float
     weight: float
     """How well it explains the rounds; all weights together are 1."""
     offset: float
@@ -65,13 +63,11 @@ class Mean:
 
     def doubt(self, distance: float) -> float:
         """Return the probability that the truth is further from the mean than `distance`."""
-        sides = [
-            (distance - side * fit.offset) / fit.error for side in (1, -1) for fit in self._fits
-        ]
-        df = self.df
-        beyond = [student_tail(side, df) for side in sides]
-        weights = [fit.weight for fit in self._fits]
-        return float(sum(map(operator.mul, weights + weights, beyond)))
+        return sum(
+            fit.weight * student_tail((distance - side * fit.offset) / fit.error, self.df)
+            for side in (1, -1)
+            for fit in self._fits
+        )
 
     def half(self, alpha: float = ALPHA) -> float:
         """Return half the interval that leaves out the truth with the probability `alpha`."""
@@ -95,13 +91,10 @@ class Mean:
             rest -= worth * offset**2
             unlikely = self.df * math.log(fall * rest / squares) + math.log(worth)
             likely = sharper * (math.log(before) - unlikely / 2)
-            tried.append(_Fit(r, likely, offset, math.sqrt(rest / self.df / worth)))
+            tried.append(_Fit(likely, offset, math.sqrt(rest / self.df / worth)))
         best = max(fit.weight for fit in tried)
-        weights = [math.exp(fit.weight - best) for fit in tried]
-        return [
-            replace(fit, weight=weight / sum(weights))
-            for fit, weight in zip(tried, weights, strict=True)
-        ]
+        total = sum(math.exp(fit.weight - best) for fit in tried)
+        return [replace(fit, weight=math.exp(fit.weight - best) / total) for fit in tried]
 
 
 def _worth(n: int, r: float) -> float:

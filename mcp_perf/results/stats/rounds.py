@@ -68,15 +68,14 @@ class Paired:
 
         The interval excludes 1 if, and only if, p is below 0.05.
         """
+        mean, p = self.mean, self.p
         ci95: Interval | None = None
-        p = needed = None
-        if self.mean is not None:
-            alone = self.mean.half()
-            half = alone if times == 1 else self.mean.half(ALPHA / times)
-            ci95 = math.exp(self.mean.value - half), math.exp(self.mean.value + half)
-            df = self.mean.df
-            needed = math.exp(alone * (1 + student_above(1 - POWER, df) / student_t(df)))
-            p = min(1.0, times * self.mean.doubt(abs(self.mean.value)))
+        needed = None
+        if mean is not None:
+            alone = mean.half()
+            half = alone if times == 1 else mean.half(ALPHA / times)
+            ci95 = math.exp(mean.value - half), math.exp(mean.value + half)
+            needed = math.exp(alone * (1 + student_above(1 - POWER, mean.df) / student_t(mean.df)))
         elif self.ratio is not None and not self.warning:
             ci95 = self.ratio, self.ratio
         return Comparison(
@@ -85,7 +84,7 @@ class Paired:
             versus=self.versus,
             ratio=self.ratio,
             ci95=ci95,
-            p_value=p,
+            p_value=None if p is None else min(1.0, times * p),
             effect_needed=needed,
             warnings=[self.warning] if self.warning else [],
         )
@@ -99,13 +98,13 @@ def pair(metric: str, arm: str, versus: str, values: RoundValues, base: RoundVal
     the ratio; broken data gives only the warning.
     """
     broken = _broken((arm, values), (versus, base), metric)
-    if broken is not None:
+    if broken:
         return Paired(metric, arm, versus, warning=broken)
     logs = [math.log(a / b) for a, b in zip(values, base, strict=True) if a and b]
     ratio = math.exp(math.fsum(logs) / len(logs))
-    thin = _thin(logs, metric)
-    mean = None if thin is not None or same(logs) else Mean(logs)
-    return Paired(metric, arm, versus, ratio, mean, thin or "")
+    thin = _thin(logs, "ratio", exact=metric in EXACT)
+    mean = None if thin or same(logs) else Mean(logs)
+    return Paired(metric, arm, versus, ratio, mean, thin)
 
 
 def compare(
@@ -124,13 +123,12 @@ def difference(
     or the difference over all rounds.
     """
     broken = _unpaired((arm, values), (versus, base), metric)
-    if broken is not None or value is None:
-        return Contrast(value, warning=broken or "")
+    if broken or value is None:
+        return Contrast(value, warning=broken)
     apart = [a - b for a, b in zip(values, base, strict=True) if a is not None and b is not None]
-    if len(apart) < FEWEST_ROUNDS:
-        return Contrast(value, warning=_few_rounds(len(apart)))
-    if same(apart):
-        return Contrast(value, warning=f"Every round gave the same difference: {NO_NOISE}")
+    thin = _thin(apart, "difference")
+    if thin:
+        return Contrast(value, warning=thin)
     half = half_width(apart)
     return Contrast(value, (value - half, value + half))
 
@@ -245,11 +243,9 @@ def more_needed(n: int, interval: Interval, value: float, bound: float) -> int |
     An interval shrinks with the square root of their number. None if the value is so close to the
     bound that a hundred times as many would not be enough.
     """
-    width = _width(interval, value, bound)
     distance = abs(bound - value)
-    if distance == 0 or (width / distance) ** 2 > _MOST_TIMES:
-        return None
-    return max(n + 1, math.ceil(n * (width / distance) ** 2))
+    times = (_width(interval, value, bound) / distance) ** 2 if distance else math.inf
+    return max(n + 1, math.ceil(n * times)) if times <= _MOST_TIMES else None
 
 
 def rounds_needed(n: int, interval: Interval, value: float, bound: float) -> int | None:
@@ -274,7 +270,7 @@ def _usual_width(n: int) -> float:
     return student_t(n - 1) * (1 + _WIDER / math.sqrt(n)) / math.sqrt(n)
 
 
-def _unpaired(one: _Named, other: _Named, metric: str) -> str | None:
+def _unpaired(one: _Named, other: _Named, metric: str) -> str:
     if len(one[1]) != len(other[1]):
         return (
             f"{one[0]} has {len(one[1])} rounds and {other[0]} {len(other[1])}, but rounds are "
@@ -287,10 +283,10 @@ def _unpaired(one: _Named, other: _Named, metric: str) -> str | None:
         unknown = sum(value is None or not math.isfinite(value) for value in values)
         if unknown:
             return f"{arm} has no {metric} in {unknown} of {len(values)} rounds: no comparison."
-    return None
+    return ""
 
 
-def _broken(one: _Named, other: _Named, metric: str) -> str | None:
+def _broken(one: _Named, other: _Named, metric: str) -> str:
     if unpaired := _unpaired(one, other, metric):
         return unpaired
     if not any(one[1]) and not any(other[1]):
@@ -299,20 +295,16 @@ def _broken(one: _Named, other: _Named, metric: str) -> str | None:
         zeros = sum(not value for value in values)
         if zeros:
             return f"{metric} of {arm} is zero in {zeros} of {len(values)} rounds: no ratio."
-    return None
+    return ""
 
 
-def _thin(logs: Sequence[float], metric: str) -> str | None:
-    if len(logs) < FEWEST_ROUNDS:
-        return _few_rounds(len(logs))
-    if same(logs):
-        return None if metric in EXACT else f"Every round gave the same ratio: {NO_NOISE}"
-    return None
-
-
-def _few_rounds(number: int) -> str:
-    made = f"{counted(number, 'round')} of each arm"
-    return f"{made} cannot show a difference: make at least {FEWEST_ROUNDS}."
+def _thin(numbers: Sequence[float], what: str, *, exact: bool = False) -> str:
+    if len(numbers) < FEWEST_ROUNDS:
+        made = f"{counted(len(numbers), 'round')} of each arm"
+        return f"{made} cannot show a difference: make at least {FEWEST_ROUNDS}."
+    if exact or not same(numbers):
+        return ""
+    return f"Every round gave the same {what}: {NO_NOISE}"
 
 
 def same(logs: Sequence[float]) -> bool:

@@ -6,9 +6,9 @@ and each interval stays within strata.
 
 import math
 import random
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import groupby
-from statistics import NormalDist, fmean, median
+from statistics import NormalDist, fmean, median, variance
 from typing import Final
 
 from mcp_perf.results.stats.distributions import student_above
@@ -44,29 +44,18 @@ def rank_test(strata: Strata) -> float | None:
     total = sum(len(ranks) for ranks, _ in dealt)
     if total <= MOST_EXACT:
         return _exact(dealt, seen, total)
-    mean, variance = 0.0, 0.0
-    for ranks, m in dealt:
-        n = len(ranks)
-        mean += m * (n + 1)
-        squares = sum((rank - (n + 1)) ** 2 for rank in ranks)
-        variance += m * (n - m) * squares / (n * (n - 1))
-    if not variance:
+    mean = sum(m * (len(ranks) + 1) for ranks, m in dealt)
+    squares = sum(m * (1 - m / len(ranks)) * variance(ranks) for ranks, m in dealt)
+    if not squares:
         return 1.0
-    z = max(0.0, abs(seen - mean) - 1) / math.sqrt(variance)
+    z = max(0.0, abs(seen - mean) - 1) / math.sqrt(squares)
     return 2 * NormalDist().cdf(-z)
 
 
 def _ranks(values: Sequence[float]) -> list[int]:
     """Return twice the rank of each value; equal values share a rank."""
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0] * len(values)
-    first = 1
-    for _, same in groupby(order, key=values.__getitem__):
-        tied = list(same)
-        for index in tied:
-            ranks[index] = 2 * first + len(tied) - 1
-        first += len(tied)
-    return ranks
+    order = sorted(values)
+    return [bisect_left(order, value) + bisect_right(order, value) + 1 for value in values]
 
 
 def _exact(dealt: Sequence[tuple[Sequence[int], int]], seen: int, total: int) -> float:

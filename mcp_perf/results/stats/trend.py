@@ -9,7 +9,7 @@ straight line through the logarithms; if each run resembles the one before, fewe
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Final
 
 from mcp_perf.results.document.run_numbers import RunIdentity
@@ -104,11 +104,9 @@ def _stands_out(before: Sequence[float], value: float) -> bool:
     recent = before[-MOST_BEFORE:]
     if len(recent) < FEWEST_BEFORE or min(*recent, value) <= 0:
         return False
-    logs = [math.log(one) for one in recent]
-    mean, n = fmean(logs), len(logs)
-    spread = math.sqrt(sum((log - mean) ** 2 for log in logs) / (n - 1))
-    beyond = max(SMALLEST, student_t(n - 1) * spread * math.sqrt(1 + 1 / n))
-    return abs(math.log(value) - mean) > beyond
+    logs, n = [math.log(one) for one in recent], len(recent)
+    beyond = max(SMALLEST, student_t(n - 1) * stdev(logs) * math.sqrt(1 + 1 / n))
+    return abs(math.log(value) - fmean(logs)) > beyond
 
 
 def _slope(values: Sequence[float]) -> tuple[float | None, tuple[float, float] | None]:
