@@ -17,7 +17,7 @@ MOST_USERS: Final = 0.01
 """Share of the users of an arm over all measured rounds; if more were not served, the run fails."""
 
 _FULL: Final = " The server does not open more, because it has as many sessions as it allows."
-NO_LOSS: Final[Mapping[str, Mapping[str, int]]] = {}
+
 MOST_HEALED: Final = 0.01
 """Share of the calls of an arm, unless the scenario's `limits` say otherwise."""
 _BECAUSE: Final = {
@@ -72,22 +72,23 @@ def returned(outages: Iterable[Outage]) -> Iterator[tuple[str, str, str]]:
 
 
 def users_without(
-    arms: Mapping[str, Totals], lost: Mapping[str, Mapping[str, int]] = NO_LOSS
+    arms: Mapping[str, Totals], lost: Mapping[str, Mapping[str, int]]
 ) -> Iterator[tuple[str, str]]:
     """Yield code and sentence for arms with too many users without a session or a journey.
 
     `lost` are the lost sessions of each arm by how they were lost; a refusal explains the former.
     """
     for arm, totals in arms.items():
-        turns = totals.users_by_turn
+        users = [sum(end.users for end in ends) for ends in totals.ends_by_turn]
         for code, what, number in (
             ("users_without_session", "had no session", attrgetter("without_session")),
             ("users_without_journey", "made no journey", attrgetter("without_journey")),
         ):
-            share = sum(map(number, turns)) / (sum(turn.users for turn in turns) or 1)
+            without = [sum(map(number, ends)) for ends in totals.ends_by_turn]
+            share = sum(without) / (sum(users) or 1)
             if share > MOST_USERS:
-                worst = max(turns, key=number)
-                who = f"{out_of(number(worst), worst.users, 'user')} of {arm} {what} in a round"
+                worst = max(zip(without, users, strict=True))
+                who = f"{out_of(*worst, 'user')} of {arm} {what} in a round"
                 over_all = f"{said(share, 'fraction')} over all measured rounds"
                 bound = f"more than {said(MOST_USERS, 'fraction')} fail the run"
                 full = code == "users_without_session" and lost.get(arm, {}).get("refused")
@@ -95,7 +96,7 @@ def users_without(
 
 
 def mended(
-    arm: str, totals: Totals, lost: Mapping[str, int], most: float = MOST_HEALED
+    arm: str, totals: Totals, lost: Mapping[str, int], most: float
 ) -> Iterator[tuple[str, str]]:
     """Yield code and sentence for an arm in which too many calls had to be repaired (healed).
 

@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from mcp_perf.outcomes import ENDED, OK
@@ -34,15 +36,11 @@ class Availability:
 
 def availability(turns: Iterable[RecordedTurn]) -> Availability:
     """Count the slots of some turns, in the order of the turns."""
-    slots = row = longest = 0
-    bad: list[float] = []
-    for at_s, good in (slot for turn in turns for slot in _slots(turn)):
-        slots += 1
-        row = 0 if good else row + 1
-        longest = max(longest, row)
-        bad += [] if good else [at_s]
+    slots = [slot for turn in turns for slot in _slots(turn)]
+    bad = [at_s for at_s, good in slots if not good]
+    rows = [len(list(row)) for good, row in groupby(slots, itemgetter(1)) if not good]
     first_s, last_s = (bad[0], bad[-1] + 1) if bad else (0.0, 0.0)
-    return Availability(slots, len(bad), longest, first_s, last_s)
+    return Availability(len(slots), len(bad), max(rows, default=0), first_s, last_s)
 
 
 def _slots(turn: RecordedTurn) -> Iterator[tuple[float, bool]]:

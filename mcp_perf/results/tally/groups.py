@@ -74,7 +74,7 @@ class Tally:
 
     def at_rank_ms(self, at_rank: int, *, longest_known: bool = True) -> float | None:
         """Return the latency at a rank among all, from 1; None beyond the last."""
-        [ns] = self.latency.at_ranks([at_rank]) if at_rank <= self.n else [None]
+        [ns] = self.latency.at_ranks([at_rank])
         if ns is None:
             return None
         return (self._within(ns) if longest_known else max(ns, self.min_ns or 0)) / 1e6

@@ -52,23 +52,15 @@ class RoundHealth:
     starts: int = 0
     cores: int = 0
     machine_cores: int = 0
-    drain_cpu_s: float = 0.0
-    """The part of `cpu_s` after the bell, and so on; shares leave out the time after the bell."""
-    drain_stalled_s: float = 0.0
-    drain_s: float = 0.0
-
-    @property
-    def up_to_bell_s(self) -> float:
-        return self.wall_s - self.drain_s
-
-    @property
-    def lost_s(self) -> float:
-        """The time lost in stalls before the bell."""
-        return self.stalled_s - self.drain_stalled_s
+    up_to_bell_s: float = 0.0
+    """The part of `wall_s` before the bell; shares leave out the time after it."""
+    cpu_to_bell_s: float = 0.0
+    lost_s: float = 0.0
+    """The time lost in stalls before the bell."""
 
     @property
     def cpu(self) -> float:
-        return (self.cpu_s - self.drain_cpu_s) / self.up_to_bell_s if self.up_to_bell_s else 0.0
+        return self.cpu_to_bell_s / self.up_to_bell_s if self.up_to_bell_s else 0.0
 
     @property
     def lost(self) -> float:
@@ -87,9 +79,9 @@ class RoundHealth:
         self.cores = max(self.cores, part.cores)
         self.machine_cores = max(self.machine_cores, part.machine_cores)
         if isinstance(part, RoundHealth):
-            self.drain_cpu_s += part.drain_cpu_s
-            self.drain_stalled_s += part.drain_stalled_s
-            self.drain_s += part.drain_s
+            self.up_to_bell_s += part.up_to_bell_s
+            self.cpu_to_bell_s += part.cpu_to_bell_s
+            self.lost_s += part.lost_s
 
     def is_broken(self, limits: GeneratorLimits) -> bool:
         """Tell whether this process was unfit to measure: its numbers are about itself."""
@@ -105,11 +97,7 @@ class RoundHealth:
 class NodeHealth:
     """One process in the measured rounds."""
 
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
     lag: Histogram = field(default_factory=Histogram)
-    late_starts: int = 0
-    starts: int = 0
     hottest_s: float = 0.0
     """The longest time in a row above the limit of CPU, in the rounds of `hottest_arm`."""
     hottest_arm: str = ""
@@ -118,14 +106,14 @@ class NodeHealth:
     _hot_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
-    def cpu(self) -> float | None:
-        """Mean CPU use, a fraction of one core; None when nothing was measured."""
-        return self.cpu_s / self.wall_s if self.wall_s > 0 else None
+    def total(self) -> RoundHealth:
+        return together(self.rounds.values())
 
     @property
     def late(self) -> float:
         """The share of starts that were late, a fraction."""
-        return self.late_starts / self.starts if self.starts else 0.0
+        total = self.total
+        return total.late_starts / total.starts if total.starts else 0.0
 
     def add(self, part: Slice, arm: str, limits: GeneratorLimits) -> None:
         """Add one slice of a round of this arm; a cool slice ends the arm's hot time in a row.
@@ -138,17 +126,12 @@ class NodeHealth:
         health = part.health
         own = self.rounds.setdefault(part.turn, RoundHealth(arm))
         own.add(health)
-        if part.draining:
-            own.drain_cpu_s += health.cpu_s
-            own.drain_stalled_s += health.stalled_s
-            own.drain_s += health.wall_s
-        self.cpu_s += health.cpu_s
-        self.wall_s += health.wall_s
         self.lag.add_pairs(health.lag)
-        self.late_starts += health.late_starts
-        self.starts += health.starts
         if part.draining:
             return
+        own.up_to_bell_s += health.wall_s
+        own.cpu_to_bell_s += health.cpu_s
+        own.lost_s += health.stalled_s
         hot = health.wall_s > 0 and limits.is_hot(health.cpu_s / health.wall_s)
         self._hot_s[arm] = self._hot_s[arm] + health.wall_s if hot else 0.0
         if self._hot_s[arm] > self.hottest_s:
@@ -160,7 +143,6 @@ def together(rounds: Iterable[RoundHealth]) -> RoundHealth:
     found = RoundHealth()
     for one in rounds:
         found.add(one)
-        found.arm = one.arm
     return found
 
 
@@ -189,22 +171,24 @@ class GeneratorHealth:
     @property
     def lost_s(self) -> float | None:
         """The time before the bells that the worst process lost; None if none was measured."""
-        measured = [together(n.rounds.values()).lost_s for n in self.nodes.values() if n.wall_s]
-        return max(measured, default=None)
+        return max((one.lost_s for one in self._totals() if one.wall_s), default=None)
 
     @property
     def cpu_percent(self) -> float | None:
-        """Mean CPU use of the busiest process, in per cent of one core."""
-        measured = [node.cpu for node in self.nodes.values()]
-        return max((100 * cpu for cpu in measured if cpu is not None), default=None)
+        """Mean CPU use of the busiest process, in per cent of one core; None if not measured."""
+        used = (100 * one.cpu_s / one.wall_s for one in self._totals() if one.wall_s)
+        return max(used, default=None)
 
     @property
     def cpu_s(self) -> float:
-        return sum(node.cpu_s for node in self.nodes.values())
+        return sum(one.cpu_s for one in self._totals())
 
     @property
     def late_starts(self) -> int:
-        return sum(node.late_starts for node in self.nodes.values())
+        return sum(one.late_starts for one in self._totals())
+
+    def _totals(self) -> list[RoundHealth]:
+        return [node.total for node in self.nodes.values()]
 
     @property
     def loop_lag_p99_ms(self) -> float | None:

@@ -10,7 +10,7 @@ from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.tally import groups
 from mcp_perf.results.tally.availability import availability
-from mcp_perf.results.tally.turns import CellKey, RecordedTurn, users_of
+from mcp_perf.results.tally.turns import RecordedTurn
 from mcp_perf.results.tally.usage import Usage
 
 FRACTIONS: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
@@ -48,7 +48,12 @@ class Totals:
     ) -> None:
         """`facts` are metrics that do not depend on turns, such as the size of `tools/list`."""
         self._facts = facts or {}
-        self._window = _Window(turns)
+        self.ends_by_turn = [turn.ends for turn in turns]
+        lasted_s = [turn.seconds * turn.stretch for turn in turns]
+        self.seconds = sum(lasted_s)
+        """The time of all turns: the denominator of rates."""
+        each = zip(self.ends_by_turn, lasted_s, strict=True)
+        self._user_s = sum(end.users * seconds for ends, seconds in each for end in ends)
         self.usage = Usage([turn.usage for turn in turns])
         self.steps = _groups(turns, groups.CALL)
         self.journeys = _groups(turns, groups.JOURNEY)
@@ -70,7 +75,7 @@ class Totals:
         """From the cancellation of a call to its end at the server. If that end did not come, the
         class is `timeout`, and the time is how long we waited for it."""
         self.strays = {name: group.all.n for name, group in _groups(turns, groups.STRAY).items()}
-        ended = [share.ended for turn in turns for share in turn.shares.values() if share.ended]
+        ended = [end for ends in self.ends_by_turn for end in ends]
         self.is_open = any(turn.started.rate for turn in turns)
         self.planned = sum(record.planned for record in ended)
         self.dropped = sum(record.dropped for record in ended)
@@ -78,7 +83,6 @@ class Totals:
         """The seconds of the turns in which the arm was available or not."""
         self.turns = [turn.started.turn for turn in turns]
         self._timeouts = _timeouts(turns)
-        self.users_by_turn = [users_of(turn) for turn in turns]
         self.backed_off_s = sum(record.backed_off_s for record in ended)
 
     def timeouts(self, kind: str, turns: Container[int]) -> int:
@@ -158,18 +162,12 @@ class Totals:
     @property
     def users(self) -> float:
         """Users at work, all nodes together; the mean over time if their number changed."""
-        return self._window.user_s / self._window.seconds if self._window.seconds else 0.0
+        return self._user_s / self.seconds if self.seconds else 0.0
 
     @property
     def users_in_journeys(self) -> float:
         """How many users were inside a journey, on average: throughput times journey time."""
-        window = self._window
-        return window.journey_ns / 1e9 / window.seconds if window.seconds else 0.0
-
-    @property
-    def seconds(self) -> float:
-        """The time of all turns: the denominator of rates."""
-        return self._window.seconds
+        return self.journey.all.total_ns / 1e9 / self.seconds if self.seconds else 0.0
 
     def per_second(self, kind: str, name: str | None = None) -> float | None:
         """Return the rate of ended calls or done journeys, of one name or of all.
@@ -177,8 +175,13 @@ class Totals:
         It is the count of all nodes over the time of all turns. A lost node counts only with what
         it did before. None when no time was spent.
         """
-        window = self._window
-        return window.count(kind, name) / window.seconds if window.seconds else None
+        if not self.seconds:
+            return None
+        if kind == groups.CALL:
+            calls = self.call if name is None else self.steps.get(name, _EMPTY)
+            return calls.ended / self.seconds
+        journeys = self.journey if name is None else self.journeys.get(name, _EMPTY)
+        return journeys.ok.n / self.seconds
 
     def ranked(self, metric: str) -> groups.Ranked:
         """Return the times that a metric of time is about, in order: failures last."""
@@ -334,26 +337,7 @@ def shared_rounds(arm: Evidence, versus: Evidence) -> tuple[list[Totals], list[T
     return of_arm, of_versus
 
 
-class _Window:
-    """What all nodes did in some turns, and how long the turns were."""
-
-    def __init__(self, turns: Sequence[RecordedTurn]) -> None:
-        self.done: Counter[CellKey] = Counter()
-        self.seconds = 0.0
-        self.user_s = 0.0
-        self.journey_ns = 0
-        for turn in turns:
-            seconds = turn.seconds * turn.stretch
-            self.seconds += seconds
-            for share in turn.shares.values():
-                self.done.update(share.done)
-                self.user_s += share.ended.users * seconds if share.ended else 0.0
-                self.journey_ns += share.journey_ns
-
-    def count(self, kind: str, name: str | None) -> int:
-        return sum(
-            n for what, n in self.done.items() if what.kind == kind and name in (None, what.name)
-        )
+_EMPTY: Final = groups.Group(())
 
 
 def _groups(turns: Sequence[RecordedTurn], kind: str) -> dict[str, groups.Group]:

@@ -8,9 +8,10 @@ from mcp_perf.results.document.document import SessionPoint
 from mcp_perf.results.document.target_numbers import SessionNumbers
 from mcp_perf.results.journal.records import ResourceSample, SessionCount
 from mcp_perf.results.stats.session_memory import PerSession, SessionLevel, per_session
+from mcp_perf.results.tally.usage import Thinned
 
-MOST_POINTS: Final = 4_000
-"""Points over time; a longer run keeps every second one, or every fourth, …"""
+MOST_MOMENTS: Final = 2_000
+"""Moments with a point for each arm; a longer run keeps every second one, or every fourth, …"""
 
 
 @dataclass
@@ -62,9 +63,7 @@ class SessionTally:
     _first: dict[str, int] = field(default_factory=dict)
     """The memory of each node before it had users."""
     _nodes: dict[str, SessionCount] = field(default_factory=dict)
-    _points: list[SessionPoint] = field(default_factory=list)
-    _stride: int = 1
-    _seen: int = 0
+    _moments: Thinned[list[SessionPoint]] = field(default_factory=lambda: Thinned(MOST_MOMENTS))
 
     @property
     def left(self) -> dict[str, int]:
@@ -82,7 +81,12 @@ class SessionTally:
         self.generator.before = sum(self._first.values())
         if begun and not together:
             self.generator.after = self._memory()
-        self._draw(record.at_s)
+        at_s = record.at_s
+        points = [
+            SessionPoint(at_s=at_s, arm=arm, open=self._open(arm), streams=self._streams(arm))
+            for arm in self.most
+        ]
+        self._moments.add(points)
 
     def read(self, sample: ResourceSample, *, begun: bool) -> None:
         held = self.targets.setdefault(sample.arm, Held())
@@ -127,21 +131,7 @@ class SessionTally:
         return _numbers(self.most_together, streams, left, held, held.per_session)
 
     def points(self) -> list[SessionPoint]:
-        return list(self._points)
-
-    def _draw(self, at_s: float) -> None:
-        self._seen += 1
-        if self._seen % self._stride:
-            return
-        self._points += [
-            SessionPoint(at_s=at_s, arm=arm, open=self._open(arm), streams=self._streams(arm))
-            for arm in self.most
-        ]
-        if len(self._points) > MOST_POINTS:
-            arms = len(self.most)
-            kept = range(0, len(self._points), 2 * arms)
-            self._points = [point for at in kept for point in self._points[at : at + arms]]
-            self._stride *= 2
+        return [point for points in self._moments.values for point in points]
 
     def _open(self, arm: str) -> int:
         return sum(node.open.get(arm, 0) for node in self._nodes.values())

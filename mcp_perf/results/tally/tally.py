@@ -151,38 +151,35 @@ class RunTally:
 
     def _slice(self, part: journal.Slice) -> None:
         self.last_s = max(self.last_s, part.at_s + part.seconds)
-        self.harness_errors += sum(
-            cell.n for cell in part.cells if (cell.kind, cell.cls) == (CALL, HARNESS_ERROR)
-        )
-        self.strays.update(
-            {(cell.arm, cell.name): cell.n for cell in part.cells if cell.kind == STRAY}
-        )
-        for cell in (cell for cell in part.cells if cell.kind == STREAM):
-            self.streams.setdefault((cell.arm, cell.name), Tally()).add(cell)
-        if part.turn == journal.SETUP:
-            for cell in (cell for cell in part.cells if cell.kind not in (STRAY, STREAM)):
+        in_setup, turn = part.turn == journal.SETUP, self.turns.get(part.turn)
+        for cell in part.cells:
+            if cell.kind == STRAY:
+                self.strays[cell.arm, cell.name] += cell.n
+            elif cell.kind == STREAM:
+                self.streams.setdefault((cell.arm, cell.name), Tally()).add(cell)
+            elif in_setup:
                 self.setup[cell.arm, cell.cls] += cell.n
                 self.setup_parts.setdefault((cell.arm, cell.name, cell.cls), Tally()).add(cell)
-        elif (turn := self.turns.get(part.turn)) is None:
-            self.stray_slices += 1
-        else:
+            if cell.kind == CALL and cell.cls == HARNESS_ERROR:
+                self.harness_errors += cell.n
+        if turn is not None:
             turn.add(part)
             self.timeline.add(part, turn.started)
             if turn.measured:
                 self.health.add(part, turn.started.arm)
+        elif not in_setup:
+            self.stray_slices += 1
 
 
 def _together(one: journal.LookedReplies, other: journal.LookedReplies) -> journal.LookedReplies:
     """Add what was seen later or by another node; the first example stays."""
-    alike = Counter(one.alike)
-    alike.update(other.alike)
     return replace(
         one,
         looked=one.looked + other.looked,
         like_errors=one.like_errors + other.like_errors,
         empty=one.empty + other.empty,
         example=one.example or other.example,
-        alike=dict(alike),
+        alike=dict(Counter(one.alike) + Counter(other.alike)),
         varied=sorted({*one.varied, *other.varied}),
     )
 

@@ -37,18 +37,10 @@ class Share:
     """A node's part of a turn."""
 
     done: Counter[CellKey] = field(default_factory=Counter)
-    """Ended calls, and journeys with every step ok: the numerators of rates."""
-    in_time: int = 0
-    """The journeys that did not end in the drain of an open load."""
-    journey_ns: int = 0
+    """Ended calls."""
     active: bool = False
     observed_s: float = 0.0
     ended: TurnEnded | None = None
-
-    @property
-    def journeys(self) -> int:
-        """Journeys with every step ok."""
-        return sum(n for what, n in self.done.items() if what.kind == JOURNEY)
 
     @property
     def busy_s(self) -> float:
@@ -65,10 +57,14 @@ class RecordedTurn:
     shares: dict[str, Share] = field(default_factory=dict)
     usage: TurnUsage = field(default_factory=TurnUsage)
     upstream: UpstreamUse | None = None
-    starts: Moments = field(default_factory=Moments)
+    begun_at: Moments = field(default_factory=Moments)
     """When journeys of an open load began, from the start of the turn."""
-    ends: Moments = field(default_factory=Moments)
+    ended_at: Moments = field(default_factory=Moments)
     """When journeys ended, likewise."""
+    done: int = 0
+    """Journeys with every step ok."""
+    in_time: int = 0
+    """Those journeys that did not end in the drain of an open load."""
     whole: "RecordedTurn | None" = None
     """The whole turn, if this is the part of one tool, step or journey."""
 
@@ -76,19 +72,18 @@ class RecordedTurn:
         """Return the part of one tool, step or journey; its time is that of the whole turn."""
         if not focus.kind or focus.arm != self.started.arm:
             return self
-        shares = {
-            node: replace(
-                share, done=Counter({w: n for w, n in share.done.items() if w.within(focus)})
-            )
-            for node, share in self.shares.items()
-        }
         parts = {what: part for what, part in self.parts.items() if what.within(focus)}
-        return replace(self, parts=parts, shares=shares, whole=self)
+        return replace(self, parts=parts, whole=self)
 
     @property
     def measured(self) -> bool:
         """Whether it counts: a round, not the warm-up."""
         return self.started.phase == "round"
+
+    @property
+    def ends(self) -> list[TurnEnded]:
+        """The records of all nodes that ended the turn."""
+        return [share.ended for share in self.shares.values() if share.ended]
 
     @property
     def finished(self) -> bool:
@@ -99,17 +94,16 @@ class RecordedTurn:
     @property
     def missing_users(self) -> int:
         """How many of the planned users took no part, in a turn that ended on every node."""
-        present = sum(share.ended.users for share in self.shares.values() if share.ended)
+        present = sum(end.users for end in self.ends)
         return max(0, self.started.users - present) if self.finished else 0
 
     @property
     def seconds(self) -> float:
         """Mean busy time of a user; if the number of users is not known, the longest of a node."""
-        ends = [share.ended for share in self.shares.values() if share.ended]
-        users = sum(end.users for end in ends)
+        users = sum(end.users for end in self.ends)
         if users:
-            one_s = ends[0].busy_s  # keeps equal times exact
-            return one_s + sum(end.users * (end.busy_s - one_s) for end in ends) / users
+            one_s = self.ends[0].busy_s  # keeps equal times exact
+            return one_s + sum(end.users * (end.busy_s - one_s) for end in self.ends) / users
         return max((share.busy_s for share in self.shares.values()), default=0.0)
 
     @property
@@ -128,14 +122,12 @@ class RecordedTurn:
         """
         if self.whole is not None:
             return self.whole.stretch
-        done = sum(share.journeys for share in self.shares.values())
-        in_time = sum(share.in_time for share in self.shares.values())
-        if not self.started.rate or in_time == done:
+        if not self.started.rate or self.in_time == self.done:
             return 1.0
-        most = done / in_time if in_time else math.inf
-        ended = [share.ended for share in self.shares.values() if share.ended]
-        dropped = sum(end.dropped for end in ended) > MOST_DROPPED * sum(e.planned for e in ended)
-        found = None if dropped else stretch(self.starts, self.ends, self._variance_s2)
+        most = self.done / self.in_time if self.in_time else math.inf
+        planned = sum(end.planned for end in self.ends)
+        dropped = sum(end.dropped for end in self.ends) > MOST_DROPPED * planned
+        found = None if dropped else stretch(self.begun_at, self.ended_at, self._variance_s2)
         return most if found is None else min(found, most)
 
     @property
@@ -160,35 +152,16 @@ class RecordedTurn:
             if cell.kind == START:
                 # No journey begins after the bell, but a slice may end after it.
                 within_s = min(part.seconds, self.started.planned_s - from_s)
-                self.starts.add(cell.n, from_s, max(0.0, within_s))
+                self.begun_at.add(cell.n, from_s, max(0.0, within_s))
             if cell.kind == JOURNEY:
-                share.journey_ns += cell.total_ns
-                self.ends.add(cell.n, from_s, part.seconds)
-            if cell.cls in (ENDED if cell.kind == CALL else (OK,)):
+                self.ended_at.add(cell.n, from_s, part.seconds)
+                if cell.cls == OK:
+                    self.done += cell.n
+                    self.in_time += 0 if part.draining else cell.n
+            if cell.kind == CALL and cell.cls in ENDED:
                 share.done[what] += cell.n
-                if cell.kind == JOURNEY and not part.draining:
-                    share.in_time += cell.n
 
     def end(self, record: TurnEnded) -> None:
         share = self.share(record.node)
         share.active = True
         share.ended = record
-
-
-@dataclass(frozen=True)
-class TurnUsers:
-    """The users of one turn, all nodes together."""
-
-    users: int
-    without_session: int
-    without_journey: int
-
-
-def users_of(turn: RecordedTurn) -> TurnUsers:
-    """Count the users of a turn, and the users without a session or a journey."""
-    ends = [share.ended for share in turn.shares.values() if share.ended]
-    return TurnUsers(
-        sum(end.users for end in ends),
-        sum(end.without_session for end in ends),
-        sum(end.without_journey for end in ends),
-    )

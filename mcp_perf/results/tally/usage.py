@@ -4,28 +4,30 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from mcp_perf.results.journal.records import ResourceSample
 from mcp_perf.results.stats.leaks import Growth, growth
 
 N = TypeVar("N", int, float)
+T = TypeVar("T")
 KEPT: Final = 64
 """Memory readings of a turn that its median is taken from; a longer turn is thinned evenly."""
 
 
-class Thinned:
+class Thinned(Generic[T]):
     """Evenly spaced values from a stream of any length: the longer it is, the wider the spacing."""
 
-    def __init__(self) -> None:
-        self.values: list[float] = []
+    def __init__(self, most: int) -> None:
+        self.values: list[T] = []
+        self._most = most
         self._stride = 1
         self._seen = 0
 
-    def add(self, value: float) -> None:
+    def add(self, value: T) -> None:
         if self._seen % self._stride == 0:
             self.values.append(value)
-            if len(self.values) > KEPT:
+            if len(self.values) > self._most:
                 self.values = self.values[::2]
                 self._stride *= 2
         self._seen += 1
@@ -41,7 +43,7 @@ class TurnUsage:
     max_threads: int | None = None
     max_fds: int | None = None
     max_processes: int | None = None
-    _rss: Thinned = field(default_factory=Thinned)
+    _rss: Thinned[float] = field(default_factory=lambda: Thinned(KEPT))
 
     def add(self, sample: ResourceSample) -> None:
         self.first = self.first or sample

@@ -99,7 +99,7 @@ def with_users(users, **without):
 def test_promise_31_users_without_a_session_fail_the_run(users, without, fails):
     """More than 1 % do: 40 of 60 users made no call, although the error rate was only 0.26 %."""
     records = with_users(users, without_session=without)
-    found = list(users_without({"mcp": Totals(fold(records).measured("mcp"))}))
+    found = list(users_without({"mcp": Totals(fold(records).measured("mcp"))}, {}))
     assert [code for code, _ in found] == ["users_without_session"] * fails
     if without == 40:
         ((_, text),) = found
@@ -114,7 +114,7 @@ def test_promise_31_users_without_a_session_fail_the_run(users, without, fails):
 def test_promise_31_users_without_a_journey_fail_the_run():
     """They should have begun a journey, and never did."""
     records = with_users(20, without_journey=1)
-    ((code, text),) = users_without({"mcp": Totals(fold(records).measured("mcp"))})
+    ((code, text),) = users_without({"mcp": Totals(fold(records).measured("mcp"))}, {})
     assert code == "users_without_journey"
     assert text.startswith("1 of 20 users of mcp made no journey in a round, and 5 % over all")
 
@@ -156,7 +156,8 @@ def test_promise_30_a_gate_on_lost_sessions_fails_by_the_target_s_own_deeds():
 
 def test_promise_30_what_else_was_mended_counts_as_well():
     """Resumed streams count, and tools that were listed again."""
-    (found,) = mended("mcp", Totals(fold(journal({"mcp": [Round(mended=2)]})).measured("mcp")), {})
+    totals = Totals(fold(journal({"mcp": [Round(mended=2)]})).measured("mcp"))
+    (found,) = mended("mcp", totals, {}, 0.01)
     assert found[0] == "healed"
     assert "2 of 100 calls of mcp had to be repaired (healed)" in found[1]
 

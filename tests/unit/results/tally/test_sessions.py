@@ -12,7 +12,7 @@ from mcp_perf.results.journal.records import SETUP, ResourceSample, SessionCount
 from mcp_perf.results.render.console import terminal
 from mcp_perf.results.render.files import html, markdown
 from mcp_perf.results.report.build import build
-from mcp_perf.results.tally.sessions import MOST_POINTS, SessionTally
+from mcp_perf.results.tally.sessions import MOST_MOMENTS, SessionTally
 from tests.support.virtual_run import Round, journal
 
 KIB = 1024
@@ -183,13 +183,13 @@ def test_the_sessions_of_two_arms_in_one_process_cannot_be_told_apart():
 def test_a_long_run_keeps_a_bounded_series():
     """A day at one point a second is thinned evenly, and all arms of a moment stay together."""
     tally = SessionTally()
-    for second in range(3 * MOST_POINTS):
+    for second in range(6 * MOST_MOMENTS):
         tally.count(count(float(second), mcp=second, other=0), begun=True)
     points = tally.points()
-    assert MOST_POINTS / 4 <= len(points) <= MOST_POINTS
+    assert MOST_MOMENTS <= len(points) <= 2 * MOST_MOMENTS
     assert [point.arm for point in points[:4]] == ["mcp", "other"] * 2
     gaps = {b.at_s - a.at_s for a, b in zip(points[::2], points[2::2], strict=False)}
-    assert len(gaps) <= 2
+    assert len(gaps) == 1
 
 
 def test_every_report_shows_them():

@@ -275,7 +275,7 @@ def test_warm_up_is_kept_apart_and_kept():
     found = fold([virtual.started(["mcp"]), *records, RunEnded(at_s=4, reason="finished")])
     assert [turn.measured for turn in found.turns_of("mcp")] == [False, True]
     assert Totals(found.measured("mcp")).calls == 5
-    assert found.health.nodes["w1"].starts == 100
+    assert found.health.nodes["w1"].total.starts == 100
     assert found.complete
 
 
