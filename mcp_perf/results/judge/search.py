@@ -195,9 +195,9 @@ def conclude(within: Range, trials: Sequence[Trial], *, stuck: bool = False) -> 
     blamed = {trial.rate for trial in sound} - ours
     return Result(
         "unfinished" if not over and not stuck else _outcome(sound, above, stuck=stuck),
-        rate,
-        low,
-        min((rate for rate in blamed if high is not None and rate >= high), default=None),
+        rate or None,
+        low or None,
+        min((rate for rate in blamed if rate >= high), default=None),
         reasons.most_common(1)[0][0] if reasons else (),
     )
 
@@ -209,8 +209,8 @@ def _outcome(sound: Sequence[Trial], above: Sequence[Trial], *, stuck: bool) -> 
         (stuck, "did_not_recover"),
         (2 * sum(trial.generator for trial in above) > len(above), "generator"),
         (2 * sum(trial.own_limit for trial in above) > len(above), "own_limit"),
-        (rate is None, "unsteady" if any(trial.rounds > 1 for trial in sound) else "lowest"),
-        (above_it is None, "held"),
+        (not rate, "unsteady" if any(trial.rounds > 1 for trial in sound) else "lowest"),
+        (above_it == math.inf, "held"),
         (_is_unsteady(sound), "unsteady"),
     ]
     return next((outcome for holds, outcome in states if holds), "knee")
@@ -225,7 +225,7 @@ def _next(within: Range, trials: Sequence[Trial]) -> tuple[float | None, int]:
     low, _ = _bracket(sound)
     if rate is None and not any(one.rounds > 1 and one.rate == low for one in sound):
         rate = low
-    if rate is None or low is None:  # the target held short trials only
+    if rate is None or not low:  # the target held short trials only
         return None, 1
     return rate, max(_LONG, math.ceil(_MANY / rate / within.round_s))
 
@@ -237,9 +237,9 @@ def _telling(within: Range, trials: Sequence[Trial]) -> tuple[list[Trial], bool]
     if _wanted(within, short) is not None:
         return sound, False
     low, high = _all_alike(short) if _is_unsteady(short) else _sure(short)
-    if low is None or (high or 0.0) > _NEAR * low:
+    if not low or _NEAR * low < high < math.inf:
         return sound, False
-    agreeing = [trial for trial in short if not low < trial.rate < (high or math.inf)]
+    agreeing = [trial for trial in short if not low < trial.rate < high]
     long = [trial for trial in sound if trial.rounds > 1]
     broke = min((trial.rate for trial in long if not trial.held), default=math.inf)
     held = max((trial.rate for trial in long if trial.held), default=0.0)
@@ -248,9 +248,9 @@ def _telling(within: Range, trials: Sequence[Trial]) -> tuple[list[Trial], bool]
 
 
 def _is_unsteady(trials: Sequence[Trial]) -> bool:
-    low, high = _sure(trials)
-    wide = low is None or high is None or high > WIDEST * low
-    return _wrong(trials) > MOST_WRONG or (wide and None not in _bracket(trials))
+    (sure_low, sure_high), (low, high) = _sure(trials), _bracket(trials)
+    wide = sure_high > WIDEST * sure_low and low > 0 and high < math.inf
+    return wide or _wrong(trials) > MOST_WRONG
 
 
 def _by_target(trial: Trial) -> bool:
@@ -263,21 +263,21 @@ def _wanted(within: Range, trials: Sequence[Trial]) -> float | None:
     if _wrong(trials) > MOST_WRONG:
         return None  # more trials would only add contradictions
     low, high = _bracket(trials)
-    if high is not None and sum(not trial.held for trial in trials) == 1:
+    if high < math.inf and sum(not trial.held for trial in trials) == 1:
         return high  # perhaps a hiccup; finding that out later would take many trials
-    if high is None and low is not None and low < within.highest:
+    if high == math.inf and low < within.highest:
         return min(2 * low, within.highest)
-    if low is None and high is not None and high > within.lowest:
+    if low == 0 and high > within.lowest:
         return max(high / 2, within.lowest)
-    if low is not None and high is not None and high > NARROW * low:
+    if low > 0 and NARROW * low < high < math.inf:
         return _readable(math.sqrt(low * high))
     return _too_few(trials, low, high) or _aside(within, trials)
 
 
-def _too_few(trials: Sequence[Trial], *ends: float | None) -> float | None:
-    """Return the end of a bracket that needs more trials; None if neither does."""
+def _too_few(trials: Sequence[Trial], *ends: float) -> float | None:
+    """Return the end of a bracket that was tried too few times; None if neither was."""
     tried = Counter(trial.rate for trial in trials)
-    few = [rate for rate in ends if rate is not None and tried[rate] < REPEATS]
+    few = [rate for rate in ends if 0 < tried[rate] < REPEATS]
     return min(few, key=tried.__getitem__, default=None)
 
 
@@ -286,46 +286,50 @@ def _aside(within: Range, trials: Sequence[Trial]) -> float | None:
     low, high = _bracket(trials)
     sure_low, sure_high = _sure(trials)
     rates = {trial.rate for trial in trials}
-    if low is not None and sure_low != low:
-        lowest = min(rate for rate in rates if (sure_low or 0.0) < rate <= low)
+    if sure_low < low:
+        lowest = min(rate for rate in rates if sure_low < rate <= low)
         edge = _readable(lowest / _ASIDE)
-        if edge >= within.lowest and (sure_low is None or sure_low < edge):
+        if edge >= within.lowest and edge > sure_low:
             return edge
-    if high is not None and sure_high != high:
-        highest = max(rate for rate in rates if high <= rate < (sure_high or math.inf))
+    if high < sure_high:
+        highest = max(rate for rate in rates if high <= rate < sure_high)
         edge = _readable(highest * _ASIDE)
-        if edge <= within.highest and (sure_high is None or sure_high > edge):
+        if edge <= within.highest and edge < sure_high:
             return edge
-    return _too_few(trials, sure_low if low else None, sure_high if high else None)
+    return _too_few(trials, sure_low, sure_high)
 
 
-def _sure(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
+def _sure(trials: Sequence[Trial]) -> tuple[float, float]:
     """Return the ends of the bracket, moved outwards to rates where every trial held, or broke."""
     low, high = _bracket(trials)
-    held = {trial.rate for trial in trials if trial.held}
-    broke = {trial.rate for trial in trials if not trial.held}
+    held, broke = _outcomes(trials)
     return (
-        max((rate for rate in held - broke if low is not None and rate <= low), default=None),
-        min((rate for rate in broke - held if high is not None and rate >= high), default=None),
+        max((rate for rate in held - broke if rate <= low), default=0.0),
+        min((rate for rate in broke - held if rate >= high), default=math.inf),
     )
 
 
-def _all_alike(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
+def _all_alike(trials: Sequence[Trial]) -> tuple[float, float]:
     """Return the rate up to which every trial held, and the rate from which every trial broke."""
-    held = {trial.rate for trial in trials if trial.held}
-    broke = {trial.rate for trial in trials if not trial.held}
+    held, broke = _outcomes(trials)
     return (
-        max((rate for rate in held if rate < min(broke, default=math.inf)), default=None),
-        min((rate for rate in broke if rate > max(held, default=0.0)), default=None),
+        max((rate for rate in held if rate < min(broke, default=math.inf)), default=0.0),
+        min((rate for rate in broke if rate > max(held, default=0.0)), default=math.inf),
     )
 
 
-def _often_alike(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
+def _outcomes(trials: Sequence[Trial]) -> tuple[set[float], set[float]]:
+    """Return the rates that held at least once, and those that broke at least once."""
+    held = {trial.rate for trial in trials if trial.held}
+    return held, {trial.rate for trial in trials if not trial.held}
+
+
+def _often_alike(trials: Sequence[Trial]) -> tuple[float, float]:
     """Return the ends of `_all_alike`, each only if enough trials show it."""
     low, high = _all_alike(trials)
-    below = [trial for trial in trials if low is not None and trial.rate <= low]
-    above = [trial for trial in trials if high is not None and trial.rate >= high]
-    return low if len(below) >= REPEATS else None, high if len(above) >= REPEATS else None
+    below = sum(trial.rate <= low for trial in trials)
+    above = sum(trial.rate >= high for trial in trials)
+    return low if below >= REPEATS else 0.0, high if above >= REPEATS else math.inf
 
 
 def _errors(trials: Sequence[Trial]) -> tuple[list[float], list[int]]:
@@ -344,15 +348,15 @@ def _wrong(trials: Sequence[Trial]) -> int:
     return min(_errors(trials)[1])
 
 
-def _bracket(trials: Sequence[Trial]) -> tuple[float | None, float | None]:
+def _bracket(trials: Sequence[Trial]) -> tuple[float, float]:
     """Return the neighbouring rates between which the knee contradicts the fewest trials.
 
-    The lowest such pair is returned, because a rate that is said to hold should hold. An end is
-    None if the knee is below, or above, all rates that were tried.
+    The lowest such pair is returned, because a rate that is said to hold should hold. An end is 0
+    or infinite if the knee is below, or above, all rates that were tried.
     """
     rates, wrong = _errors(trials)
     index = wrong.index(min(wrong))
-    ends = [None, *rates, None]
+    ends = [0.0, *rates, math.inf]
     return ends[index], ends[index + 1]
 
 
