@@ -10,7 +10,7 @@ from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Capacity, GateResult, RateLevel
 from mcp_perf.results.document.part import RateTrial
 from mcp_perf.results.judge import trial
-from mcp_perf.results.judge.rule import HOLDS, RATIO, Interval, Judgement, between, decided
+from mcp_perf.results.judge.rule import Bound, Interval, Judgement, between, decided
 from mcp_perf.results.judge.verdict import SearchFacts
 from mcp_perf.results.tally.arm_facts import latency
 from mcp_perf.results.tally.metrics import Totals
@@ -19,7 +19,7 @@ from mcp_perf.scenario.model.gates import Gate
 
 METRIC: Final = "capacity"
 _MEANS: Final = {"lowest": "failed", "knee": "found", "held": "found"}
-"""What an outcome means for the verdict; every other outcome leaves the capacity open."""
+"""What an outcome means for the verdict; every other outcome leaves the capacity undecided."""
 _NO_CHANCE: Final = (
     "The interval comes from both searches: it lies between rates that always held and rates that "
     "always broke. Nothing was random, so there is no p."
@@ -33,13 +33,13 @@ _OWN_LIMIT: Final = (
 
 def capacities(tally: RunTally, gates: Sequence[Gate]) -> dict[str, Capacity]:
     """Return what the search has found on each arm; empty if the load was not a search."""
-    if not trial.is_search(tally.run.load):
+    if tally.run.load.get("shape") != "breakpoint":
         return {}
-    rules = {arm: trial.Rules.of(arm, gates, tally.run.limits) for arm in tally.arms}
-    return {arm: _capacity(tally, arm, rules[arm]) for arm in rules}
+    return {arm: _capacity(tally, arm, gates) for arm in tally.arms}
 
 
-def _capacity(tally: RunTally, arm: str, rules: trial.Rules) -> Capacity:
+def _capacity(tally: RunTally, arm: str, gates: Sequence[Gate]) -> Capacity:
+    rules = trial.Rules.of(arm, gates, tally.run.limits)
     tried = trial.trials(tally, arm, rules)
     result = trial.result(tally, arm, tried)
     stuck = result.outcome == "did_not_recover"
@@ -128,22 +128,16 @@ def judge(gate: Gate, found: Mapping[str, Capacity]) -> GateResult:
     if absent:
         reason = f"{absent[0]} was not searched: write load: {{shape: breakpoint}}."
         return Judgement("INCONCLUSIVE", reason).of(gate)
-    unit = gate.unit if gate.versus is None else RATIO
-    ends, measured, bound = _sides(gate, found)
-    verdict = decided(ends, lambda end: HOLDS[gate.op](end, bound))
+    one, bound = found[gate.focus.arm], Bound.of(gate)
+    ends, measured = _ends(one), one.rate_per_s
+    if gate.versus is not None:
+        other = found[gate.versus.arm]
+        ends = _ratio_ends(one, other)
+        measured = _ratio(gate.focus.arm, one, gate.versus.arm, other).ratio
+    verdict = decided(ends, bound.holds)
     unsure = ", which does not decide" if verdict == "INCONCLUSIVE" else ""
-    shown = f"{'.capacity / '.join(arms)}.capacity is {span(ends, unit)}{unsure}"
-    reason = f"{shown}; the gate asks for {gate.op} {said(bound, unit)}."
+    reason = f"{bound.name} is {span(ends, bound.unit)}{unsure}; {bound.demand()}."
     return Judgement(verdict, "" if verdict == "PASS" else reason, measured, ends).of(gate)
-
-
-def _sides(gate: Gate, found: Mapping[str, Capacity]) -> tuple[Interval, float | None, float]:
-    one = found[gate.focus.arm]
-    if gate.versus is None:
-        return _ends(one), one.rate_per_s, gate.value or 0.0
-    other = found[gate.versus.arm]
-    ratio = _ratio(gate.focus.arm, one, gate.versus.arm, other).ratio
-    return _ratio_ends(one, other), ratio, gate.factor or 0.0
 
 
 def span(ends: Interval, unit: str = "/s") -> str:
@@ -207,11 +201,11 @@ def facts(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> SearchFacts |
     """Sort what was found by what it means for the verdict; None without a search."""
     if not found:
         return None
-    told: dict[str, list[str]] = {"failed": [], "open": [], "found": []}
+    told: defaultdict[str, list[str]] = defaultdict(list)
     left = _left_to_gates(found, gates)
     for arm in (arm for arm in found if arm not in left):
-        told[_MEANS.get(found[arm].outcome, "open")].append(sentence(arm, found[arm]))
-    return SearchFacts(failed=told["failed"], undecided=told["open"], found=told["found"])
+        told[_MEANS.get(found[arm].outcome, "undecided")].append(sentence(arm, found[arm]))
+    return SearchFacts(**told)
 
 
 def _left_to_gates(found: Mapping[str, Capacity], gates: Sequence[Gate]) -> list[str]:

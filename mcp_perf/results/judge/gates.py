@@ -165,16 +165,15 @@ def _per_session(bound: rule.Bound, found: SessionNumbers, value: float) -> rule
 
 def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) -> rule.Judgement:
     rounds: stats.RoundValues = [part.value(metric) for part in evidence.rounds.values()]
+    had = f"This run had {counted(len(rounds), 'round')}."
     enough = len(rounds) >= stats.FEWEST_ROUNDS
     if enough and _thin(metric, evidence, _BEYOND) is not None:
-        had = counted(len(rounds), "round")
-        hint = f"This run had {had}. Make longer rounds, or use more users."
+        hint = f"{had} Make longer rounds, or use more users."
         return _by_ranks(bound, metric, evidence, value, hint)
     ci95 = stats.around(value, rounds)
     if ci95 is not None:
         needed = stats.rounds_needed(len(rounds), ci95, value, bound.value)
-        hint = f"This run had {counted(len(rounds), 'round')}. {rule.advice(needed)}"
-        return bound.against(value, ci95, hint)
+        return bound.against(value, ci95, f"{had} {rule.advice(needed)}")
     if enough:
         unknown = sum(number is None for number in rounds)
         fell = sum(part.falls_on_failure(metric) for part in evidence.rounds.values())
@@ -183,8 +182,7 @@ def _spread(bound: rule.Bound, evidence: Evidence, metric: str, value: float) ->
         return rule.Judgement("INCONCLUSIVE", reason, value)
     if not value and METRICS[metric].kind == "rate":
         return bound.plainly(value)
-    needed = stats.FEWEST_ROUNDS
-    few = f"Finished rounds: {len(rounds)}; an interval takes at least {needed}."
+    few = f"Finished rounds: {len(rounds)}; an interval takes at least {stats.FEWEST_ROUNDS}."
     if bare(metric) not in FRACTIONS:
         demand = f"{bound.name} is {said(value, bound.unit)}, and {bound.demand()}"
         return rule.Judgement("INCONCLUSIVE", f"{demand}: not decided. {few}", value)

@@ -1,6 +1,6 @@
 """What was wrong with the load generator, and why: figures show the cause."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -117,9 +117,8 @@ def unfit(health: GeneratorHealth) -> set[int]:
     return found
 
 
-def figures_of(health: GeneratorHealth, name: str, turns: Iterable[int]) -> Figures:
+def figures_of(health: GeneratorHealth, name: str, turns: Collection[int]) -> Figures:
     """Return who used the processors in these rounds of a process."""
-    turns = [turn for turn in turns if turn in health.nodes[name].rounds]
     found = together(health.nodes[name].rounds[turn] for turn in turns)
     wall_s, cores = found.wall_s, found.cores
     if not wall_s:

@@ -122,15 +122,12 @@ def climb(tally: RunTally, arm: str) -> Climb:
     """Judge the levels of an arm so far, one round each."""
     warmups = [turn for turn in tally.turns_of(arm) if turn.started.phase == "warmup"]
     calm_ms = Totals(warmups).value("p95") if warmups else None
-    best = last = None
-    broke_by, unfit = "", False
-    for turn in tally.measured(arm):
-        if not turn.finished:
-            continue
-        last, broke_by = turn, _broke_by(Totals([turn]), calm_ms)
+    found = Climb()
+    for turn in (turn for turn in tally.measured(arm) if turn.finished):
+        broke_by = _broke_by(Totals([turn]), calm_ms)
         unfit = turn.started.turn in tally.health.broken_turns
-        best = best if broke_by or unfit else turn
-    return Climb(best, last, broke_by, unfit)
+        found = Climb(found.best if broke_by or unfit else turn, turn, broke_by, unfit)
+    return found
 
 
 def _broke_by(totals: Totals, calm_ms: float | None) -> str:
@@ -148,7 +145,7 @@ def climbed(tally: RunTally) -> SearchFacts | None:
     """Sort what a load with doubling users has shown; None for any other load."""
     if tally.run.load.get("shape") != "doubling":
         return None
-    told: dict[str, list[str]] = {"failed": [], "undecided": [], "found": []}
+    told: defaultdict[str, list[str]] = defaultdict(list)
     for arm in tally.arms:
         found = climb(tally, arm)
         known = found.broke_by and not found.by_generator

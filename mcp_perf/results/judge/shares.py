@@ -16,7 +16,7 @@ from mcp_perf.results.stats import rounds as stats
 from mcp_perf.results.stats.mean import ALPHA
 from mcp_perf.results.stats.rounds import certain
 from mcp_perf.results.stats.runs import rate_difference
-from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
+from mcp_perf.results.tally.groups import CALL, JOURNEY, Tally
 from mcp_perf.results.tally.metrics import Evidence, Totals
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -43,6 +43,16 @@ class ShareCounts:
     sampled: str = ""
     certain: float = 1.0
     """The share of them that would show as much if no round shared its failures."""
+
+    @property
+    def independent(self) -> tuple[float, float]:
+        """The count and the total if only calls counted that are independent and were checked."""
+        count, total = counted(self.count, self.total, self.seen_share)
+        return count * self.certain, total * self.certain
+
+    def at_worst(self, *, upper: bool) -> float:
+        """Return the worst share for an upper or a lower bound, whatever was cut off had become."""
+        return (self.count + (self.cut_off if upper else 0)) / (self.total + self.cut_off)
 
 
 def deeds(
@@ -79,23 +89,18 @@ def _counts(totals: Totals, metric: str, without: Container[int]) -> ShareCounts
         count = totals.recovery.ended if lost else totals.healed_calls
         how = "lost their session" if lost else "were healed"
         return ShareCounts(count, group.ended, "calls", how, cut_off)
-    failed = group.failed + group.unseen - out
-    seen = group.seen_share, told(totals.call)
-    return ShareCounts(failed, total, "calls", "failed", cut_off, *seen)
+    failed, share = group.failed + group.unseen - out, group.seen_share
+    sampled = "" if share == 1 else f" {_sample(group.all)}"
+    return ShareCounts(failed, total, "calls", "failed", cut_off, share, sampled)
 
 
 def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     """Judge a share. A bound of 0 % or 100 % is only about the calls of this run."""
-    result = _judged(bound, found)
-    total = found.total + found.cut_off
-    worst = found.count if bound.op.startswith(">") else found.count + found.cut_off
-    if result.verdict != "PASS" or not found.cut_off or bound.holds(worst / total):
+    result, worst = _judged(bound, found), found.at_worst(upper=bound.op.startswith("<"))
+    if result.verdict != "PASS" or not found.cut_off or bound.holds(worst):
         return result
-    reason = (
-        f"{found.cut_off} {found.what} were cut off, besides the {found.total} that ended: "
-        f"{bound.name} depends on how they would have ended. Raise limits.drain."
-    )
-    return replace(result, verdict="INCONCLUSIVE", reason=reason)
+    cut_off = f"{found.cut_off} {found.what} were cut off, besides the {found.total} that ended"
+    return _depends(result, bound, cut_off)
 
 
 def judge_difference(
@@ -104,26 +109,20 @@ def judge_difference(
     """Judge the difference of two shares by counts; cut-off calls count against the gate."""
     one, other = (counts(e.totals, metric, rounds=e.rounds.values()) for e in (arm, versus))
     share = one.count / one.total - other.count / other.total
-    certain_of = []
-    for found in (other, one):
-        count, total = counted(found.count, found.total, found.seen_share)
-        certain_of.append((count * found.certain, total * found.certain))
-    ci95 = rate_difference(*certain_of)
+    ci95 = rate_difference(other.independent, one.independent)
     needed = stats.more_needed(one.total, ci95, share, bound.value)
     result = bound.against(share, ci95, rule.advice(needed, one.what))
     upper = bound.op.startswith("<")
-    worst, best = (
-        (found.count + (found.cut_off if up else 0)) / (found.total + found.cut_off)
-        for found, up in ((one, upper), (other, not upper))
-    )
+    worst = one.at_worst(upper=upper) - other.at_worst(upper=not upper)
     cut_off = one.cut_off + other.cut_off
-    if result.verdict == "PASS" and cut_off and not bound.holds(worst - best):
-        reason = (
-            f"{cut_off} {one.what} were cut off: {bound.name} depends on how "
-            "they would have ended. Raise limits.drain."
-        )
-        return replace(result, verdict="INCONCLUSIVE", reason=reason)
+    if result.verdict == "PASS" and cut_off and not bound.holds(worst):
+        return _depends(result, bound, f"{cut_off} {one.what} were cut off")
     return _with(result, one.sampled or other.sampled)
+
+
+def _depends(result: rule.Judgement, bound: rule.Bound, cut_off: str) -> rule.Judgement:
+    reason = f"{cut_off}: {bound.name} depends on how they would have ended. Raise limits.drain."
+    return replace(result, verdict="INCONCLUSIVE", reason=reason)
 
 
 def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
@@ -131,7 +130,7 @@ def _judged(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     if bound.value in (0, 1):
         return _with(bound.plainly(share), found.sampled)
     count, total = counted(found.count, found.total, found.seen_share)
-    ci95 = stats.proportion(count * found.certain, total * found.certain)
+    ci95 = stats.proportion(*found.independent)
     if count in (0, total):
         least = bound.value if count else 1 - bound.value
         needed: int | None = math.ceil(math.log(ALPHA) / math.log(least))
@@ -182,11 +181,6 @@ def counted(failed: float, ended: int, seen_share: float) -> tuple[int, int]:
     return round(failed / ended * certain), certain
 
 
-def told(calls: Group) -> str:
-    """Say how many results were checked and broke their schema; empty if nothing is estimated."""
-    return "" if calls.seen_share == 1 else f" {_sample(calls.all)}"
-
-
 def broken(arm: str, totals: Totals) -> Iterator[str]:
     """Yield a sentence for each step whose sample has too many violations."""
     for name, step in totals.steps.items():
@@ -199,6 +193,7 @@ def broken(arm: str, totals: Totals) -> Iterator[str]:
 
 
 def _sample(tally: Tally) -> str:
+    """Say how many results were checked, and how many of them broke their schema."""
     results = tally.checked + tally.unchecked
     return (
         f"{numbers.out_of(tally.checked, results, 'result')} were checked against their "

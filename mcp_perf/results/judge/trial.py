@@ -67,11 +67,6 @@ def searched(gate: Gate) -> bool:
     return gate.versus is None and METRICS[gate.metric].kind in ("time", "fraction")
 
 
-def is_search(load: Mapping[str, Any]) -> bool:
-    """Tell whether the load of a run's record was a search."""
-    return load.get("shape") == "breakpoint"
-
-
 def finds_levels(load: Mapping[str, Any]) -> bool:
     """Tell whether the levels of a run's record depended on earlier outcomes."""
     return load.get("shape") in ("breakpoint", "doubling")
@@ -109,9 +104,8 @@ def trials(tally: RunTally, arm: str, rules: Rules) -> list[Tried]:
     probes = [] if usual_ns is None else _probes(tally, arm)
     slow = {turn.started.turn: not _has_recovered(turn, usual_ns) for turn in probes}
     for at, one in enumerate(found):
-        last = max((number for number in slow if number < one.turn.started.turn), default=None)
-        unsettled = last is not None and slow[last]
-        found[at] = replace(one, trial=replace(one.trial, unsettled=unsettled))
+        before = [is_slow for number, is_slow in slow.items() if number < one.turn.started.turn]
+        found[at] = replace(one, trial=replace(one.trial, unsettled=any(before[-1:])))
     return found
 
 
@@ -202,11 +196,8 @@ def _value(metric: str, totals: Totals) -> float | None:
     If a trial has so few calls that none can lie beyond a percentile, the percentile is the slowest
     call, and one hiccup would break the rate. Then the second slowest call counts.
     """
-    fraction = FRACTIONS.get(bare(metric))
-    if fraction is None:
-        return totals.value(metric)
-    ranked = totals.ranked(metric)
-    if ranked.n < 2 or ranked.unmeasured:
+    fraction, ranked = FRACTIONS.get(bare(metric)), totals.ranked(metric)
+    if fraction is None or ranked.n < 2 or ranked.unmeasured:
         return totals.value(metric)
     return ranked.percentile_ms(min(fraction, (ranked.n - 1) / ranked.n))
 

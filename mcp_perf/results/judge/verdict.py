@@ -109,12 +109,14 @@ class Decision:
 
 def decide(facts: Facts) -> Decision:
     """Decide what a run has shown."""
-    told = [*_invalid(facts), *_failed(facts), *_inconclusive(facts)]
-    found = () if facts.search is None else facts.search.found
-    if not told and (facts.gates or not found):
-        told.append(because("passed", _passed(facts)))
-    told += [because("capacity_found", text) for text in found]
-    reasons = in_order(told)
+    search = facts.search or SearchFacts()
+    found = [*_invalid(facts), *_failed(facts), *_inconclusive(facts)]
+    found += [because("no_rate_held", text) for text in search.failed]
+    found += [because("search_open", text) for text in search.undecided]
+    if not found and (facts.gates or not search.found):
+        found.append(because("passed", _passed(facts)))
+    found += [because("capacity_found", text) for text in search.found]
+    reasons = in_order(found)
     verdict, code = VERDICTS[RANKS[reasons[0].code]]
     if verdict == "FAIL" and facts.search is None:
         # A target that was away for some time explains failures, but alone does not fail a run.
@@ -203,8 +205,7 @@ def _failed(facts: Facts) -> Iterator[Reason]:
             by_deeds = result.gate in facts.failed_by_deeds
             code = "target_errors" if by_deeds else "gate_failed"
             yield because(code, f"Gate {result.gate}: {result.reason}")
-    for text in () if facts.search is None else facts.search.failed:
-        yield because("no_rate_held", text)
+
     yield from _regressions("Regression", "FAIL", facts)
     decided = [result for result in facts.gates if result.verdict in ("PASS", "FAIL")]
     for arm, totals in facts.arms.items():
@@ -264,8 +265,7 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
     for result in facts.gates:
         if result.verdict == "INCONCLUSIVE":
             yield because("gate_open", f"Gate {result.gate}: {result.reason}")
-    for text in () if facts.search is None else facts.search.undecided:
-        yield because("search_open", text)
+
     yield from _regressions("Baseline", "INCONCLUSIVE", facts)
     for arm, totals in facts.arms.items():
         if not totals.call.ended:
