@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcp_perf.cli.answer import Commands, answer, in_json, is_quiet, say
+from mcp_perf.cli.dashboard import serve_pages
 from mcp_perf.cli.read.runs import FOLDER, history, store_option, writing
-from mcp_perf.cli.refused import PAGES, Refused, formats_option, read_formats
-from mcp_perf.cli.target import COMMAND, TargetCommand, told
+from mcp_perf.cli.refused import PAGES, Refused, formats_option, told
+from mcp_perf.cli.target import COMMAND, TargetCommand
+from mcp_perf.numbers import counted, said
 
 if TYPE_CHECKING:
     from mcp_perf.agent.store import AgentStore
@@ -66,7 +68,6 @@ def import_(folder: Path, store: str) -> None:
       mcp-perf agent import metrics/
     """
     from mcp_perf.agent.folder import read_folder  # noqa: PLC0415
-    from mcp_perf.numbers import counted  # noqa: PLC0415
 
     try:
         found = read_folder(folder)
@@ -92,7 +93,7 @@ def import_(folder: Path, store: str) -> None:
 @click.option("--out", type=FOLDER, help="Also write the leaderboard and the records to a folder.")
 @formats_option(PAGES)
 @store_option
-def summary(out: Path | None, formats: str, store: str) -> None:
+def summary(out: Path | None, formats: Sequence[str], store: str) -> None:
     """Show the leaderboard: control against mcp, overall, by task and by model.
 
     \b
@@ -106,7 +107,6 @@ def summary(out: Path | None, formats: str, store: str) -> None:
     from mcp_perf.agent.rendering import show, write  # noqa: PLC0415
     from mcp_perf.agent.store import board_of  # noqa: PLC0415
 
-    chosen = read_formats(formats, PAGES)
     with _opened(store) as kept:
         board, records = board_of(kept)
     if not records:
@@ -115,8 +115,8 @@ def summary(out: Path | None, formats: str, store: str) -> None:
     answer(board, draw=lambda console: show(board, console))
     if out is not None:
         with writing(f"--out {out}", "folder"):
-            write(board, records, out, chosen)
-        say(f"Leaderboard: {out / f'leaderboard.{chosen[0]}'}")
+            write(board, records, out, formats)
+        say(f"Leaderboard: {out / f'leaderboard.{formats[0]}'}")
 
 
 @agent.command()
@@ -165,7 +165,6 @@ def _replay(
     from mcp_perf.agent.records import as_record  # noqa: PLC0415
     from mcp_perf.agent.replay import replay  # noqa: PLC0415
     from mcp_perf.load.prepare.permission import User, at_terminal  # noqa: PLC0415
-    from mcp_perf.numbers import counted, said  # noqa: PLC0415
 
     user = User(at_terminal, lambda line: say(line, err=True))
     done = []
@@ -207,15 +206,10 @@ def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
     """
     try:
         from mcp_perf.agent.serving import locked  # noqa: PLC0415
-        from mcp_perf.load.web.serving import listen, serve  # noqa: PLC0415
     except ImportError as error:
         raise Refused(f"{error}: pip install 'mcp-perf[dashboard]'") from None
-    with _opened(store) as kept, told():
-        listener = listen(web_host, web_port)
-        app, opened = locked(kept, web_host, listener.getsockname()[1], login=web_login)
-        say(opened.rstrip(), err=True)
-        answer({"address": app.served.address})
-        serve(app, listener)
+    with _opened(store) as kept:
+        serve_pages(locked, kept, web_host, web_port, login=web_login)
 
 
 @agent.command()
@@ -265,7 +259,6 @@ def record(url: str | None, **how: Any) -> None:
       mcp-perf agent record --keep-arguments --url http://127.0.0.1:8000/mcp
     """
     from mcp_perf.agent.recording.command import record as start  # noqa: PLC0415
-    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
 
     command = click.get_current_context().meta.get(COMMAND)
     if bool(command) == bool(url):
@@ -273,9 +266,7 @@ def record(url: str | None, **how: Any) -> None:
     if command and in_json():
         raise Refused("--json cannot be used with -- COMMAND, because stdout belongs to the server")
     given = {key: value for key, value in how.items() if value}
-    try:
+    with told():
         code, recorded = start(command, url, quiet=is_quiet(), **given)
-    except InputError as error:
-        raise Refused(f"{error.message} - {error.hint}") from None
     answer(recorded)
     sys.exit(code)

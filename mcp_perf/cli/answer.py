@@ -21,16 +21,19 @@ _JSON: Final = "mcp_perf.json"
 _QUIET: Final = "mcp_perf.quiet"
 
 
-def _ways() -> list[click.Parameter]:
-    """Return the options that say in which way a command answers."""
-    told = {
-        ("--json",): "Answer with one JSON document on stdout.",
-        ("-q", "--quiet"): "Print only errors.",
-    }
-    return [
-        click.Option(names, is_flag=True, expose_value=False, help=text, callback=_note)
-        for names, text in told.items()
-    ]
+def _note(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:  # a group above this command was not asked
+        context.meta[f"mcp_perf.{option.name}"] = True
+
+
+_WAYS: Final = [
+    click.Option(names, is_flag=True, expose_value=False, help=text, callback=_note)
+    for names, text in (
+        (["--json"], "Answer with one JSON document on stdout."),
+        (["-q", "--quiet"], "Print only errors."),
+    )
+]
+"""The options that say in which way a command answers."""
 
 
 class Commands(click.Group):
@@ -39,7 +42,7 @@ class Commands(click.Group):
     def add_command(self, command: click.Command, name: str | None = None) -> None:
         """Give a command the options; a group that only holds commands does not answer."""
         if not isinstance(command, click.Group) or command.invoke_without_command:
-            command.params += _ways()
+            command.params += _WAYS
         super().add_command(command, name)
 
 
@@ -48,7 +51,7 @@ class Program(Commands):
 
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
-        self.params += _ways()
+        self.params += _WAYS
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Look for --json first, so that even a mistake before it is answered in JSON."""
@@ -83,11 +86,6 @@ class Program(Commands):
         lines = wrong.format_message().splitlines()
         answer({"exit_code": wrong.exit_code, "refused": lines})
         raise wrong
-
-
-def _note(context: click.Context, option: click.Parameter, value: bool) -> None:
-    if value:  # a group above this command was not asked
-        context.meta[f"mcp_perf.{option.name}"] = True
 
 
 def _fault(error: Exception) -> Fault:

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from mcp_perf.cli.answer import answer
-from mcp_perf.cli.target import TargetCommand, target_of, target_options, told
+from mcp_perf.cli.refused import told
+from mcp_perf.cli.target import TargetCommand, target_of, target_options
 
 
 @click.command(cls=TargetCommand)

@@ -1,13 +1,15 @@
 """`mcp-perf dashboard`: pages over all runs of the store."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 
 from mcp_perf.cli.answer import answer, say
 from mcp_perf.cli.read.runs import history, store_option
-from mcp_perf.cli.refused import Refused
+from mcp_perf.cli.refused import Refused, told
 
 
 def _days(_context: object, _param: object, value: str | None) -> timedelta | None:
@@ -68,17 +70,21 @@ def _prune(store: str, age: timedelta) -> None:
 def _serve(store: str, host: str, port: int, *, login: bool) -> None:
     try:
         from mcp_perf.dashboard.app import create_app  # noqa: PLC0415
-        from mcp_perf.load.web.serving import listen, locked, serve  # noqa: PLC0415
+        from mcp_perf.load.web.serving import locked  # noqa: PLC0415
     except ImportError as error:
         raise Refused(f"{error}: pip install 'mcp-perf[dashboard]'") from None
-    from mcp_perf.load.targets.refusal import Refusal  # noqa: PLC0415
-
     try:
-        with listen(host, port) as listener:
-            bound = listener.getsockname()[1]
-            app, opened = locked(create_app(store), host, bound, login=login)
-            say(opened.rstrip(), err=True)
-            answer({"address": app.served.address})
-            serve(app, listener)
-    except Refusal as refusal:  # it names Locust's options
-        raise Refused(*(line.replace("--web-", "--") for line in refusal.lines)) from None
+        serve_pages(locked, create_app(store), host, port, login=login)
+    except Refused as refused:  # it names Locust's options
+        raise Refused(refused.message.replace("--web-", "--")) from None
+
+
+def serve_pages(lock: Callable[..., Any], pages: Any, host: str, port: int, *, login: bool) -> None:
+    """Serve pages behind their lock until Ctrl-C; `lock` makes it. Raises Refused."""
+    from mcp_perf.load.web.serving import listen, serve  # noqa: PLC0415
+
+    with told(), listen(host, port) as listener:
+        app, opened = lock(pages, host, listener.getsockname()[1], login=login)
+        say(opened.rstrip(), err=True)
+        answer({"address": app.served.address})
+        serve(app, listener)

@@ -35,10 +35,6 @@ _RUN_S: Final = 300
 Say = Callable[[str], None]
 
 
-class DoctorFailed(Exception):  # noqa: N818 -- the examination failed, not the program
-    """A calibration run has no report: what it said."""
-
-
 @click.command()
 def doctor() -> None:
     """Examine this machine: can it measure, and how finely? Takes at most 2 1/2 minutes.
@@ -60,16 +56,13 @@ def doctor() -> None:
     settings = read()
     if in_words():
         in_force.show(settings, console())
-    try:
-        found = examine(lambda what: say(f"looking at {what} ...", err=True))
-    except DoctorFailed as error:
-        raise Fault(str(error)) from error
+    found = examine(lambda what: say(f"looking at {what} ...", err=True))
     answer(found, draw=lambda screen: show(found, screen))
     sys.exit(0 if all(finding.fine for finding in found) else 91)
 
 
 def examine(say: Say) -> "list[Finding]":
-    """Examine this machine; `say` gets each step. Raises DoctorFailed if a run has no report."""
+    """Examine this machine; `say` gets each step. Raises Fault if a run has no report."""
     from mcp_perf.cli.output import findings  # noqa: PLC0415 -- loads rich
 
     say("clock and timers")
@@ -115,9 +108,8 @@ def _lateness_ns() -> list[int]:
 class _Runs:
     """The runs of the examination; each starts its own echo system."""
 
-    def __init__(self, folder: Path, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._now_s = now_s
 
     def of(self, name: str, *targets: str, flags: str = "") -> dict[str, Any]:
         """Return the report of a run; `targets` are lines with {} for the system's address."""
@@ -128,11 +120,11 @@ class _Runs:
         """Return the most users that the generator kept up with, and the report of their run."""
         from mcp_perf.cli.output.findings import in_sight  # noqa: PLC0415
 
-        until_s = self._now_s() + _LEVELS_S
+        until_s = time.monotonic() + _LEVELS_S
         with self._echo("?delay=100ms") as url:
             for users in _LEVELS:
                 report = self._run("concurrency", f"mcp={url}/mcp", users=users)
-                if in_sight(report) or self._now_s() + _LEVEL_S > until_s:
+                if in_sight(report) or time.monotonic() + _LEVEL_S > until_s:
                     break
             return users, report
 
@@ -154,6 +146,6 @@ class _Runs:
         ended = subprocess.run(argv, timeout=_RUN_S, check=False, cwd=here, **piped)  # noqa: S603
         report = out / "report.json"
         if not report.is_file():
-            raise DoctorFailed(f"the run {name} ended with {ended.returncode}: {ended.stderr}")
+            raise Fault(f"the run {name} ended with {ended.returncode}: {ended.stderr}")
         document: dict[str, Any] = json.loads(report.read_text("utf-8"))
         return document

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mcp_perf.cli.answer import answer
+from mcp_perf.cli.read.runs import FOLDER, writing
 from mcp_perf.cli.refused import Refused
 from mcp_perf.cli.target import (
     TargetCommand,
@@ -21,6 +22,7 @@ from mcp_perf.cli.target import (
     tell,
     tool_options,
 )
+from mcp_perf.numbers import counted, said
 
 if TYPE_CHECKING:
     from mcp_perf.load.survey.given import Given
@@ -81,9 +83,7 @@ _FILE = "The scenario file to write."
 
 @click.command(cls=TargetCommand)
 @click.argument("target", default="", metavar="[URL | -- _COMMAND...]")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help=_FILE
-)
+@click.option("-o", "--output", type=FOLDER, required=True, metavar="FILE", help=_FILE)
 @target_options
 @tool_options
 def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how: Any) -> None:
@@ -108,18 +108,18 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     """
     from mcp_perf.load.hub.redaction import clean, redactor  # noqa: PLC0415
     from mcp_perf.load.survey.writing import scenario  # noqa: PLC0415
-    from mcp_perf.numbers import counted  # noqa: PLC0415
     from mcp_perf.scenario.schema import FIRST_LINE, keep  # noqa: PLC0415
+    from mcp_perf.scenario.values.recordings import is_recording  # noqa: PLC0415
 
     file = how["from"]
     given = target_of(target, how)
     if any(value and value in given.line for value in given.variables.values()):
         raise Refused("the command or URL contains a typed-in secret; write it in env or headers")
     _check(output)
-    if file and _is_recording(file):
+    if file and is_recording(Path(file)):
         if tool or args:
             raise Refused("--tool and --args cannot be used with a recording")
-        text, said = _recorded(given, Path(file), output)
+        text, lines = _recorded(given, Path(file), output)
         tools: list[str] = []
     else:
         found = surveyed(given, tool, args)
@@ -127,23 +127,15 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
         about: dict[str, Any] = {"gates": _proposed(found), "remarks": remarks}
         load = f"{{users: {_USERS}, {_TIME}}}"
         text = scenario(given, found.calls, load, base=output.parent, **about)
-        said = [f"{counted(len(tools), 'tool')} ({', '.join(tools)})", *remarks]
-    try:
+        lines = [f"{counted(len(tools), 'tool')} ({', '.join(tools)})", *remarks]
+    with writing(output, "file with -o"):
         output.write_text(FIRST_LINE + text, "utf-8")
         keep(output.parent)
-    except OSError as error:
-        raise Refused(f"{output}: cannot be written ({error.strerror})") from None
     missing = sorted(given.variables.keys() - os.environ.keys())
     exports = [f"Before a run: export {name}=…" for name in missing]
     document = {"file": str(output), "tools": tools, "export": missing}
-    answer(redactor.everywhere(document), clean(f"{output}: {said[0]}"))
-    tell(*said[1:], *exports)
-
-
-def _is_recording(file: str) -> bool:
-    from mcp_perf.scenario.values.recordings import is_recording  # noqa: PLC0415
-
-    return is_recording(Path(file))
+    answer(redactor.everywhere(document), clean(f"{output}: {lines[0]}"))
+    tell(*lines[1:], *exports)
 
 
 def _recorded(given: "Given", file: Path, output: Path) -> tuple[str, list[str]]:
@@ -158,14 +150,11 @@ def _recorded(given: "Given", file: Path, output: Path) -> tuple[str, list[str]]
         load_text(text, str(output), output.parent, environ={**os.environ, **given.variables})
     except ScenarioError as error:
         raise Refused(*(f"{file}: {one.message} - {one.hint}" for one in error.problems)) from None
-    count = len(recording.sessions)
-    return text, [f"{count} session{'s' * (count > 1)} of {file}", *remarks]
+    return text, [f"{counted(len(recording.sessions), 'session')} of {file}", *remarks]
 
 
 def _proposed(found: "Survey") -> list[str]:
     """Propose gates that hold for the load of the file if calls only wait for each other."""
-    from mcp_perf.numbers import said  # noqa: PLC0415
-
     calm = sorted(time for times in found.times_ms.values() for time in times)
     if not calm:
         return ["mcp.error_rate < 1%"]

@@ -3,8 +3,8 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import click
@@ -18,11 +18,29 @@ PAGES: Final = FORMATS[:3]
 """The formats that every kind of report has."""
 
 
-def formats_option(formats: Sequence[str]) -> Callable[[Callback], Callback]:
+def formats_option(known: Sequence[str]) -> Callable[[Callback], Callback]:
     """Return the option that chooses formats: by default these; PDF only on demand."""
-    default = ",".join(formats)
-    said = "Reports to write; pdf, too, with mcp-perf[pdf]."
-    return click.option("--format", "formats", default=default, show_default=True, help=said)
+
+    def read(_context: object, _param: object, text: str) -> tuple[str, ...]:
+        chosen = tuple(part.strip() for part in text.split(",") if part.strip())
+        unknown = [part for part in chosen if part not in (*known, "pdf")]
+        if unknown or not chosen:
+            what = ", ".join(unknown) or "nothing"
+            choices = f"{', '.join(known)}, pdf"
+            raise Refused(f"--format: there is no format {what}; choose from {choices}")
+        if "pdf" in chosen:
+            from mcp_perf.results.render.files.pdf import PdfError, ready  # noqa: PLC0415
+
+            try:
+                ready()
+            except PdfError as error:
+                raise Refused(f"--format: {error}") from error
+        return chosen
+
+    default, said = ",".join(known), "Reports to write; pdf, too, with mcp-perf[pdf]."
+    return click.option(
+        "--format", "formats", default=default, show_default=True, callback=read, help=said
+    )
 
 
 def scenario_names(_context: object, _param: object, begun: str) -> list[CompletionItem]:
@@ -67,6 +85,24 @@ class Fault(Refused):
     exit_code = 107
 
 
+@contextmanager
+def told() -> Iterator[None]:
+    """Raise what the engine refuses as a refusal of the command, with its exit code."""
+    from mcp_perf.load.targets.refusal import Refusal  # noqa: PLC0415
+    from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
+    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
+
+    try:
+        yield
+    except InputError as error:
+        raise Refused(f"{error.message} - {error.hint}") from None
+    except ScenarioError as error:
+        raise Refused(*map(str, error.problems)) from None
+    except Refusal as refusal:
+        kind = Refused if refusal.exit_code == Refused.exit_code else Unreached
+        raise kind(*refusal.lines) from None
+
+
 def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
     """Run `mcp-perf` with these words in another process; return its exit code and output.
 
@@ -83,21 +119,3 @@ def again(words: Sequence[str], stdout: int | None = None) -> tuple[int, bytes]:
     signal.signal(signal.SIGTERM, ended)
     signal.signal(signal.SIGINT, before)
     return process.returncode, said or b""
-
-
-def read_formats(text: str, formats: Sequence[str]) -> tuple[str, ...]:
-    """Read `html,json`. Raises Refused for an unknown format, and for PDF without its extra."""
-    chosen = tuple(part.strip() for part in text.split(",") if part.strip())
-    unknown = [part for part in chosen if part not in (*formats, "pdf")]
-    if unknown or not chosen:
-        what = ", ".join(unknown) or "nothing"
-        known = f"{', '.join(formats)}, pdf"
-        raise Refused(f"--format: there is no format {what}; choose from {known}")
-    if "pdf" in chosen:
-        from mcp_perf.results.render.files.pdf import PdfError, ready  # noqa: PLC0415
-
-        try:
-            ready()
-        except PdfError as error:
-            raise Refused(f"--format: {error}") from error
-    return chosen

@@ -11,15 +11,8 @@ import click
 
 from mcp_perf.cli.answer import answer, in_json, is_quiet, no_json, say
 from mcp_perf.cli.init import made
-from mcp_perf.cli.refused import (
-    FORMATS,
-    Refused,
-    again,
-    formats_option,
-    read_formats,
-    scenario_names,
-)
-from mcp_perf.cli.target import TargetCommand, target_options, told, tool_options
+from mcp_perf.cli.refused import FORMATS, Refused, again, formats_option, scenario_names, told
+from mcp_perf.cli.target import TargetCommand, target_options, tool_options
 from mcp_perf.scenario.values.units import TOLERANCE
 
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
@@ -84,7 +77,7 @@ def _scenario() -> str:
 )
 @click.option("--dry-run", is_flag=True, help="Do each journey once; show requests and answers.")
 @click.option("--ci", is_flag=True, help="Plain text, and a summary and annotations for a CI job.")
-def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -> None:
+def run(scenario: str, formats: tuple[str, ...], *, repeat: int, ci: bool, **options: Any) -> None:
     """Run SCENARIO (a name or a YAML file) and judge it, or see how many users a server takes.
 
     \b
@@ -104,7 +97,6 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
       mcp-perf run my.yaml --dry-run              each call once, without load
       mcp-perf run my.yaml --ci --out results     as a step of a CI job
     """
-    chosen = read_formats(formats, FORMATS)
     if ci:
         no_json()
     run_time = options["run_time"]
@@ -120,9 +112,9 @@ def run(scenario: str, formats: str, *, repeat: int, ci: bool, **options: Any) -
             sys.exit(_dry(path, options))
         arguments = ["--scenario", path, *_as_written(options)]
         if not ci:
-            sys.exit(run_on_screen(arguments, chosen))
+            sys.exit(run_on_screen(arguments, formats))
         with ci_job.job(os.environ) as job:
-            code = run_on_screen(arguments, chosen, job)
+            code = run_on_screen(arguments, formats, job)
             job.conclude(code)
         sys.exit(code)
 

@@ -4,8 +4,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from mcp_perf.cli.answer import say
-from mcp_perf.cli.refused import Refused, Unreached
+from mcp_perf.cli.refused import Refused, told
 
 if TYPE_CHECKING:
     from mcp_perf.load.survey.given import Given
@@ -57,12 +56,11 @@ def tool_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def given_of(name: str, options: dict[str, Any]) -> "Given | None":
     """Return what the command was pointed at; None if it is not a target. Raises Refused."""
     from mcp_perf.load.survey import given  # noqa: PLC0415
-    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
 
     context = click.get_current_context()
     command = context.meta.get(COMMAND)
     file, headers, bearer = (options.pop(key) for key in ("from", "header", "bearer_env"))
-    try:
+    with told():
         if command is not None:
             found = given.of_command(command)
         elif file:
@@ -72,8 +70,6 @@ def given_of(name: str, options: dict[str, Any]) -> "Given | None":
             found = given.of_line(name)
         else:
             return None
-    except InputError as error:
-        raise Refused(f"{error.message} - {error.hint}") from None
     pairs = [header.partition(":") for header in headers]
     if not all(colon for _, colon, _ in pairs):
         raise Refused("--header: write 'NAME: VALUE'")
@@ -116,18 +112,6 @@ def tell(*lines: str) -> None:
 
     for line in lines:
         say(clean(line), err=True)
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Raise a refusal of the engine as one of the command, with its exit code."""
-    from mcp_perf.load.targets.refusal import Refusal  # noqa: PLC0415
-
-    try:
-        yield
-    except Refusal as refusal:
-        kind = Refused if refusal.exit_code == Refused.exit_code else Unreached
-        raise kind(*refusal.lines) from None
 
 
 def surveyed(given: "Given", tools: Sequence[str], arguments: str | None) -> "Survey":

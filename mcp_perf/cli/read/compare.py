@@ -12,8 +12,8 @@ import click
 
 from mcp_perf import folders
 from mcp_perf.cli.answer import answer, console, no_json, say
-from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_report, read_run
-from mcp_perf.cli.refused import PAGES, Refused, again, formats_option, read_formats
+from mcp_perf.cli.read.runs import FOLDER, check, read_base, read_report, read_run, writing
+from mcp_perf.cli.refused import PAGES, Refused, again, formats_option, told
 from mcp_perf.scenario.values.units import TOLERANCE
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ Exit codes: 0 nothing is worse, 90 INCONCLUSIVE, 91 a run is INVALID,
 @click.option("--out", type=FOLDER, help="Also write compare.html, .md and .json to this folder.")
 @formats_option(PAGES)
 @click.option("--ci", is_flag=True, help="Plain text, and a summary and annotations for a CI job.")
-def compare(
-    named: Sequence[str], tolerance: str, out: Path | None, formats: str, *, ci: bool, **how: Any
-) -> None:
+def compare(named: Sequence[str], formats: tuple[str, ...], *, ci: bool, **how: Any) -> None:
     """Compare runs with an earlier one: BASE is a run's folder, or a baseline.
 
     With --base and --head: compare two releases of a server, which take turns at
@@ -68,15 +66,18 @@ def compare(
       mcp-perf compare baselines/echo.json mcp-perf-out/RUN --tolerance 10% --ci
       mcp-perf compare --base "node old.js" --head "node new.js" my.yaml
     """
-    files = _Files(out, read_formats(formats, PAGES))
+    from mcp_perf.load.prepare.baseline import read_tolerance  # noqa: PLC0415
 
     def compared(page: "Job | None") -> int:
+        with told():
+            allowed = read_tolerance(how["tolerance"])
+        output = _Output(how["out"], formats, page)
         if how["base"] or how["head"]:
-            return _releases(named, how, tolerance, files, page)
+            return _releases(named, how, allowed, output)
         if len(named) == 1:
             raise click.UsageError("Missing argument 'NEW...'.")
         base, *runs = map(Path, named)
-        return _compare(base, runs, tolerance, files, page)
+        return _compare(base, runs, allowed, output)
 
     if not ci:
         sys.exit(compared(None))
@@ -93,107 +94,87 @@ def compare(
     sys.exit(code)
 
 
-class _Files(NamedTuple):
+class _Output(NamedTuple):
+    """Where a comparison goes: files in a folder, the terminal, the page of a CI job."""
+
     folder: Path | None
     formats: tuple[str, ...]
+    page: "Job | None"
 
     def write(self, report: "CompareReport", folder: Path) -> str:
         """Write the files to the folder; return where the first is, in words."""
         from mcp_perf.results.render.files.compare_report import RENDERINGS  # noqa: PLC0415
+        from mcp_perf.results.render.files.write import write  # noqa: PLC0415
 
-        try:
+        with writing(f"--out {folder}", "folder"):
             folder.mkdir(parents=True, exist_ok=True)
             for name in self.formats:
-                content = RENDERINGS[name](report)
-                whole = content if isinstance(content, bytes) else content.encode()
-                (folder / f"compare.{name}").write_bytes(whole)
-        except OSError as error:
-            raise Refused(f"--out {folder}: cannot be written ({error.strerror})") from None
+                write(folder / f"compare.{name}", [RENDERINGS[name](report)])
         return f"Report: {folder / f'compare.{self.formats[0]}'}"
 
+    def show(self, report: "CompareReport") -> None:
+        """Print the comparison."""
+        from mcp_perf.cli.output.ci import PLAIN  # noqa: PLC0415
+        from mcp_perf.results.render.console.terminal import comparison  # noqa: PLC0415
 
-def _compare(
-    base: Path, runs: Sequence[Path], tolerance: str, files: _Files, page: "Job | None"
-) -> int:
+        style = PLAIN if self.page is not None else {}
+        answer(report, draw=lambda _screen: comparison(report, console(**style)))
+        self.tell(report)
+
+    def tell(self, report: "CompareReport") -> None:
+        """Put the comparison on the page of the CI job, if there is one."""
+        from mcp_perf.results.render.console.annotations import of_comparison  # noqa: PLC0415
+        from mcp_perf.results.render.files.compare_report import sections  # noqa: PLC0415
+
+        if self.page is not None:
+            self.page.tell(sections(report), of_comparison(report))
+
+
+def _compare(base: Path, runs: Sequence[Path], tolerance: float, output: _Output) -> int:
     from mcp_perf.results.compare.report import compare_all  # noqa: PLC0415
 
-    allowed = _tolerance(tolerance)
     befores = read_base(base)
     news = [read_run(folder) for folder in runs]
     for folder, new in zip(runs, news, strict=True):
         check(base, befores, folder, new)
-    report = compare_all(befores, news, allowed)
-    written = files.write(report, files.folder) if files.folder is not None else ""
-    _show(report, page)
+    report = compare_all(befores, news, tolerance)
+    written = output.write(report, output.folder) if output.folder is not None else ""
+    output.show(report)
     if written:
         say(written)
     return report.exit_code
 
 
 def _releases(
-    named: Sequence[str], how: Mapping[str, Any], tolerance: str, files: _Files, page: "Job | None"
+    named: Sequence[str], how: Mapping[str, Any], tolerance: float, output: _Output
 ) -> int:
     """Let base and head take turns, pair by pair, and print what differs as Markdown."""
     from mcp_perf import settings  # noqa: PLC0415
     from mcp_perf.load.survey import releases  # noqa: PLC0415 -- it loads Locust
     from mcp_perf.results.compare.baseline import of_report  # noqa: PLC0415
     from mcp_perf.results.compare.report import compare_releases  # noqa: PLC0415
-    from mcp_perf.results.render.console.annotations import of_comparison  # noqa: PLC0415
-    from mcp_perf.results.render.files import compare_report  # noqa: PLC0415
-    from mcp_perf.scenario.problems.problem import ScenarioError  # noqa: PLC0415
-    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
+    from mcp_perf.results.render.files.compare_report import as_markdown  # noqa: PLC0415
 
-    allowed = _tolerance(tolerance)
     if not (how["base"] and how["head"]) or len(named) != 1:
         raise Refused("write --base COMMAND|URL, --head COMMAND|URL and one SCENARIO")
     pairs = how["repeat"]
-    try:
+    with told(), tempfile.TemporaryDirectory(prefix="mcp-perf-") as directory:
         made = releases.Releases(named[0], how["arm"], how["settings"], how["base"], how["head"])
         name = f"compare-{made.loaded.scenario.name}"
-        folder = files.folder or folders.unused(settings.runs() / name)
-        with tempfile.TemporaryDirectory(prefix="mcp-perf-") as directory:
-            words = made.written(Path(directory), pairs)
-            for number in range(1, pairs + 1):
-                say(f"Pair {number} of {pairs}", err=True)
-                outs = ("--out", str(folder / f"pair-{number}"), "--format", "json")
-                code, _ = again(["run", *words, *outs], stdout=subprocess.DEVNULL)
-                if code >= Refused.exit_code:  # it has said why
-                    if page is not None:
-                        page.refuse(code, [_NOTHING])
-                    return code
-    except ScenarioError as error:
-        raise Refused(*map(str, error.problems)) from error
-    except InputError as error:
-        raise Refused(f"{error.message}; {error.hint}") from error
-    reports = [read_report(folder / f"pair-{number}") for number in range(1, pairs + 1)]
+        folder = output.folder or folders.unused(settings.runs() / name)
+        words = made.written(Path(directory), pairs)
+        for number in range(1, pairs + 1):
+            say(f"Pair {number} of {pairs}", err=True)
+            outs = ("--out", str(folder / f"pair-{number}"), "--format", "json")
+            code, _ = again(["run", *words, *outs], stdout=subprocess.DEVNULL)
+            if code >= Refused.exit_code:  # it has said why
+                if output.page is not None:
+                    output.page.refuse(code, [_NOTHING])
+                return code
+    reports = [read_report(folder / f"pair-{number}")[0] for number in range(1, pairs + 1)]
     runs = [of_report(one) for one in reports]
-    report = compare_releases(runs, made.lines, allowed, made.remarks(reports))
-    answer(report, *compare_report.as_markdown(report).splitlines())
-    if page is not None:
-        page.tell(compare_report.sections(report), of_comparison(report))
-    say(files.write(report, folder), err=True)
+    report = compare_releases(runs, made.lines, tolerance, made.remarks(reports))
+    answer(report, *as_markdown(report).splitlines())
+    output.tell(report)
+    say(output.write(report, folder), err=True)
     return report.exit_code
-
-
-def _show(report: "CompareReport", page: "Job | None") -> None:
-    from mcp_perf.results.render.console.terminal import comparison  # noqa: PLC0415
-
-    if page is None:
-        answer(report, draw=lambda screen: comparison(report, screen))
-        return
-    from mcp_perf.cli.output.ci import PLAIN  # noqa: PLC0415
-    from mcp_perf.results.render.console import annotations  # noqa: PLC0415
-    from mcp_perf.results.render.files import compare_report  # noqa: PLC0415
-
-    comparison(report, console(**PLAIN))
-    page.tell(compare_report.sections(report), annotations.of_comparison(report))
-
-
-def _tolerance(text: str) -> float:
-    from mcp_perf.scenario.problems.wording import InputError  # noqa: PLC0415
-    from mcp_perf.scenario.values.units import fraction  # noqa: PLC0415
-
-    try:
-        return fraction(text)
-    except InputError as error:
-        raise Refused(f"--tolerance: {error.message}; {error.hint}") from error

@@ -12,6 +12,7 @@ from mcp_perf.cli.refused import Refused
 if TYPE_CHECKING:
     from mcp_perf.results.document.document import Report
     from mcp_perf.results.document.run_numbers import RunNumbers
+    from mcp_perf.results.journal.records import SampleRecord
 
 FOLDER: Final = click.Path(path_type=Path)
 _STORE: Final = "The URL of the database. Default: $MCP_PERF_STORE, or a file next to the runs."
@@ -58,16 +59,16 @@ def read_run(folder: Path) -> "RunNumbers":
     """Read a run's folder. Raises Refused."""
     from mcp_perf.results.compare.baseline import of_report  # noqa: PLC0415
 
-    return of_report(read_report(folder))
+    return of_report(read_report(folder)[0])
 
 
-def read_report(folder: Path) -> "Report":
-    """Make the report of a run's folder. Raises Refused."""
+def read_report(folder: Path) -> "tuple[Report, list[SampleRecord]]":
+    """Make the report of a run's folder; return it with the calls kept whole. Raises Refused."""
     from mcp_perf.results.journal.journal import JournalError  # noqa: PLC0415
     from mcp_perf.results.report.build import load_report  # noqa: PLC0415
 
     try:
-        return load_report(folder)[0]
+        return load_report(folder)
     except JournalError as error:
         raise Refused(f"{folder}: {error}") from error
 

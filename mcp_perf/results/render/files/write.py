@@ -39,11 +39,11 @@ def write_all(
     written = []
     for name, (filename, render) in _RENDERINGS.items():
         if name in formats:
-            written.append(_write(folder / filename, render(report, samples)))
+            written.append(write(folder / filename, render(report, samples)))
     return written
 
 
-def _write(path: Path, chunks: _Chunks) -> Path:
+def write(path: Path, chunks: _Chunks) -> Path:
     """Write a temporary file next to the path and rename it: readers never see half a report."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
