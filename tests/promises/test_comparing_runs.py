@@ -16,13 +16,13 @@ from mcp_perf import folders
 from mcp_perf.cli.main import main
 from mcp_perf.numbers import THIN
 from mcp_perf.results.compare import stored
-from mcp_perf.results.compare.compare import compare_pairs, compare_runs, verdict_of
+from mcp_perf.results.compare.compare import compare_pairs, compare_runs
 from mcp_perf.results.compare.history import points
 from mcp_perf.results.tally.metrics import COMPARED
 from mcp_perf.scenario.values.units import TOLERANCE, fraction
 from tests.support import ROOT
 from tests.support import earlier_runs as earlier
-from tests.support.earlier_runs import on_a_machine
+from tests.support.earlier_runs import on_a_machine, verdict_of
 
 TRIALS = 50
 SCENARIO = """

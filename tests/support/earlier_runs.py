@@ -5,7 +5,10 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mcp_perf.results.document.comparison import Regression
+from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunIdentity, RunNumbers
+from mcp_perf.results.judge.rule import gravest
 from mcp_perf.results.tally.metrics import COMPARED
 
 RATES = ("throughput", "calls_per_s")
@@ -75,3 +78,8 @@ def on_a_machine(
     return run(
         {arm: noisy(rng, state * (slower if arm == arms[-1] else 1.0)) for arm in arms}, run_id
     )
+
+
+def verdict_of(rows: Sequence[Regression]) -> VerdictName:
+    """Return the verdict on a comparison of runs: the gravest of its rows."""
+    return gravest(row.verdict for row in rows)

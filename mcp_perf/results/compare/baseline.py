@@ -61,22 +61,19 @@ def identity(
 
 def of_report(report: Report) -> RunNumbers:
     """Return what a comparison needs of a report."""
-    environment = report.environment
-    found = identity(
-        report.scenario,
-        environment.get("workload", {}),
-        environment.get("load", {}),
-        environment,
-        {name: arm.protocol for name, arm in report.arms.items()},
-    )
-    return RunNumbers(
-        run_id=report.run_id,
-        started=report.started,
-        verdict=report.verdict,
-        complete=report.complete,
-        identity=found,
-        arms={name: of_arm(arm) for name, arm in report.arms.items()},
-    )
+    about = {name: getattr(report, name) for name in ("run_id", "started", "verdict", "complete")}
+    return run_numbers(report.scenario, report.environment, report.arms, **about)
+
+
+def run_numbers(
+    scenario: str, environment: Mapping[str, Any], arms: Mapping[str, ArmNumbers], **about: Any
+) -> RunNumbers:
+    """Return what a comparison needs of a run; `about` has its id, start, verdict and so on."""
+    load, workload = environment.get("load", {}), environment.get("workload", {})
+    protocols = {name: arm.protocol for name, arm in arms.items()}
+    found = identity(scenario, workload, load, environment, protocols)
+    numbers = {name: of_arm(arm) for name, arm in arms.items()}
+    return RunNumbers(identity=found, arms=numbers, **about)
 
 
 def of_arm(arm: ArmNumbers) -> ArmRounds:

@@ -23,7 +23,6 @@ from mcp_perf.numbers import out_of, said
 from mcp_perf.results.compare.baseline import pooled
 from mcp_perf.results.compare.notes import notes
 from mcp_perf.results.document.comparison import Regression, control_of
-from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.run_numbers import ArmRounds, RunNumbers
 from mcp_perf.results.judge import rule
 from mcp_perf.results.stats import runs as stats
@@ -121,11 +120,6 @@ def compare_pairs(pairs: Sequence[Mapping[str, ArmRounds]], tolerance: float) ->
     """Compare the arms `base` and `head` of several runs, as one question. Needs `FEWEST_RUNS`."""
     base, head = (pooled([arms[side] for arms in pairs]) for side in (BASE, HEAD))
     return _settled(list(_rows([{HEAD: base}], {HEAD: head}, tolerance, pairs)), tolerance)
-
-
-def verdict_of(regressions: Sequence[Regression]) -> VerdictName:
-    """Return the worst of the verdicts; without rows, nothing is shown."""
-    return rule.gravest(row.verdict for row in regressions)
 
 
 def _rows(
@@ -312,7 +306,10 @@ def _verdict(metric: _Metric, change: stats.Change, rounds: int | None) -> _Judg
     of_base = f"{said(mean, rule.RATIO)} the base, {between}"
     if verdict == "INCONCLUSIVE":
         unit = "pairs" if metric.pairs else "rounds in each run"
-        hint = _advice(rounds, unit, (low, high), worse, limit)
+        hint = "The base runs differ too much to decide: save more of them, or raise the tolerance."
+        if rounds is not None:
+            needed = rounds_needed(rounds, (low, high), worse, limit)
+            hint = rule.advice(needed, unit, "tolerance")
         why = f"{bound} is neither proven nor ruled out. {hint}"
     elif guarded <= limit:
         verdict = "INCONCLUSIVE"
@@ -336,15 +333,6 @@ def _beyond(metric: _Metric) -> str:
         return ""
     more = ", more than in the base"
     return rule.no_latency(now.dropped, now.planned, metric.arm, metric.name, more=more)
-
-
-def _advice(
-    rounds: int | None, unit: str, interval: rule.Interval, worse: float, limit: float
-) -> str:
-    if rounds is None:
-        return "The base runs differ too much to decide: save more of them, or raise the tolerance."
-    needed = rounds_needed(rounds, interval, worse, limit)
-    return rule.advice(needed, unit, "tolerance")
 
 
 def _errors(metric: _Metric) -> _Judgement:

@@ -181,6 +181,16 @@ def connected(store: str) -> Iterator[sa.Engine]:
         raise HistoryError(f"The history {shown} cannot be used: {said}") from error
 
 
+@contextmanager
+def opened(store: str) -> Iterator[sa.Connection]:
+    """Yield a connection to the store, whose tables are made. Raises HistoryError."""
+    with connected(store) as engine:
+        if not sa.inspect(engine).has_table(REPORTS.name):
+            create(engine, METADATA)
+        with engine.connect() as connection:
+            yield connection
+
+
 def create(engine: sa.Engine, metadata: sa.MetaData) -> None:
     """Make the tables and indexes that are missing."""
     with engine.begin() as connection:

@@ -6,14 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from mcp_perf.results.compare.compare import (
-    BASE,
-    HEAD,
-    Outcome,
-    compare_pairs,
-    compare_runs,
-    verdict_of,
-)
+from mcp_perf.results.compare.compare import BASE, HEAD, Outcome, compare_pairs, compare_runs
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.part import DocumentPart, VerdictName
 from mcp_perf.results.document.run_numbers import RunNumbers
@@ -96,7 +89,7 @@ def _compared(
     else:
         outcome = compare()
         rows = outcome.regressions
-        verdict = verdict_of(rows)
+        verdict = gravest(row.verdict for row in rows)
         reasons = [row.reason for row in rows if row.verdict == verdict and row.reason]
     return ComparedRun(
         run_id=name,

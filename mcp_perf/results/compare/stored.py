@@ -2,21 +2,12 @@
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from mcp_perf.results.compare.history import (
-    METADATA,
-    METRICS,
-    REPORTS,
-    RUNS,
-    HistoryError,
-    connected,
-    create,
-)
+from mcp_perf.results.compare.history import METRICS, REPORTS, RUNS, HistoryError, opened
 from mcp_perf.results.document.document import Report
 
 _SHOWN: Final = ("run_id", "started", "scenario", "verdict", "complete")
@@ -65,9 +56,8 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
         if self.until:
             yield RUNS.c.started < self.until
         if self.text:
-            of_run = (RUNS.c[name] for name in ("run_id", "scenario"))
-            of_report = (REPORTS.c[name] for name in ("title", "reason", "targets"))
-            columns = (*of_run, *of_report)
+            of = REPORTS.c
+            columns = (RUNS.c.run_id, RUNS.c.scenario, of.title, of.reason, of.targets)
             yield sa.or_(*(one.icontains(self.text, autoescape=True) for one in columns))
 
 
@@ -96,7 +86,7 @@ def runs(store: str, wanted: RunFilter = _ALL, *, limit: int = 50, offset: int =
         .offset(offset)
     )
     number = sa.select(sa.func.count()).select_from(both if wanted.text else RUNS)
-    with _opened(store) as connection:
+    with opened(store) as connection:
         found = [_summary(row) for row in connection.execute(page).mappings()]
         return RunList(found, connection.execute(number.where(*conditions)).scalar_one())
 
@@ -104,7 +94,7 @@ def runs(store: str, wanted: RunFilter = _ALL, *, limit: int = 50, offset: int =
 def scenarios(store: str) -> list[str]:
     """List the scenarios of all runs, in order. Raises HistoryError."""
     named = sa.select(RUNS.c.scenario).distinct().order_by(RUNS.c.scenario)
-    with _opened(store) as connection:
+    with opened(store) as connection:
         return list(connection.execute(named).scalars())
 
 
@@ -118,7 +108,7 @@ def metrics(store: str, scenario: str) -> list[tuple[str, str]]:
     )
     named = sa.select(METRICS.c.arm, METRICS.c.metric).distinct()
     named = named.where(METRICS.c.run.in_(youngest)).order_by(METRICS.c.arm, METRICS.c.metric)
-    with _opened(store) as connection:
+    with opened(store) as connection:
         return [(arm, metric) for arm, metric in connection.execute(named)]
 
 
@@ -131,7 +121,7 @@ def document(store: str, run_id: str) -> Report | None:
         .order_by(RUNS.c.id.desc())
         .limit(1)
     )
-    with _opened(store) as connection:
+    with opened(store) as connection:
         packed = connection.execute(wanted).scalar()
     if packed is None:
         return None
@@ -151,22 +141,13 @@ def prune(store: str, before: str) -> int:
     """
     gone = sa.select(RUNS.c.id).where(RUNS.c.started < before)
     number = 0
-    with _opened(store) as connection:
+    with opened(store) as connection:
         for column in (METRICS.c.run, REPORTS.c.run, RUNS.c.id):  # the runs last
             number = connection.execute(sa.delete(column.table).where(column.in_(gone))).rowcount
         connection.commit()
         if number and connection.dialect.name == "sqlite":
             connection.exec_driver_sql("VACUUM")
     return number
-
-
-@contextmanager
-def _opened(store: str) -> Iterator[sa.Connection]:
-    with connected(store) as engine:
-        if not sa.inspect(engine).has_table(REPORTS.name):
-            create(engine, METADATA)
-        with engine.connect() as connection:
-            yield connection
 
 
 def _summary(row: Any) -> RunSummary:

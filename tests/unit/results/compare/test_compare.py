@@ -5,11 +5,11 @@ import random
 import pytest
 
 from mcp_perf.numbers import out_of
-from mcp_perf.results.compare.compare import compare_pairs, compare_runs, verdict_of
+from mcp_perf.results.compare.compare import compare_pairs, compare_runs
 from mcp_perf.results.compare.report import compare_releases
 from mcp_perf.results.document.run_numbers import ArmRounds
 from mcp_perf.results.tally.metrics import COMPARED
-from tests.support.earlier_runs import identity, noisy, rounds, run
+from tests.support.earlier_runs import identity, noisy, rounds, run, verdict_of
 
 TOLERANCE = 0.05
 
