@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from mcp_perf.outcomes import FAILED, HARNESS_ERROR
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Report, StepNumbers
+from mcp_perf.results.report.failures import failed
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import Totals
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class ArmSoFar:
     calls: PartSoFar
     steps: Mapping[str, PartSoFar]
     journeys: Mapping[str, PartSoFar]
-    failed: Mapping[tuple[str, str], int]
-    """By step and class."""
+    failed: Sequence[tuple[str, str, str, int]]
+    """Arm, step, class and count."""
 
     @classmethod
     def of(cls, arm: str, found: Sequence[Totals], judged: Report | None) -> "ArmSoFar":
@@ -42,30 +45,15 @@ class ArmSoFar:
         whole = next((one for one in every if (one.arm, one.metric) == (arm, "p50")), None)
         steps = _groups(totals.steps for totals in found)
         journeys = _groups(totals.journeys for totals in found)
-        of_steps = numbers.steps if numbers is not None else {}
-        of_journeys = numbers.journeys if numbers is not None else {}
-        return cls(
-            _part(arm, found, Group(_parts(t.call for t in found)), (CALL, None), whole),
-            {
-                name: _part(arm, found, group, (CALL, name), _compared(of_steps, name))
-                for name, group in steps.items()
-            },
-            {
-                name: _part(arm, found, group, (JOURNEY, name), _compared(of_journeys, name))
-                for name, group in journeys.items()
-            },
-            {
-                (name, kind): n
-                for name, group in steps.items()
-                for kind, n in group.classes.items()
-                if kind in FAILED or kind == HARNESS_ERROR
-            },
-        )
+        calls = _part(arm, found, Group(_parts(t.call for t in found)), (CALL, None), whole)
+        of_steps = _named(arm, found, CALL, steps, numbers.steps if numbers else {})
+        of_journeys = _named(arm, found, JOURNEY, journeys, numbers.journeys if numbers else {})
+        return cls(calls, of_steps, of_journeys, list(failed(arm, steps)))
 
 
-def by_name(arms: Iterable[Mapping[str, PartSoFar]]) -> dict[str, list[PartSoFar]]:
+def by_name(arms: Iterable[Mapping[str, T]]) -> dict[str, list[T]]:
     """Put parts of the same name together."""
-    found: dict[str, list[PartSoFar]] = {}
+    found: dict[str, list[T]] = {}
     for parts in arms:
         for name, part in parts.items():
             found.setdefault(name, []).append(part)
@@ -77,15 +65,21 @@ def _parts(groups: Iterable[Group]) -> Iterator[tuple[str, Tally]]:
 
 
 def _groups(found: Iterable[Mapping[str, Group]]) -> dict[str, Group]:
-    named: dict[str, list[Group]] = {}
-    for groups in found:
-        for name, group in groups.items():
-            named.setdefault(name, []).append(group)
-    return {name: Group(_parts(groups)) for name, groups in named.items()}
+    return {name: Group(_parts(groups)) for name, groups in by_name(found).items()}
 
 
-def _compared(judged: Mapping[str, StepNumbers], name: str) -> Comparison | None:
-    return judged[name].compared if name in judged else None
+def _named(
+    arm: str,
+    found: Sequence[Totals],
+    kind: str,
+    groups: Mapping[str, Group],
+    judged: Mapping[str, StepNumbers],
+) -> dict[str, PartSoFar]:
+    compared = {name: judged[name].compared if name in judged else None for name in groups}
+    return {
+        name: _part(arm, found, group, (kind, name), compared[name])
+        for name, group in groups.items()
+    }
 
 
 def _part(

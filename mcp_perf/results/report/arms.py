@@ -9,18 +9,10 @@ from mcp_perf.results.document.comparison import Comparison, Drift
 from mcp_perf.results.document.target_numbers import ContextNumbers, Memory, ResourceNumbers
 from mcp_perf.results.report.parts import PartKey
 from mcp_perf.results.report.upstream import upstream_numbers
+from mcp_perf.results.tally import metrics
 from mcp_perf.results.tally.arm_facts import REFUSED, latency, losses, sharing, unsampled
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
-from mcp_perf.results.tally.metrics import (
-    ESTIMATOR,
-    EVENT_PREFIX,
-    FRACTIONS,
-    GAP_PREFIX,
-    JOURNEY_PREFIX,
-    STOP_PREFIX,
-    Totals,
-    tokens,
-)
+from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import RunTally
 from mcp_perf.results.tally.turns import RecordedTurn
 
@@ -28,15 +20,8 @@ _OF_ROUNDS: Final = (
     *("planned", "dropped", "calls", "journeys_done", "throughput_per_s", "calls_per_s"),
 )
 _OF_ARMS: Final = (
-    *(
-        "success_rate",
-        "availability",
-        "rate_limited_rate",
-        "admitted_per_s",
-        "session_loss_rate",
-        "healed_rate",
-    ),
-    *("strays", "stray_rate", "bytes_per_journey"),
+    *("success_rate", "availability", "rate_limited_rate", "admitted_per_s"),
+    *("session_loss_rate", "healed_rate", "strays", "stray_rate", "bytes_per_journey"),
 )
 """Numbers that the document and the totals name alike; arms have those in `_OF_ROUNDS`, too."""
 
@@ -66,11 +51,11 @@ def arm_numbers(
         warmup_calls=warmup,
         setup=_setup(tally, arm),
         context=_context(described, totals),
-        first_event_ms=_ranked(totals, EVENT_PREFIX),
-        longest_gap_ms=_ranked(totals, GAP_PREFIX),
+        first_event_ms=_ranked(totals, metrics.EVENT_PREFIX),
+        longest_gap_ms=_ranked(totals, metrics.GAP_PREFIX),
         calls_unheard=totals.unheard,
         recovery_ms=latency(totals.recovery.ok),
-        cancel_stop_ms=_ranked(totals, STOP_PREFIX),
+        cancel_stop_ms=_ranked(totals, metrics.STOP_PREFIX),
         cancel_stops_unmeasured=totals.stops_unmeasured,
         setup_calls=sum(n for (of_arm, _), n in tally.setup.items() if of_arm == arm),
         sessions_lost=lost.total() - lost[REFUSED],
@@ -102,8 +87,7 @@ def _setup(tally: RunTally, arm: str) -> dict[str, document.StepNumbers]:
     for (of_arm, name, cls), part in tally.setup_parts.items():
         if of_arm == arm:
             groups.setdefault(name, []).append((cls, part))
-    found = {name: Group(parts) for name, parts in sorted(groups.items())}
-    return {name: _step(group, None) for name, group in found.items()}
+    return {name: _step(Group(parts), None) for name, parts in sorted(groups.items())}
 
 
 def _context(described: Mapping[str, Any], totals: Totals) -> ContextNumbers:
@@ -113,9 +97,9 @@ def _context(described: Mapping[str, Any], totals: Totals) -> ContextNumbers:
     return ContextNumbers(
         tools=described.get("tools", 0),
         tools_list_bytes=size,
-        tools_list_tokens=tokens(size),
+        tools_list_tokens=metrics.tokens(size),
         result_tokens=totals.result_tokens,
-        estimator=ESTIMATOR,
+        estimator=metrics.ESTIMATOR,
     )
 
 
@@ -158,7 +142,7 @@ def _numbers(totals: Totals) -> dict[str, Any]:
         "failed_ms": latency(totals.call.failures),
         "journey_ms": latency(totals.journey.ok),
         "ranked_ms": _unless_ok(totals, ""),
-        "ranked_journey_ms": _unless_ok(totals, JOURNEY_PREFIX),
+        "ranked_journey_ms": _unless_ok(totals, metrics.JOURNEY_PREFIX),
     }
 
 
@@ -172,8 +156,8 @@ def _service(tally: Tally) -> document.Latency | None:
     service = tally.service
     if service is tally.latency:
         return None
-    found = service.percentiles([*FRACTIONS.values(), 1.0])
-    names = [*FRACTIONS, "max"]
+    found = service.percentiles([*metrics.FRACTIONS.values(), 1.0])
+    names = [*metrics.FRACTIONS, "max"]
     numbers = {name: ns / 1e6 for name, ns in zip(names, found, strict=True) if ns is not None}
     return document.Latency(n=tally.n, mean=tally.service_total_ns / tally.n / 1e6, **numbers)
 

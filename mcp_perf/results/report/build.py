@@ -3,22 +3,15 @@
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from mcp_perf.outcomes import CROSSED_REPLY, FAILED, HARNESS_ERROR, OK
-from mcp_perf.results.compare.baseline import identity, of_arm
+from mcp_perf.outcomes import CROSSED_REPLY, HARNESS_ERROR, OK
+from mcp_perf.results.compare.baseline import run_numbers
 from mcp_perf.results.compare.compare import Outcome, compare_runs
 from mcp_perf.results.document.comparison import CONTROL, Comparison, Regression, control_of
-from mcp_perf.results.document.document import (
-    ArmNumbers,
-    Capacity,
-    Failure,
-    GateResult,
-    Generator,
-    Report,
-)
-from mcp_perf.results.document.run_numbers import RunNumbers
+from mcp_perf.results.document.document import ArmNumbers, Capacity, GateResult, Generator, Report
 from mcp_perf.results.journal.journal import JournalError, read
 from mcp_perf.results.journal.records import AnyRecord, SampleRecord
 from mcp_perf.results.judge import capacity, generator
@@ -36,6 +29,7 @@ from mcp_perf.results.judge.shares import fails_by_deeds
 from mcp_perf.results.judge.verdict import MOST_FAILED, Facts, SearchFacts, decide
 from mcp_perf.results.report.arms import arm_numbers
 from mcp_perf.results.report.drifts import drift_notes
+from mcp_perf.results.report.failures import failed, failures
 from mcp_perf.results.report.layers import layers
 from mcp_perf.results.report.notes import notes
 from mcp_perf.results.report.parts import compared_parts
@@ -100,6 +94,7 @@ def report_of(tally: RunTally) -> Report:
         for arm, what in evidence.items()
     }
     replied = replies(tally)
+    counts = (failed(arm, what.totals.steps) for arm, what in evidence.items())
     run = tally.run
     workload = {"workload": run.workload} if run.workload else {}
     environment = {"seed": run.seed, "load": tally.load, **workload, **run.environment}
@@ -127,7 +122,7 @@ def report_of(tally: RunTally) -> Report:
         timeline=tally.timeline.points(),
         resources=tally.resources.points(),
         sessions=tally.sessions.points(),
-        failures=failures(tally, _failed(evidence)),
+        failures=failures(tally, chain.from_iterable(counts)),
         replies=replied,
         notes=[
             *(remark for step in replied for remark in step.remarks),
@@ -183,15 +178,8 @@ def _against_baseline(
         return Outcome([], [])
     if not tally.complete:
         return Outcome([], ["Not compared with the baseline: the run was cut off."])
-    protocols = {name: arm.protocol for name, arm in arms.items()}
-    new = RunNumbers(
-        run_id=run.run_id,
-        started=run.started,
-        verdict="",
-        complete=True,
-        identity=identity(run.scenario, run.workload, tally.load, environment, protocols),
-        arms={name: of_arm(arm) for name, arm in arms.items()},
-    )
+    about = {"run_id": run.run_id, "started": run.started, "verdict": "", "complete": True}
+    new = run_numbers(run.scenario, environment, arms, **about)
     return compare_runs(baseline.runs, new, baseline.tolerance)
 
 
@@ -328,20 +316,3 @@ def _generator(tally: RunTally, evidence: Mapping[str, Evidence]) -> Generator:
         sessions=tally.sessions.of_generator(),
         workers_lost=_lost(tally),
     )
-
-
-def _failed(evidence: Mapping[str, Evidence]) -> Iterator[tuple[str, str, str, int]]:
-    for arm, what in evidence.items():
-        for step, group in what.totals.steps.items():
-            for cls, count in group.classes.items():
-                if cls in FAILED or cls == HARNESS_ERROR:
-                    yield arm, step, cls, count
-
-
-def failures(tally: RunTally, counts: Iterable[tuple[str, str, str, int]]) -> list[Failure]:
-    """Return kinds of failure from (arm, step, class, count), the most frequent first."""
-    found = []
-    for arm, step, cls, count in counts:
-        example = tally.examples.get((arm, step, cls), "")
-        found.append(Failure(arm=arm, step=step, cls=cls, count=count, example=example))
-    return sorted(found, key=lambda failure: -failure.count)

@@ -12,7 +12,7 @@ from typing import Final
 
 from mcp_perf.results.document.comparison import Layer
 from mcp_perf.results.judge.drops import dropped
-from mcp_perf.results.stats.rounds import difference
+from mcp_perf.results.stats.rounds import RoundValues, difference
 from mcp_perf.results.tally.metrics import Evidence
 
 METRIC: Final = "journey_p50"
@@ -28,36 +28,32 @@ def layers(names: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Layer
     finished = [set(evidence[name].rounds) for name in names]
     shared = sorted(set.intersection(*finished)) if finished else []
     medians = {name: [evidence[name].rounds[one].value(METRIC) for one in shared] for name in names}
-    found = []
-    for lower, upper in pairwise(names):
-        layer, warnings = _layer(lower, upper, medians), dropped(evidence[lower], evidence[upper])
-        found.append(layer.model_copy(update={"warnings": [*layer.warnings, *warnings]}))
-    return found
+    return [
+        _layer(lower, upper, medians, dropped(evidence[lower], evidence[upper]))
+        for lower, upper in pairwise(names)
+    ]
 
 
-def _layer(lower: str, upper: str, medians: Mapping[str, Sequence[float | None]]) -> Layer:
-    below, above = ([ms for ms in medians[name] if ms is not None] for name in (lower, upper))
-    result = Layer(
-        from_=lower, to=upper, from_ms=_mean(below), to_ms=_mean(above), cost_ms=None, ci95=None
-    )
-    broken = _broken(lower, medians[lower]) or _broken(upper, medians[upper])
-    if broken:
-        return result.model_copy(update={"warnings": [broken]})
-    cost = fmean(high - low for low, high in zip(below, above, strict=True))
+def _layer(
+    lower: str, upper: str, medians: Mapping[str, RoundValues], warnings: Sequence[str]
+) -> Layer:
+    below, above = medians[lower], medians[upper]
+    pairs = zip(below, above, strict=True)
+    apart = [high - low for low, high in pairs if low is not None and high is not None]
+    cost = fmean(apart) if apart and len(apart) == len(below) else None
     found = difference(cost, METRIC, upper, lower, above, below)
-    warnings = [found.warning] if found.warning else []
-    return result.model_copy(update={"cost_ms": cost, "ci95": found.ci95, "warnings": warnings})
+    why = found.warning if below else "There is no round that every layer has finished."
+    return Layer(
+        from_=lower,
+        to=upper,
+        from_ms=_mean(below),
+        to_ms=_mean(above),
+        cost_ms=cost,
+        ci95=found.ci95,
+        warnings=[*filter(None, [why]), *warnings],
+    )
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return fmean(values) if values else None
-
-
-def _broken(name: str, medians: Sequence[float | None]) -> str:
-    if not medians:
-        return "There is no round that every layer has finished."
-    missing = sum(ms is None for ms in medians)
-    if missing:
-        rounds = f"{missing} of {len(medians)} rounds"
-        return f"The median journey of {name} failed, or there is none, in {rounds}."
-    return ""
+def _mean(values: RoundValues) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -84,8 +84,7 @@ def _limited(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
             f"{calls} of {arm} were refused because they came too often (rate_limited). It "
             f"admitted {admitted}."
         )
-    setup = tally.setup[arm, RATE_LIMITED]
-    if setup:
+    if setup := tally.setup[arm, RATE_LIMITED]:
         yield (
             f"{arm} refused {counted(setup, 'request')} outside of rounds for coming too often "
             "(rate_limited)."
@@ -107,12 +106,10 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
             f"{said(slots.first_s, 's')} to {said(slots.last_s, 's')}, at most {slots.longest_row} "
             "in a row: fewer than 99 % of the journeys that were due in them ended ok."
         )
-    overflow = totals.call.all.latency.overflow
-    if overflow:
+    if overflow := totals.call.all.latency.overflow:
         late = counted(overflow, "call")
         yield f"{late} of {arm} took longer than an hour; percentiles count it as an hour."
-    checked = [group.all for group in totals.steps.values() if group.all.checked]
-    if checked:
+    if checked := [group.all for group in totals.steps.values() if group.all.checked]:
         held, broke = sum(of.checked for of in checked), sum(of.violations for of in checked)
         results = held + sum(of.unchecked for of in checked)
         yield (

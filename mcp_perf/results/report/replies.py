@@ -6,6 +6,7 @@ from typing import Final
 from mcp_perf.numbers import said
 from mcp_perf.outcomes import CLASSES, OK
 from mcp_perf.results.document.document import StepReplies
+from mcp_perf.results.document.text import clip, one_line
 from mcp_perf.results.journal.records import LookedReplies
 from mcp_perf.results.tally.tally import RunTally
 
@@ -68,5 +69,4 @@ def _share(seen: LookedReplies, part: int, what: str) -> str:
 
 
 def _clipped(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _EXAMPLE else line[:_EXAMPLE] + "…"
+    return clip(one_line(text), _EXAMPLE)

@@ -13,10 +13,12 @@ from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.document import Failure, Report, TimelinePoint
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.report.arm_so_far import ArmSoFar, PartSoFar, by_name
-from mcp_perf.results.report.build import failures, report_of
+from mcp_perf.results.report.build import report_of
+from mcp_perf.results.report.failures import failures
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import RunTally, fold
 from mcp_perf.results.tally.turns import RecordedTurn
+from mcp_perf.results.tally.usage import Usage
 
 KEPT_S: Final = 120
 """How far back the points of the timeline go."""
@@ -41,8 +43,8 @@ class TurnSoFar:
 class Use:
     """What an arm's target used in the last turn in which it was read."""
 
-    cpu: float | None = None
-    rss_bytes: int | None = None
+    cpu: float | None
+    rss_bytes: int | None
 
 
 @dataclass
@@ -142,17 +144,13 @@ class SoFar:
 
     def _failed(self) -> Iterator[tuple[str, str, str, int]]:
         for one in self._every():
-            for (step, cls), count in one.failed.items():
-                yield one.calls.arm, step, cls, count
+            yield from one.failed
         for (arm, name, cls), part in self.tally.setup_parts.items():
             if cls in FAILED:  # outside of turns, such as the opening of a session
                 yield arm, name, cls, part.n
 
 
 def _use(turns: list[RecordedTurn]) -> Use:
-    read = [turn.usage for turn in reversed(turns) if turn.usage.last is not None]
-    if not read:
-        return Use()
-    known = next((used for used in read if used.cpu_s is not None), None)
-    cpu = None if known is None or known.cpu_s is None else known.cpu_s / known.seconds
-    return Use(cpu, read[0].last.rss_bytes if read[0].last else None)
+    used = [turn.usage for turn in turns]
+    cpu = (one.cpu_s / one.seconds for one in reversed(used) if one.cpu_s is not None)
+    return Use(next(cpu, None), Usage(used).end_rss)

@@ -56,7 +56,7 @@ def test_a_layer_without_a_good_journey_has_no_cost():
     broken = [*rounds(2, times=6), Round(ok=0, failed=5)]
     found = layers(low=rounds(1), middle=broken, high=rounds(3))
     assert [(one.cost_ms, one.ci95) for one in found] == [(None, None)] * 2
-    said = ["The median journey of middle failed, or there is none, in 1 of 7 rounds."]
+    said = ["middle has no journey_p50 in 1 of 7 rounds: no comparison."]
     assert [one.warnings for one in found] == [said, said]
 
 

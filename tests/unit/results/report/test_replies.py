@@ -84,7 +84,7 @@ def test_the_same_answer_to_different_arguments_is_noted(alike, varied, noted):
         [True] if noted else []
     )
     if noted:
-        assert report.notes[0].endswith(f"{'x' * 200}\u2026")
+        assert report.notes[0].endswith(f"{'x' * 200}\u2026 (100 more characters)")
 
 
 @pytest.mark.parametrize(
