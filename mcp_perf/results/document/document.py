@@ -9,14 +9,9 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from mcp_perf.results.document import target_numbers
 from mcp_perf.results.document.comparison import Comparison, Drift, Layer, Regression
 from mcp_perf.results.document.part import DocumentPart, RateTrial, Reason, SearchEnd, VerdictName
-from mcp_perf.results.document.target_numbers import (
-    ContextNumbers,
-    ResourceNumbers,
-    SessionNumbers,
-    UpstreamNumbers,
-)
 
 SCHEMA: Final = "mcp-perf/report/1"
 
@@ -201,7 +196,7 @@ class ArmNumbers(DocumentPart):
     setup_calls: int
     setup: dict[str, StepNumbers] = Field(default_factory=dict)
     """Requests outside of rounds: opening, closing and losing sessions, over the whole run."""
-    context: ContextNumbers = ContextNumbers()
+    context: target_numbers.ContextNumbers = target_numbers.ContextNumbers()
     first_event_ms: Latency = Latency()
     """From the send of a call to its first notification; `calls_unheard` rank above all."""
     longest_gap_ms: Latency = Latency()
@@ -234,9 +229,9 @@ class ArmNumbers(DocumentPart):
     bytes_out: int
     bytes_per_journey: float | None = None
     """Received and sent by all calls, over journeys with every step ok."""
-    resources: ResourceNumbers = ResourceNumbers()
-    sessions: SessionNumbers = SessionNumbers()
-    upstream: UpstreamNumbers | None = None
+    resources: target_numbers.ResourceNumbers = target_numbers.ResourceNumbers()
+    sessions: target_numbers.SessionNumbers = target_numbers.SessionNumbers()
+    upstream: target_numbers.UpstreamNumbers | None = None
     """Only if providers are simulated."""
     journeys: dict[str, StepNumbers]
     steps: dict[str, StepNumbers]
@@ -274,7 +269,7 @@ class Generator(DocumentPart):
     """Why it was not fit to measure, as codes of `docs/explanation/measurement.md`; empty if it was
     fit."""
     processes: int
-    sessions: SessionNumbers = SessionNumbers()
+    sessions: target_numbers.SessionNumbers = target_numbers.SessionNumbers()
     workers_lost: list[str]
 
 
