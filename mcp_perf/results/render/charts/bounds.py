@@ -1,15 +1,14 @@
 """The bounds of gates, as lines of a chart whose axis they lie on."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mcp_perf.results.document.document import ArmNumbers, Latency, Report
 from mcp_perf.results.render.charts.scales import Scale
 from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
 
-@dataclass(frozen=True)
-class GateBound:
+class GateBound(NamedTuple):
     """What a gate asks of a number of a whole arm, in the metric's own unit."""
 
     arm: str
@@ -19,8 +18,7 @@ class GateBound:
     value: float
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """A line between two positions, and the text above its end."""
 
     text: str
@@ -28,7 +26,7 @@ class Limit:
     end: tuple[float, float]
 
 
-def of(report: Report) -> list[GateBound]:
+def gate_bounds(report: Report) -> list[GateBound]:
     """List the bounds on numbers of whole arms; `3x control` is three times control's number."""
     found = []
     for judged in report.gates:

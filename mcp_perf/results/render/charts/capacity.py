@@ -1,8 +1,8 @@
 """What a search for the capacity has found: as words, and as charts over the offered rate."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from mcp_perf import numbers
 from mcp_perf.results.document.document import ArmNumbers, Capacity, RateLevel
@@ -12,13 +12,14 @@ from mcp_perf.results.render.charts.scales import Scale, logarithmic, of_values
 from mcp_perf.results.render.words import wording
 
 Read = Callable[[RateLevel], float | None]
+_TIMES: Final = {"line thin p50": "p50", "line p95": "p95", "line thin dashed-tail p99": "p99"}
+"""The look of a line, and the time that it shows."""
 _MOST_TICKS: Final = 10
 _NARROWEST: Final = 0.006
 """The smallest width of a band that can be seen, as a fraction of the plot."""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """One arm's line: the rate it holds, its interval, and what broke beyond."""
 
     arm: str
@@ -88,14 +89,11 @@ def contradictions(capacity: Capacity) -> list[str]:
 def latency(arms: Mapping[str, ArmNumbers], gates: Iterable[GateBound] = ()) -> str:
     """Draw p50, p95 and p99 over the offered rate; an empty string without a search."""
     levels = [level for what in of_arms(arms).values() for level in what.levels]
-    times = [time for level in levels for time in _times(level) if time is not None]
+    reads = {css: attrgetter(f"latency_ms.{name}") for css, name in _TIMES.items()}
+    every = [read(level) for level in levels for read in reads.values()]
+    times = [time for time in every if time is not None]
     known = on(gates, "p50", "p95", "p99")
     y = of_values([*times, *(bound.value for bound in known)]).in_unit(f"{numbers.THIN}ms")
-    reads: Mapping[str, Read] = {
-        "line thin p50": lambda level: level.latency_ms.p50,
-        "line p95": lambda level: level.latency_ms.p95,
-        "line thin dashed-tail p99": lambda level: level.latency_ms.p99,
-    }
     title = "Latency over the offered rate"
     limits = [*across(known, y), *_asked(arms, gates)]
     return _over_rate("capacity-latency", title, "Milliseconds", arms, reads, y, limits)
@@ -189,10 +187,6 @@ def _over_rate(
     )
 
 
-def _times(level: RateLevel) -> tuple[float | None, float | None, float | None]:
-    return level.latency_ms.p50, level.latency_ms.p95, level.latency_ms.p99
-
-
 def _knees(every: Mapping[str, Capacity], x: Scale) -> list[Shade]:
     """Shade each arm's interval, at least as wide as can be seen."""
     shades = []
@@ -211,9 +205,8 @@ def _reading(every: Mapping[str, Capacity], rate: float) -> str:
     for name, what in every.items():
         for level in what.levels:
             if level.rate_per_s == rate:
-                p50, p95, p99 = (numbers.ms(time) for time in _times(level))
-                lines.append(
-                    f"{name}: {numbers.rate(level.achieved_per_s)} done, p50 {p50}, p95 {p95}, "
-                    f"p99 {p99}; held {trials(level)}"
-                )
+                of = level.latency_ms
+                times = ", ".join(f"{p} {numbers.ms(getattr(of, p))}" for p in _TIMES.values())
+                done = f"{numbers.rate(level.achieved_per_s)} done, {times}"
+                lines.append(f"{name}: {done}; held {trials(level)}")
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from mcp_perf import numbers
 from mcp_perf.results.document.comparison import Comparison, Regression
@@ -17,6 +18,7 @@ from mcp_perf.results.render.charts import svg
 from mcp_perf.results.render.charts.bounds import GateBound, Limit, across, on
 from mcp_perf.results.render.charts.scales import Scale, linear, of_time, of_values
 from mcp_perf.results.render.charts.thinning import P, Series
+from mcp_perf.results.render.words import grouping
 
 COLOURS = 6
 """How many looks report.css has for arms; further arms start again."""
@@ -27,8 +29,7 @@ _SEEN = 0.03
 """Height of the smallest bar: one failure among a thousand calls must not be missed."""
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What distinguishes an arm: a colour and dash of report.css, and a letter."""
 
     css: str
@@ -47,7 +48,6 @@ class TurnSpan:
     arm: str
     phase: Phase
     round: int
-    order: int
     start_s: float
     end_s: float
 
@@ -62,21 +62,16 @@ class TurnSpan:
 
 
 def turns(arms: Mapping[str, ArmNumbers]) -> list[TurnSpan]:
-    """List every turn in the recorded order; a turn ends at the latest when the next begins."""
-    every = sorted(
-        (
-            TurnSpan(name, turn.phase, turn.round, turn.order, turn.at_s, turn.at_s + turn.seconds)
-            for name, arm in arms.items()
-            for turn in arm.rounds
-        ),
-        key=lambda turn: turn.order,
-    )
+    """List the stretches of all turns; one ends at the latest when the next begins."""
+    every = [
+        TurnSpan(name, turn.phase, turn.round, turn.at_s, turn.at_s + turn.seconds)
+        for name, turn in grouping.rounds(arms)
+    ]
     cut = [replace(turn, end_s=min(turn.end_s, after.start_s)) for turn, after in pairwise(every)]
     return [*cut, *every[-1:]]
 
 
-@dataclass(frozen=True)
-class Shade:
+class Shade(NamedTuple):
     """A shaded band between two positions; a pointer on it shows its title."""
 
     left: float
@@ -87,8 +82,7 @@ class Shade:
     """A letter above it."""
 
 
-@dataclass(frozen=True)
-class Dot:
+class Dot(NamedTuple):
     """A dot with its look."""
 
     x: float

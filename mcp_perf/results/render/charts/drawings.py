@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
-from xml.etree.ElementTree import TreeBuilder, tostring
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from mcp_perf import folders
 from mcp_perf.results.render.words import templates
@@ -67,18 +67,12 @@ def standalone(node: dict[str, Any]) -> list[dict[str, Any]]:
     size = _SIZES[kind]
     width, height = size.left + size.width + size.right, size.top + size.height + size.bottom
     shape = {"width": str(width), "height": str(height), "xmlns": "http://www.w3.org/2000/svg"}
-    builder = TreeBuilder()
-    builder.start("svg", {**shape, "viewBox": f"{-size.left} {-size.top} {width} {height}"})
-    builder.start("style", {})
-    builder.data(_style())
-    builder.end("style")
-    builder.start("g", {"class": kind})
-    _build(builder, node, size)
-    builder.end("g")
-    builder.end("svg")
+    root = Element("svg", {**shape, "viewBox": f"{-size.left} {-size.top} {width} {height}"})
+    SubElement(root, "style").text = _style()
+    _build(SubElement(root, "g", {"class": kind}), node, size)
     said = [one for one in node["kids"] if _tag(one) in ("title", "desc")]
     words = " ".join(kid for one in said for kid in one["kids"])
-    drawing = {"svg": tostring(builder.close(), "unicode"), "width": width, "words": words}
+    drawing = {"svg": tostring(root, "unicode"), "width": width, "words": words}
     return [{"tag": "drawing", "css": [kind], "kids": [], **drawing}]
 
 
@@ -86,17 +80,16 @@ def _tag(node: dict[str, Any] | str) -> str:
     return "" if isinstance(node, str) else str(node["tag"])
 
 
-def _build(builder: TreeBuilder, node: dict[str, Any], size: _Size) -> None:
+def _build(parent: Element, node: dict[str, Any], size: _Size) -> None:
+    """Add the elements of a node; only those without elements in them have text."""
     for kid in node["kids"]:
         tag = _tag(kid)
         if not tag:
-            builder.data(kid)
+            parent.text = (parent.text or "") + kid
         elif tag == "svg":
-            _build(builder, kid, size)
+            _build(parent, kid, size)
         elif tag not in ("title", "desc") and "hit" not in kid["css"]:
-            builder.start(tag, dict(_attributes(kid, size)))
-            _build(builder, kid, size)
-            builder.end(tag)
+            _build(SubElement(parent, tag, dict(_attributes(kid, size))), kid, size)
 
 
 def _attributes(node: dict[str, Any], size: _Size) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,7 @@
 """What each layer costs: in words, and as a waterfall whose steps add up to the highest layer."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from mcp_perf import numbers
 from mcp_perf.results.document.comparison import Layer
@@ -18,8 +17,7 @@ _NARROWEST: Final = 0.003
 """The smallest width of a step that can be seen, as a fraction of the plot."""
 
 
-@dataclass(frozen=True)
-class Rung:
+class Rung(NamedTuple):
     """One layer's line; the cost of the lowest is its whole time."""
 
     arm: str

@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Final
 
 from mcp_perf import numbers
 from mcp_perf.results.document.document import TimelinePoint
 from mcp_perf.results.render.charts.charts import Stroke, chart, line, looks
 from mcp_perf.results.render.charts.scales import Scale, linear, of_values
+from mcp_perf.results.render.charts.thinning import Series
 
 _STEPS_S: Final = (1, 2, 5, 10, 15, 30, 60)
 _MOST_TICKS: Final = 4
-_APART_S: Final = 2.5
-"""Points of an arm that are further apart have a pause, or a turn of another arm, between them."""
 Read = Callable[[TimelinePoint], float | None]
 
 
@@ -25,9 +23,7 @@ def draw(arms: Iterable[str], points: Sequence[TimelinePoint]) -> Mapping[str, s
     rate = linear(max(1.0, *(point.calls_per_s for point in points)))
     p95 = of_values(point.p95_ms for point in points if point.p95_ms is not None)
 
-    def drawn(
-        name: str, title: str, y: Scale, read: Callable[[TimelinePoint], float | None]
-    ) -> str:
+    def drawn(name: str, title: str, y: Scale, read: Read) -> str:
         about = f"{title}, lately, for {', '.join(names)}."
         strokes = list(_strokes(names, points, (x, y), read))
         # One reading for the whole chart: it is drawn again each second, which has to cost little.
@@ -59,13 +55,10 @@ def _strokes(
     arms: Iterable[str], points: Sequence[TimelinePoint], scales: tuple[Scale, Scale], read: Read
 ) -> Iterable[Stroke]:
     """Draw the line of each arm, cut where the arm paused."""
-    (x, y), styles = scales, looks(arms)
+    (x, y), styles, series = scales, looks(arms), Series([*points], None)
     for arm in arms:
-        own = [(p.at_s, value) for p in points if p.arm == arm and (value := read(p)) is not None]
-        gaps = [after - before for (before, _), (after, _) in pairwise(own)]
-        cuts = [number for number, gap_s in enumerate(gaps, 1) if gap_s > _APART_S]
-        for begin, end in pairwise([0, *cuts, len(own)]):
-            known = [(x.at(at_s), y.at(value)) for at_s, value in own[begin:end]]
+        for part in series.stretches(arm):
+            known = [(x.at(p.at_s), y.at(value)) for p in part if (value := read(p)) is not None]
             yield from line(f"line {styles[arm].css}", known)
 
 

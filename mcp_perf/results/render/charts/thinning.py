@@ -1,7 +1,7 @@
 """Fewer points for a drawing than were measured, without losing a peak."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -11,9 +11,11 @@ from mcp_perf.results.document.document import ResourcePoint, TimelinePoint
 from mcp_perf.results.tally.usage import highest
 
 P = TypeVar("P", TimelinePoint, ResourcePoint)
-Merge = Callable[[list[P]], P]
-
-
+_MERGED: Final[Mapping[type, tuple[str, tuple[str, ...]]]] = {
+    TimelinePoint: ("calls_per_s", ("errors_per_s", "p50_ms", "p95_ms")),
+    ResourcePoint: ("cpu", ("rss_bytes", "threads", "fds")),
+}
+"""The number of points whose mean a merged one has, and the numbers whose highest it has."""
 _PAUSE: Final = 0.02
 """An arm's line is cut at a pause that is longer than this fraction of a point's width."""
 
@@ -41,21 +43,12 @@ class Series(Generic[P]):
         return cut
 
 
-def thin(points: Sequence[TimelinePoint], most: int) -> Series[TimelinePoint]:
+def thin(points: Sequence[P], most: int) -> Series[P]:
     """Merge points into at most `most` equal stretches of time per arm.
 
-    A merged point has the highest latencies and error rate of its stretch, so that no stall
-    disappears, and the mean call rate.
+    A merged point has the highest latencies, error rate and memory of its stretch, so that no stall
+    disappears, and the mean call rate or CPU use.
     """
-    return _thinned(points, most, _merge)
-
-
-def thin_resources(points: Sequence[ResourcePoint], most: int) -> Series[ResourcePoint]:
-    """Merge points likewise: the mean CPU use of a stretch, and the highest of all else."""
-    return _thinned(points, most, _merge_resources)
-
-
-def _thinned(points: Sequence[P], most: int, merge: Merge[P]) -> Series[P]:
     if len(points) <= most:
         return Series(sorted(points, key=lambda point: point.at_s), None)
     start = min(point.at_s for point in points)
@@ -65,28 +58,16 @@ def _thinned(points: Sequence[P], most: int, merge: Merge[P]) -> Series[P]:
         bucket = min(most - 1, int((point.at_s - start) / width)) if width else 0
         buckets.setdefault((bucket, point.arm), []).append(point)
     merged = [
-        merge(buckets[key]).model_copy(update={"at_s": start + key[0] * width, "seconds": width})
-        for key in sorted(buckets)
+        _merge(buckets[key], at_s=start + key[0] * width, seconds=width) for key in sorted(buckets)
     ]
     return Series(merged, width)
 
 
-def _merge(points: list[TimelinePoint]) -> TimelinePoint:
-    rate = _mean((point.calls_per_s, point.seconds) for point in points)
-    return _most(points, ("errors_per_s", "p50_ms", "p95_ms"), calls_per_s=rate)
-
-
-def _merge_resources(points: list[ResourcePoint]) -> ResourcePoint:
-    cpu = _mean((point.cpu, point.seconds) for point in points if point.cpu is not None)
-    return _most(points, ("rss_bytes", "threads", "fds"), cpu=cpu)
-
-
-def _mean(known: Iterable[tuple[float, float]]) -> float | None:
-    every = list(known)
-    return fmean(*zip(*every, strict=True)) if every else None
-
-
-def _most(points: list[P], names: Iterable[str], **means: float | None) -> P:
-    """Return the first point with the highest numbers of all points, and with some means."""
-    most = {name: highest(getattr(point, name) for point in points) for name in names}
-    return points[0].model_copy(update={**most, **means})
+def _merge(points: list[P], **when: float) -> P:
+    """Return a point with the mean of one number of the points, and the highest of others."""
+    averaged, others = _MERGED[type(points[0])]
+    weighed = [(getattr(point, averaged), point.seconds) for point in points]
+    known = [(value, seconds) for value, seconds in weighed if value is not None]
+    mean = fmean(*zip(*known, strict=True)) if known else None
+    most = {name: highest(getattr(point, name) for point in points) for name in others}
+    return points[0].model_copy(update={**most, averaged: mean, **when})

@@ -95,10 +95,8 @@ def _at_most(found: Sequence[Annotation]) -> list[Annotation]:
     kept: list[Annotation] = []
     for level in ("error", "warning", "notice"):
         of_level = [one for one in found if one.level == level]
-        left_out = len(of_level) - MOST
-        if left_out <= 0:
-            kept += of_level
-            continue
-        more = f"{left_out + 1} more are in the report."
-        kept += [*of_level[: MOST - 1], Annotation(level, "mcp-perf: more of these", more)]
+        if len(of_level) > MOST:
+            more = f"{len(of_level) - MOST + 1} more are in the report."
+            of_level[MOST - 1 :] = [Annotation(level, "mcp-perf: more of these", more)]
+        kept += of_level
     return kept

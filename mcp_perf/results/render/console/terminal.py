@@ -17,7 +17,7 @@ from mcp_perf.results.document.document import Report, RoundNumbers, StepNumbers
 from mcp_perf.results.document.part import VerdictName
 from mcp_perf.results.document.text import clip, one_line, shortened
 from mcp_perf.results.render.charts import capacity, layers
-from mcp_perf.results.render.words import gate_numbers
+from mcp_perf.results.render.words import gate_numbers, grouping
 from mcp_perf.results.render.words.arm_rows import per_session, tells_memory
 from mcp_perf.results.render.words.wording import simulated, upstreams
 from mcp_perf.results.report.notes import STRAY
@@ -139,12 +139,8 @@ def _levels(report: Report, console: Console) -> None:
 
 def _steps(report: Report, console: Console) -> None:
     """Show the steps that took longest or failed most, equal names next to each other."""
-    found = [(name, arm, one) for arm, of in report.arms.items() for name, one in of.steps.items()]
-    worst: dict[str, tuple[float, float]] = {}
-    for name, _, one in found:
-        now = ((one.error_rate or 0.0), one.latency_ms.p95 or 0.0)
-        worst[name] = max(worst.get(name, now), now)
-    order = sorted(worst, key=worst.__getitem__, reverse=True)
+    found = grouping.steps(report.arms)
+    names = list(dict.fromkeys(name for name, _, _ in found))
     several = len(report.arms) > 1
     compared = any(one.compared for _, _, one in found)
     rows = (
@@ -152,11 +148,10 @@ def _steps(report: Report, console: Console) -> None:
             *(name, *([arm] if several else []), numbers.count(one.count), *_times(one)),
             *([numbers.ratio(one.compared.ratio if one.compared else None)] if compared else []),
         )
-        for step in order[:_MOST_STEPS]
         for name, arm, one in found
-        if name == step
+        if name in names[:_MOST_STEPS]
     )
-    more = ["The other steps are in the report."] if len(order) > _MOST_STEPS else []
+    more = ["The other steps are in the report."] if len(names) > _MOST_STEPS else []
     arm, ratio = ["arm"] if several else [], ["p50 ratio"] if compared else []
     _table(console, ("step", *arm, "calls", "p50", "p95", "errors", *ratio), rows, more)
 

@@ -14,26 +14,14 @@ from markupsafe import Markup
 
 from mcp_perf import folders, numbers
 from mcp_perf.results.document.comparison import Comparison, Regression
-from mcp_perf.results.document.document import Report, RoundNumbers
+from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.text import clip, visible
-from mcp_perf.results.render.charts import (
-    bounds,
-    capacity,
-    charts,
-    layers,
-    percentiles,
-    resource_charts,
-)
+from mcp_perf.results.render.charts import capacity, charts, layers, percentiles, resource_charts
+from mcp_perf.results.render.charts.bounds import gate_bounds
 from mcp_perf.results.render.charts.scales import of_ratios
-from mcp_perf.results.render.charts.thinning import thin, thin_resources
-from mcp_perf.results.render.words import (
-    arm_rows,
-    gate_numbers,
-    grouping,
-    load_words,
-    templates,
-    wording,
-)
+from mcp_perf.results.render.charts.thinning import thin
+from mcp_perf.results.render.words import arm_rows, grouping, load_words, templates, wording
+from mcp_perf.results.render.words.gate_numbers import gate, gate_interval
 
 _MOST_POINTS: Final = 600
 """Points along the timeline: more than a screen can show apart."""
@@ -51,7 +39,7 @@ def _written(value: Any) -> Any:
 NUMBERS: Final = (
     *(numbers.ms, numbers.seconds, numbers.rate, numbers.count, numbers.counted, numbers.percent),
     *(numbers.byte_size, numbers.ratio, numbers.p_value, numbers.measured, numbers.interval),
-    *(gate_numbers.gate, gate_numbers.gate_interval, numbers.with_unit),
+    *(gate, gate_interval, numbers.with_unit),
     *(arm_rows.per_session, arm_rows.growth),
 )
 """Filters of all templates: how numbers are written."""
@@ -65,7 +53,8 @@ def environment(finalize: Callable[[Any], Any]) -> Environment:
     made = templates.environment(finalize)
     made.filters |= {write.__name__: write for write in (*NUMBERS, *_WORDS)}
     made.filters["example"] = lambda text: clip(text, _EXAMPLE_LIMIT)
-    made.globals["CLASSES"] = wording.CLASSES
+    made.globals |= {"CLASSES": wording.CLASSES, "INCOMPLETE": wording.INCOMPLETE}
+    made.globals["LAYERS_MEANING"] = layers.MEANING
     return made
 
 
@@ -73,7 +62,7 @@ _ENVIRONMENT: Final = environment(_written)
 
 
 def _drawings(report: Report) -> dict[str, Any]:
-    arms, gates = report.arms, bounds.of(report)
+    arms, gates = report.arms, gate_bounds(report)
     series = thin(report.timeline, _MOST_POINTS)
     searched = {
         "capacity_latency": capacity.latency(arms, gates),
@@ -90,7 +79,7 @@ def _drawings(report: Report) -> dict[str, Any]:
         **searched,
     }
     if series.points:
-        used, last_s = thin_resources(report.resources, _MOST_POINTS), series.last_s
+        used, last_s = thin(report.resources, _MOST_POINTS), series.last_s
         drawn |= {
             "rates": charts.rates(arms, series, gates),
             "latencies": charts.latencies(arms, series, gates),
@@ -113,23 +102,14 @@ def _key_chart(report: Report, drawn: Mapping[str, Any]) -> str:
     return next((name for name, there in choices.items() if there), "")
 
 
-def _comparisons(report: Report) -> dict[str, Any]:
-    """Group the comparisons by their two arms, in the document's order, each with its drawing."""
-    x = of_ratios(report.comparisons)
-    grouped: dict[tuple[str, str], list[tuple[Comparison, str]]] = {}
-    for one in report.comparisons:
-        grouped.setdefault((one.arm, one.versus), []).append((one, charts.interval(one, x)))
-    return {
-        "comparisons": grouped,
-        "interval_axis": charts.interval_axis(x.ticks),
-        "footnotes": grouping.footnotes(report.comparisons),
-    }
-
-
 def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
     """Group what was compared with a base by arm, each with its drawing; empty without rows."""
+    return _by_arms(rows)
+
+
+def _by_arms(rows: Sequence[Comparison | Regression]) -> dict[str, Any]:
     x = of_ratios([row for row in rows if row.ratio is not None])
-    grouped: dict[tuple[str, str], list[tuple[Regression, str]]] = {}
+    grouped: dict[tuple[str, str], list[tuple[Comparison | Regression, str]]] = {}
     for row in rows:
         drawn = "" if row.ratio is None else charts.interval(row, x)
         grouped.setdefault((row.arm, row.versus), []).append((row, drawn))
@@ -139,12 +119,6 @@ def regressions(rows: Sequence[Regression]) -> dict[str, Any]:
 def page(template: str, arms: Iterable[str], **context: Any) -> str:
     """Fill in a template; arms look the same in all templates."""
     return _ENVIRONMENT.get_template(template).render(looks=charts.looks(arms), **context)
-
-
-def turns(report: Report) -> list[tuple[str, RoundNumbers]]:
-    """List all turns in their order, each with its arm."""
-    every = ((name, turn) for name, arm in report.arms.items() for turn in arm.rounds)
-    return sorted(every, key=lambda pair: pair[1].order)
 
 
 def render(report: Report, template: str = "report.html.j2", **more: Any) -> str:
@@ -157,12 +131,11 @@ def render(report: Report, template: str = "report.html.j2", **more: Any) -> str
         report=report,
         regressions=regressions(report.regressions),
         turns=charts.turns(report.arms),
-        rounds=turns(report),
+        rounds=grouping.rounds(report.arms),
         capacities=capacity.of_arms(report.arms),
         found=capacity.found(report.arms),
         arm_groups=arm_rows.groups(report.arms),
         summary=wording.summary(report),
-        incomplete=wording.INCOMPLETE,
         simulated=wording.simulated(report),
         drawn=drawn,
         key_chart=_key_chart(report, drawn),
@@ -173,7 +146,7 @@ def render(report: Report, template: str = "report.html.j2", **more: Any) -> str
         script_digest=b64encode(sha256(_SCRIPT.encode()).digest()).decode(),
         rungs=rungs,
         layers_axis=layers_axis,
-        layers_meaning=layers.MEANING,
-        **_comparisons(report),
+        comparisons=_by_arms(report.comparisons),
+        footnotes=grouping.footnotes(report.comparisons),
         **more,
     )

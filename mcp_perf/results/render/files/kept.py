@@ -3,12 +3,12 @@
 import json
 import zlib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from mcp_perf.results.compare.history import KeptReport
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.text import changed, clip
-from mcp_perf.results.render.charts.thinning import thin, thin_resources
+from mcp_perf.results.render.charts.thinning import thin
 
 MOST_BYTES: Final = 150_000
 _MOST_PARTS: Final = 60
@@ -62,7 +62,7 @@ def _forms(report: Report) -> Iterator[str]:
     thinned = _thinned(report)
     yield thinned.model_dump_json(by_alias=True)
     short = _noting(thinned, f"its numbers have {_DIGITS} digits")
-    rounded = _rounded(short.model_dump(mode="json", by_alias=True))
+    rounded = json.loads(short.model_dump_json(by_alias=True), parse_float=_rounded)
     yield json.dumps(rounded)
     rounded["notes"].append(_note(f"its texts have at most {_LONGEST} characters"))
     yield json.dumps(changed(rounded, lambda text: clip(text, _LONGEST)))
@@ -70,7 +70,7 @@ def _forms(report: Report) -> Iterator[str]:
 
 def _thinned(report: Report) -> Report:
     most = _MOST_POINTS // max(1, len(report.arms))
-    timeline, used = thin(report.timeline, most), thin_resources(report.resources, most)
+    timeline, used = thin(report.timeline, most), thin(report.resources, most)
     stride = -(-len(report.sessions) // _MOST_POINTS)
     arms = max(1, len({point.arm for point in report.sessions}))
     sessions = [one for i, one in enumerate(report.sessions) if i // arms % max(1, stride) == 0]
@@ -88,9 +88,5 @@ def _note(what: str) -> str:
     return f"This report comes from the history, which has no room for all of it: {what}."
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, dict):
-        return {name: _rounded(inner) for name, inner in value.items()}
-    return [_rounded(inner) for inner in value] if isinstance(value, list) else value
+def _rounded(number: str) -> float:
+    return float(f"{float(number):.{_DIGITS}g}")

@@ -94,7 +94,6 @@ def sections(report: Report) -> list[str]:
         "report.md.j2",
         report=report,
         summary=wording.summary(report),
-        incomplete=wording.INCOMPLETE,
         simulated=wording.simulated(report),
         upstreams=wording.upstreams(report),
         found=capacity.found(report.arms),
@@ -104,8 +103,7 @@ def sections(report: Report) -> list[str]:
             for level in what.levels
         ],
         rungs=layers.rungs(report.layers),
-        layers_meaning=layers.MEANING,
-        turns=html.turns(report),
+        turns=grouping.rounds(report.arms),
         footnotes=grouping.footnotes(report.comparisons[:_ROW_LIMIT]),
         held=[(name, one) for name, one in held if one.most],
         steps=[(name, *step) for name, arm in arms for step in arm.steps.items()],

@@ -1,8 +1,7 @@
 """The summary of the arms as rows: what is said of an arm, in which order and units."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mcp_perf import numbers
 from mcp_perf.outcomes import CLASSES
@@ -14,8 +13,7 @@ MANY_SESSIONS: Final = 100
 """From this number on, the memory of a session is written even without an interval."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the summary: `cells` are in the order of the arms."""
 
     label: str

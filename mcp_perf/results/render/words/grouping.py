@@ -1,4 +1,4 @@
-"""Rows that belong together: failures of one message, one step of all arms, a common warning."""
+"""Rows that belong together: failures of one message, steps and turns of all arms, warnings."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
-from mcp_perf.results.document.document import ArmNumbers, Failure, StepNumbers
+from mcp_perf.results.document.document import ArmNumbers, Failure, RoundNumbers, StepNumbers
 from mcp_perf.results.document.text import clip, one_line
 
 _MESSAGE_LIMIT: Final = 200
@@ -52,6 +52,12 @@ def steps(arms: Mapping[str, ArmNumbers]) -> list[tuple[str, str, StepNumbers]]:
         worst[step] = max(worst.get(step, now), now)
     order = sorted(worst, key=worst.__getitem__, reverse=True)
     return sorted(every, key=lambda row: order.index(row[0]))
+
+
+def rounds(arms: Mapping[str, ArmNumbers]) -> list[tuple[str, RoundNumbers]]:
+    """List all turns in the recorded order, each with its arm."""
+    every = ((name, turn) for name, arm in arms.items() for turn in arm.rounds)
+    return sorted(every, key=lambda pair: pair[1].order)
 
 
 def footnotes(rows: Sequence[Comparison]) -> list[str]:

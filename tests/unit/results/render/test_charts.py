@@ -219,7 +219,7 @@ def test_the_percentile_chart(example):
 def test_the_bounds_of_gates_are_drawn_where_they_hold(example):
     """A bound on a percentile at that percentile; `3x` of another arm at three times its value."""
     report = example.report()
-    asked = bounds.of(report)
+    asked = bounds.gate_bounds(report)
     assert [(one.arm, one.metric) for one in asked] == [
         ("mcp", "error_rate"),
         ("mcp", "p95"),
@@ -275,7 +275,7 @@ def test_turns_do_not_overlap(example):
             for name, arm in example.report(turn_s=5.0).arms.items()
         }
     )
-    assert [turn.order for turn in run] == list(range(18))
+    assert [turn.start_s for turn in run] == [5.0 * number for number in range(18)]
     assert [turn.end_s for turn in stretched][:3] == [5.0, 10.0, 15.0]
 
 

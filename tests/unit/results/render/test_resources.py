@@ -9,13 +9,13 @@ from mcp_perf import numbers
 from mcp_perf.results.document.document import ResourcePoint
 from mcp_perf.results.document.target_numbers import ResourceNumbers
 from mcp_perf.results.render.charts import charts, resource_charts
-from mcp_perf.results.render.charts.thinning import thin, thin_resources
+from mcp_perf.results.render.charts.thinning import thin
 from mcp_perf.results.render.files import html, markdown
 
 
 def drawn(report):
     """Draw the charts of a report, as trees by their titles."""
-    series = thin_resources(report.resources, 600)
+    series = thin(report.resources, 600)
     last_s = thin(report.timeline, 600).last_s
     return {
         title: ET.fromstring(chart)
@@ -91,7 +91,7 @@ def test_thinning_keeps_peaks_and_the_mean_cpu():
         )
         for i in range(100)
     ]
-    thinned = thin_resources(points, 2).points
+    thinned = thin(points, 2).points
     assert len(thinned) == 2
     assert max(point.rss_bytes for point in thinned) == 999
     assert thinned[1].cpu == pytest.approx((0.5 * 3 + 0.1) / 4)
