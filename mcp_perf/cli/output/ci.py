@@ -12,7 +12,8 @@ import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any
 
 import click
 
@@ -20,12 +21,12 @@ from mcp_perf.load.hub.redaction import clean
 from mcp_perf.results.render.console import annotations, job_summary
 from mcp_perf.results.render.console.annotations import Annotation
 
-PLAIN: Final[Mapping[str, Any]] = {"force_terminal": False, "no_color": True}
-"""For rich's consoles: FORCE_COLOR and the like ask for a terminal even if there is none."""
-
 
 class Job:
     """What this step leaves on the page of its job."""
+
+    style: Mapping[str, Any] = MappingProxyType({"force_terminal": False, "no_color": True})
+    """For rich's consoles: FORCE_COLOR and the like ask for a terminal even if there is none."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.on_github = environ.get("GITHUB_ACTIONS") == "true"

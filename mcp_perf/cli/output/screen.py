@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mcp_perf import numbers
 from mcp_perf.cli import answer
-from mcp_perf.cli.output.ci import PLAIN, Errors, Job
+from mcp_perf.cli.output.ci import Errors, Job
 from mcp_perf.cli.output.progress import Progress
 from mcp_perf.load import headless
 from mcp_perf.load.engine.run import Run
@@ -46,7 +46,7 @@ class Screen:
         self.answered = False
         self.pid = os.getpid()
         self._job = job
-        self._style: Mapping[str, Any] = PLAIN if job else {}
+        self._style: Mapping[str, Any] = job.style if job else {}
         self._progress: list[Progress] = []
 
     def say(self, line: str) -> None:

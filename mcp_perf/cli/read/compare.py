@@ -114,20 +114,20 @@ class _Output(NamedTuple):
 
     def show(self, report: "CompareReport") -> None:
         """Print the comparison."""
-        from mcp_perf.cli.output.ci import PLAIN  # noqa: PLC0415
         from mcp_perf.results.render.console.terminal import comparison  # noqa: PLC0415
 
-        style = PLAIN if self.page is not None else {}
+        style = self.page.style if self.page is not None else {}
         answer(report, draw=lambda _screen: comparison(report, console(**style)))
         self.tell(report)
 
     def tell(self, report: "CompareReport") -> None:
         """Put the comparison on the page of the CI job, if there is one."""
+        if self.page is None:
+            return
         from mcp_perf.results.render.console.annotations import of_comparison  # noqa: PLC0415
         from mcp_perf.results.render.files.compare_report import sections  # noqa: PLC0415
 
-        if self.page is not None:
-            self.page.tell(sections(report), of_comparison(report))
+        self.page.tell(sections(report), of_comparison(report))
 
 
 def _compare(base: Path, runs: Sequence[Path], tolerance: float, output: _Output) -> int:
