@@ -18,10 +18,7 @@ from mcp_perf.scenario.values.units import fraction
 
 def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, Any]) -> Baseline:
     """Read a baseline for a planned run. Raises Refusal with what makes it incomparable."""
-    try:
-        allowed = fraction(tolerance)
-    except InputError as error:
-        raise Refusal(f"--tolerance: {error.message}; {error.hint}") from error
+    allowed = read_tolerance(tolerance)
     if "calibrate" in load:
         why = "load.calibrate finds a different number of users in each run, so the loads differ"
         cure = "fix the number: --set load.calibrate=null --set load.users=5"
@@ -35,6 +32,14 @@ def against(path: str, tolerance: str, scenario: Scenario, load: Mapping[str, An
         cannot = f"--baseline {path}: this run cannot be compared with it"
         raise Refusal(*(f"{cannot}; {line}" for line in problems))
     return Baseline(tolerance=allowed, runs=runs)
+
+
+def read_tolerance(text: str) -> float:
+    """Read `--tolerance`, such as 5%. Raises Refusal."""
+    try:
+        return fraction(text)
+    except InputError as error:
+        raise Refusal(f"--tolerance: {error.message}; {error.hint}") from error
 
 
 def refused(base: Sequence[RunNumbers], new: RunIdentity) -> list[str]:
