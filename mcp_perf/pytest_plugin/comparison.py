@@ -6,8 +6,6 @@ statistics, gates, report and renderings.
 
 import copy
 import importlib.metadata
-import os
-import platform
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcp_perf import folders
+from mcp_perf.load.prepare import machine
 from mcp_perf.outcomes import OK
 from mcp_perf.pytest_plugin.turns import Measured, SideTurn
 from mcp_perf.results.document.document import Report
@@ -66,11 +65,8 @@ def describe(
             "order": [turn.side for turn in measured.turns],
         },
         environment={
-            "python": platform.python_version(),
-            "mcp_perf": importlib.metadata.version("mcp-perf"),
+            **machine.environment(),
             "pytest_benchmark": importlib.metadata.version("pytest-benchmark"),
-            "cores": os.cpu_count(),
-            "os": platform.platform(),
             **info,
         },
     )

@@ -9,8 +9,11 @@ import pytest
 from mcp_perf.numbers import said
 from mcp_perf.pytest_plugin.gate_file import Entry
 from mcp_perf.results.document.document import GateResult, Report
+from mcp_perf.results.render.files.markdown import text
 
 INDEX: Final = "index.md"
+_LONGEST: Final = 10_000
+"""Characters of what was found in a comparison."""
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -37,8 +40,8 @@ def write_index(folder: Path, reports: Iterable[tuple[Report, Path | None]]) -> 
     """Write a page that leads to the report of each comparison. Raises OSError."""
     head = ["# Benchmarks, side by side", "", "| benchmark | verdict | found |", "|---|---|---|"]
     rows = [
-        f"| [{_cell(report.title)}]({own.name}/report.html) | {report.verdict} "
-        f"| {_cell('; '.join([*map(_found, report.gates), *_ratios(report)]))} |"
+        f"| [{text(report.title)}]({own.name}/report.html) | {report.verdict} "
+        f"| {text('; '.join([*map(_found, report.gates), *_ratios(report)]), _LONGEST)} |"
         for report, own in reports
         if own is not None
     ]
@@ -64,7 +67,3 @@ def _between(ci95: tuple[float, float] | None, unit: str) -> str:
         return ""
     low, high = (said(end, unit) for end in ci95)
     return f", between {low} and {high} (95 %)"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("[", "\\[").replace("]", "\\]")
