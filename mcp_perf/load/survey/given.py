@@ -24,6 +24,8 @@ Prompt = Callable[[str], str]
 _KEYS: Final = ("mcpServers", "servers")
 _COMMENT: Final = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$\{(?:(env|input):)?([A-Za-z_][\w.-]*)(?::-([^}]*))?\}")
+_ESCAPED: Final = re.compile(rf"\$(?:{_VARIABLE.pattern})")
+"""A variable in a text in which `${` was doubled for a scenario."""
 _PRIVATE: Final = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test")
 _FOLDERS: Final = ("workspaceFolder", "workspaceRoot")
 _NO_SERVERS: Final = "no servers (mcpServers, or servers)"
@@ -144,19 +146,16 @@ class _Variables:
 
     def kept(self, text: str) -> str:
         """Fill in all variables but those in the environment, and those that a person was asked."""
-        parts: list[str] = []
-        end = 0
-        for match in _VARIABLE.finditer(text):
-            parts.append(text[end : match.start()].replace("${", "$${"))
-            kind, name, _ = match.groups()
-            value = self._value(match)
-            variable = re.sub(r"\W", "_", name) if kind == "input" else name
-            if kind == "input":
-                self.asked[variable] = value
-            is_lookup = kind == "input" or (name in self._environ and name not in _FOLDERS)
-            parts.append(f"${{env:{variable}}}" if is_lookup else value)
-            end = match.end()
-        return "".join((*parts, text[end:].replace("${", "$${")))
+        return _ESCAPED.sub(self._kept, text.replace("${", "$${"))
+
+    def _kept(self, match: re.Match[str]) -> str:
+        kind, name, _ = match.groups()
+        value = self._value(match)
+        if kind == "input":
+            name = re.sub(r"\W", "_", name)
+            self.asked[name] = value
+        is_lookup = kind == "input" or (name in self._environ and name not in _FOLDERS)
+        return f"${{env:{name}}}" if is_lookup else value
 
     def _value(self, match: re.Match[str]) -> str:
         kind, name, default = match.groups()
