@@ -5,9 +5,9 @@ Both become a `TaskRecord`. Older shapes are read, too: seconds for milliseconds
 `Unreadable`, because half a record would change a mean.
 """
 
+import calendar
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
@@ -26,6 +26,11 @@ _SHORTEST_MS: Final = 1000
 """The shortest duration of a task: if nothing else shows the unit, less is in seconds."""
 _CLOSE: Final = 0.1
 """The fraction by which a duration may differ from the time between start and end."""
+_ISO: Final = re.compile(
+    r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[T ]([01]\d|2[0-3]):([0-5]\d)"
+    r"(?::([0-5]\d)(\.\d+)?)?(?:Z|([+-])(\d\d):?(\d\d))?"
+)
+"""Without an offset it is taken to be UTC."""
 _YES: Final = frozenset(("true", "yes", "1", "success", "successful", "passed", "completed"))
 _NO: Final = frozenset(("false", "no", "0", "failure", "failed", "error", "incomplete"))
 _NAME: Final = re.compile(r"(?i)(control|mcp)_task(\d+)_(.+)\.json")
@@ -235,12 +240,13 @@ def _moment(value: Any) -> Number | None:
 
 
 def _iso_ms(text: str) -> int:
-    """Read a time of day by ISO 8601; without an offset it is taken to be UTC."""
-    try:
-        when = datetime.fromisoformat(text.strip() if ":" in text else "")  # not a day alone
-    except ValueError:
-        raise ValueError(f"{text!r} is not a time") from None
-    known = round(1000 * (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    found = _ISO.fullmatch(text.strip())
+    if found is None or int(found[3]) > calendar.monthrange(int(found[1]), int(found[2]))[1]:
+        raise ValueError(f"{text!r} is not a time")
+    *day, hour, minute, second, part, sign, hours, minutes = found.groups()
+    when = tuple(int(one or 0) for one in (*day, hour, minute, second))
+    off_s = int(f"{sign or '+'}1") * 60 * (60 * int(hours or 0) + int(minutes or 0))
+    known = 1000 * (calendar.timegm(when) - off_s) + round(1000 * float(part or 0))
     if not 0 <= known <= _LAST_MS:
         raise ValueError(f"{text!r} is not a time from 1970 to 9999")
     return known

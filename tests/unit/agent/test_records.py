@@ -182,6 +182,7 @@ def test_notes_of_any_kind_are_text():
         (RECORD | {"startTime": "yesterday"}, "startTime: 'yesterday' is not a time"),
         (RECORD | {"startTime": "2025-03-28"}, "startTime: '2025-03-28' is not a time"),
         (RECORD | {"startTime": "2025-02-30T10:00Z"}, "'2025-02-30T10:00Z' is not a time"),
+        (RECORD | {"startTime": "2025-02-28T25:00Z"}, "'2025-02-28T25:00Z' is not a time"),
         (RECORD | {"startTime": [1]}, "startTime: [1]"),
         (RECORD | {"startTime": "9999-12-31T23:59-23:00"}, "is not a time from 1970 to 9999"),
         (RECORD | {"endTime": "0001-01-01T00:00Z"}, "is not a time from 1970 to 9999"),
