@@ -277,7 +277,7 @@ class _Redirect:
         metadata = None if self.context is None else self.context.oauth_metadata
         if metadata and _CHALLENGE not in (metadata.code_challenge_methods_supported or ()):
             raise OAuthFlowError(
-                f"the metadata of the authorization server do not list {_CHALLENGE} under "
+                f"the metadata of the authorization server does not list {_CHALLENGE} under "
                 "code_challenge_methods_supported: without PKCE no code is asked for"
             )
         response = self.send(httpx2.Request("GET", url))

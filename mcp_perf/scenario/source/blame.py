@@ -1,7 +1,7 @@
 """From mistakes to problems: which line is to blame, and which mistakes are worth reporting."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_perf.scenario.problems.mistake import Mistake, Path, dotted
@@ -21,24 +21,24 @@ class Blame:
 
     def problem(self, mistake: Mistake) -> Problem:
         """Name the override or the line that a mistake is about, or else its path."""
-        problem = self._found(mistake)
+        source, line, message = self._found(mistake)
         # Keys and names come from the file, and may be as long as the file.
-        return replace(problem, message=_cut(problem.message), hint=_cut(problem.hint))
+        return Problem(source, line, _cut(message), _cut(mistake.hint))
 
-    def _found(self, mistake: Mistake) -> Problem:
+    def _found(self, mistake: Mistake) -> tuple[str, int, str]:
         if mistake.source:
-            return Problem(mistake.source, 0, mistake.message, mistake.hint)
+            return mistake.source, 0, mistake.message
         if mistake.line:
-            return Problem(self.source, mistake.line, mistake.message, mistake.hint)
+            return self.source, mistake.line, mistake.message
         path = mistake.path
         for length in range(len(path), 0, -1):
             if owner := self.owners.get(path[:length]):
                 path_again = owner.removeprefix("--set ") + ": "
-                return Problem(owner, 0, mistake.message.removeprefix(path_again), mistake.hint)
+                return owner, 0, mistake.message.removeprefix(path_again)
             if line := self.lines.get(path[:length]):
-                return Problem(self.source, line, mistake.message, mistake.hint)
+                return self.source, line, mistake.message
         where = "" if self.lines or not path else f"{dotted(path)}: "
-        return Problem(self.source, self.lines.get((), 0), where + mistake.message, mistake.hint)
+        return self.source, self.lines.get((), 0), where + mistake.message
 
     def problems(self, mistakes: Iterable[Mistake]) -> list[Problem]:
         """Return the problems by line, each once, without what only follows from another."""
