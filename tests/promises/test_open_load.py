@@ -6,6 +6,7 @@ A server that freezes, in virtual time: nothing here waits.
 import contextlib
 import heapq
 import random
+from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.engine.turn_gate import TurnGate
+from mcp_perf.load.hub.dispatch import Dispatcher
 from mcp_perf.load.hub.neighbours import Neighbours, meeting_point
 from mcp_perf.load.plan.arrivals import arrivals
 from mcp_perf.load.plan.schedule import Turn, share_of
@@ -162,14 +164,21 @@ def run_turn(
     turn = Turn(0, "mcp", "round", 1, seconds, users, rate)
     with contextlib.ExitStack() as held, gevent.Timeout(20):
         folder = Path(held.enter_context(meeting_point(nodes)))
+        meeting = [Neighbours(folder, node, nodes) for node in range(nodes if nodes > 1 else 0)]
         gates, greenlets = [], []
-        for node in range(nodes):
-            neighbours = Neighbours(folder, node, nodes) if nodes > 1 else None
+        for node, neighbours in enumerate(meeting or [None]):
             gate = TurnGate(
-                world.clock, alarm=lambda: world, dropped=dropped, neighbours=neighbours
+                world.clock,
+                dispatch=partial(
+                    Dispatcher,
+                    clock=world.clock,
+                    alarm=world,
+                    on_drop=dropped,
+                    neighbours=neighbours,
+                ),
             )
             greenlets += [
-                gevent.spawn(gate.take_part, lambda _arm: world.journey, lambda: 0.0, number)
+                gevent.spawn(gate.take_part, lambda _arm: world.journey, {}, number)
                 for number in range(share_of(users, node, nodes))
             ]
             gates.append(gate)
@@ -183,8 +192,8 @@ def run_turn(
             greenlets += [gevent.spawn(ring, world, gate, opened[-1].end_ns)]
         world.go_on()
         gevent.joinall(greenlets)
-        for gate in gates if nodes > 1 else ():
-            gate.neighbours.close()
+        for neighbours in meeting:
+            neighbours.close()
     dispatchers = [one.dispatcher for one in opened]
     return sum(one.planned for one in dispatchers), sum(one.dropped for one in dispatchers)
 

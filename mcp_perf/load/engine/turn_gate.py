@@ -8,9 +8,7 @@ import gevent
 from gevent.event import Event
 
 from mcp_perf.load.engine.pace import Pace
-from mcp_perf.load.hub.alarm import Alarm
 from mcp_perf.load.hub.dispatch import Dispatcher
-from mcp_perf.load.hub.neighbours import Neighbours
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.steps.step import Interrupted
 from mcp_perf.outcomes import OK
@@ -75,12 +73,8 @@ class TurnGate:
     """How many users of this process a level has at work; None is all."""
     journeys: int | None = None
     """How many journeys may begin in one turn of this process; None is any number."""
-    late_ns: int = 5_000_000
-    alarm: Callable[[], Alarm] = Alarm
-    dropped: Callable[[int], None] = lambda _lag_ns: None
-    """Called for each arrival that found no user, with how late the arrival itself was."""
-    neighbours: Neighbours | None = None
-    """The other processes of this machine, which take arrivals that find no user here."""
+    dispatch: Callable[[Iterable[int], int], Dispatcher] = Dispatcher
+    """Open load: makes the dispatcher of a plan that starts at a moment in ns."""
     open_turn: OpenTurn | None = None
     opened_ns: int = 0
     """When the last turn began."""
@@ -97,15 +91,7 @@ class TurnGate:
         end_ns = now_ns + int(turn.seconds * 1e9)
         opened = OpenTurn(turn, now_ns, end_ns, self.at_work(turn.users), left=self.journeys)
         if turn.rate:
-            opened.dispatcher = Dispatcher(
-                plan,
-                now_ns,
-                self.clock,
-                self.alarm(),
-                late_ns=self.late_ns,
-                on_drop=self.dropped,
-                neighbours=self.neighbours,
-            )
+            opened.dispatcher = self.dispatch(plan, now_ns)
         self.open_turn = opened
         self._opened.set()
         return opened

@@ -25,6 +25,7 @@ from mcp_perf.client.reply import OK, Reply
 from mcp_perf.load.engine.pace import Pace
 from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate, WalkJourney
 from mcp_perf.load.hub.bridge import bridge
+from mcp_perf.load.hub.dispatch import Dispatcher
 from mcp_perf.load.hub.waiting import Watchdog
 from mcp_perf.load.plan.arrivals import arrivals
 from mcp_perf.load.plan.schedule import Turn, share_of
@@ -92,12 +93,16 @@ class UserPool:
     def __init__(self, task: Task, recorder: Recorder, fire: Callable[..., None]) -> None:
         loaded, node, nodes = task.loaded, task.node, task.nodes
         load = loaded.scenario.load
+        self._neighbours = task.neighbours()
         self.gate = TurnGate(
             at_work=lambda level: None if level == task.users else share_of(level, node, nodes),
             journeys=share_of(most, node, nodes) if (most := load.journeys) else None,
-            late_ns=recorder.late_ns,
-            dropped=recorder.dropped,
-            neighbours=task.neighbours(),
+            dispatch=partial(
+                Dispatcher,
+                late_ns=recorder.late_ns,
+                on_drop=recorder.dropped,
+                neighbours=self._neighbours,
+            ),
         )
         self.recorder = recorder
         self.users: list[UserContext] = []
@@ -205,9 +210,9 @@ class UserPool:
             pool.spawn(self.remove, user)
         pool.join()
         self._watchdog.stop()
-        if self.gate.neighbours is not None:
+        if self._neighbours is not None:
             self.gate.close(early=True)  # a turn is still open if the master was lost
-            self.gate.neighbours.close()
+            self._neighbours.close()
 
     def _pace(self, walk: Walk) -> Pace:
         pace = Pace(self._pause, left_s=random.random() * self._pause())

@@ -1,5 +1,6 @@
 """When journeys of an open load begin: each moment of the plan is handed to a free user."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -21,12 +22,13 @@ class Dispatcher:
 
     plan: Iterable[int]
     start_ns: int
-    clock: Callable[[], int]
-    alarm: Alarm
-    late_ns: int
+    clock: Callable[[], int] = time.perf_counter_ns
+    alarm: Alarm = field(default_factory=Alarm)
+    late_ns: int = 5_000_000
     on_drop: Callable[[int], None] = lambda _lag_ns: None
     """Called for each arrival that is dropped, with how late the arrival itself was."""
     neighbours: Neighbours | None = None
+    """The other processes of this machine, which take arrivals that find no user here."""
     planned: int = 0
     dropped: int = 0
     _free: list["Waiter[int | None]"] = field(default_factory=list)
