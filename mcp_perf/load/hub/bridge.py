@@ -60,12 +60,10 @@ class HubBridge:
         started: list[asyncio.Task[Any]] = []
 
         def finish(task: asyncio.Task[Any]) -> None:
-            if task.cancelled():
-                result.set_exception(asyncio.CancelledError())
-            elif (error := task.exception()) is not None:
-                result.set_exception(error)
-            else:
+            try:
                 result.set(task.result())
+            except BaseException as error:  # noqa: BLE001 -- `call` raises it
+                result.set_exception(error)
 
         def start() -> None:
             started.append(self._loop.create_task(function(*arguments)))
