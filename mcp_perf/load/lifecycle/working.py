@@ -1,7 +1,8 @@
 """The working side, in each process with users: the pool of users, the recorder, the turns."""
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import gevent
@@ -31,7 +32,7 @@ class WorkingSide:
     sink: Callable[[list[AnyRecord]], None]
     pool: UserPool | None = None
     _turns: TurnRunner | None = None
-    _watch: SessionWatch | None = None
+    _end: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __post_init__(self) -> None:
         self.environment.runner.register_message(ORDER, self._obey)
@@ -46,19 +47,21 @@ class WorkingSide:
         recorder = make(self.node, self.sink, late_ns=late_ns, feed=feed)
         pool = self.pool = UserPool(task, recorder, self.environment.events.request.fire)
         told = recorder.sink, recorder.now_s
-        self._watch = SessionWatch(self.node, pool.sessions, lambda: len(pool.users), *told)
-        self._watch.start()
-        self._turns = TurnRunner(
+        watch = SessionWatch(self.node, pool.sessions, lambda: len(pool.users), *told)
+        watch.start()
+        turns = self._turns = TurnRunner(
             pool.gate,
             recorder,
             # Count only our users: another locustfile may have some that are not in the pool.
             lambda: pool.await_users(lambda: runner.user_classes_count.get(USER, 0)),
             lambda kind, data: runner.send_message(ANSWER, {"kind": kind, **data}),
             pool.arrivals,
-            self._watch.note,
+            watch.note,
             pool.without_session,
             connect_s=connect_s(task.loaded.scenario, started_here(task.targets)),
         )
+        for end in (watch.stop, pool.close, turns.stop):  # the last one comes first
+            self._end.callback(end)
 
     def start(self) -> None:
         """Begin to watch this process and to hand over records."""
@@ -66,13 +69,8 @@ class WorkingSide:
             self._turns.start()
 
     def stop(self) -> None:
-        if self._turns is not None:
-            self._turns.stop()
-        if self.pool is not None:
-            self.pool.close()
-        if self._watch is not None:
-            self._watch.stop()
-        self._turns = self.pool = self._watch = None
+        self._end.close()
+        self._turns = self.pool = None
 
     def _obey(self, msg: Any, **_kwargs: Any) -> None:
         turns = self._turns
