@@ -6,9 +6,8 @@ Only Linux says what the processors did, and how long this process waited for on
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import gevent
 
@@ -25,8 +24,7 @@ _IDLE: Final = (3, 4)
 """Fields in the first line of /proc/stat: idle, and idle while waiting for a disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Processors:
+class Processors(NamedTuple):
     """Seconds since some earlier moment; 0 if the system does not say."""
 
     own_s: float
@@ -41,11 +39,7 @@ class Processors:
         return cls(time.process_time(), waited_s(), busy_s() if all_of_them else 0.0)
 
     def since(self, before: "Processors") -> "Processors":
-        return Processors(
-            self.own_s - before.own_s,
-            max(0.0, self.waited_s - before.waited_s),
-            max(0.0, self.busy_s - before.busy_s),
-        )
+        return Processors(*(max(0.0, new - old) for new, old in zip(self, before, strict=True)))
 
 
 def cores() -> int:

@@ -52,10 +52,9 @@ def guard(handler: logging.Handler) -> None:
     """Make all that the handler writes clean, in the format of the settings. Idempotent."""
     if isinstance(handler.formatter, Clean):
         return
-    if settings.current().log_format == "json":
-        handler.setFormatter(structured())
-    else:
-        handler.setFormatter(Clean(handler.formatter or logging.Formatter()))
+    as_json = settings.current().log_format == "json"
+    text = Clean(handler.formatter or logging.Formatter())
+    handler.setFormatter(structured() if as_json else text)
 
 
 def _cleaned(_logger: Any, _name: str, fields: "EventDict") -> "EventDict":

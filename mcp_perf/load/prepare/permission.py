@@ -76,9 +76,8 @@ def settle(
     for who, url in effects.addresses(loaded.scenario, lines, loaded.env):
         ignored = who in lines and unused(url, loaded.scenario.arms[who].proxy)
         remarks += [f"{who}: {ignored}."] if ignored else []
-    for line in [*said, why]:
-        if line:
-            user.say(line)
+    for line in filter(None, [*said, why]):
+        user.say(line)
     return slowed, remarks
 
 
