@@ -43,9 +43,7 @@ def _capacity(tally: RunTally, arm: str, gates: Sequence[Gate]) -> Capacity:
     tried = trial.trials(tally, arm, rules)
     result = trial.result(tally, arm, tried)
     stuck = result.outcome == "did_not_recover"
-    by_rate: defaultdict[float, list[trial.Tried]] = defaultdict(list)
-    for one in tried:
-        by_rate[one.trial.rate].append(one)
+    rates = sorted({one.trial.rate for one in tried})
     return Capacity(
         outcome=result.outcome,
         held=result.outcome == "held",
@@ -54,7 +52,7 @@ def _capacity(tally: RunTally, arm: str, gates: Sequence[Gate]) -> Capacity:
         broke_by=list(result.broke_by),
         did_not_recover_from=tried[-1].trial.rate if stuck else None,
         conditions=rules.described(),
-        levels=[_level(rate, by_rate[rate]) for rate in sorted(by_rate)],
+        levels=[_level(rate, [one for one in tried if one.trial.rate == rate]) for rate in rates],
         trials=[
             RateTrial(
                 round=one.turn.started.round,
@@ -95,6 +93,7 @@ def _ratio(arm: str, one: Capacity, versus: str, other: Capacity) -> Comparison:
     low, high = _ratio_ends(one, other)
     vague = [name for name, found in ((arm, one), (versus, other)) if found.outcome != "knee"]
     ratio = None if vague else (one.rate_per_s or 0.0) / (other.rate_per_s or math.inf)
+    unknown = f"The capacity of {vague[0]} was not found, so there is no ratio." if vague else ""
     return Comparison(
         metric=METRIC,
         arm=arm,
@@ -103,11 +102,7 @@ def _ratio(arm: str, one: Capacity, versus: str, other: Capacity) -> Comparison:
         ci95=(low, high) if ratio is not None and low > 0 and math.isfinite(high) else None,
         p_value=None,
         effect_needed=None,
-        warnings=[
-            f"The capacity of {vague[0]} was not found, so there is no ratio."
-            if vague
-            else _NO_CHANCE
-        ],
+        warnings=[unknown or _NO_CHANCE],
     )
 
 

@@ -1,7 +1,7 @@
 """One turn: what each node recorded while one arm ran alone."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -53,8 +53,8 @@ class RecordedTurn:
     """What all nodes recorded in one turn."""
 
     started: TurnStarted
-    parts: dict[CellKey, Tally] = field(default_factory=dict)
-    shares: dict[str, Share] = field(default_factory=dict)
+    parts: dict[CellKey, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    shares: dict[str, Share] = field(default_factory=lambda: defaultdict(Share))
     usage: TurnUsage = field(default_factory=TurnUsage)
     upstream: UpstreamUse | None = None
     begun_at: Moments = field(default_factory=Moments)
@@ -139,16 +139,13 @@ class RecordedTurn:
                 every.merge(part.service)
         return every.variance() / 1e18
 
-    def share(self, node: str) -> Share:
-        return self.shares.setdefault(node, Share())
-
     def add(self, part: Slice) -> None:
-        share, from_s = self.share(part.node), part.at_s - self.started.at_s
+        share, from_s = self.shares[part.node], part.at_s - self.started.at_s
         share.observed_s += part.seconds
         for cell in part.cells:
             share.active = True
             what = CellKey(cell.kind, cell.name, cell.cls, cell.journey, cell.tool)
-            self.parts.setdefault(what, Tally()).add(cell)
+            self.parts[what].add(cell)
             if cell.kind == START:
                 # No journey begins after the bell, but a slice may end after it.
                 within_s = min(part.seconds, self.started.planned_s - from_s)
@@ -162,6 +159,6 @@ class RecordedTurn:
                 share.done[what] += cell.n
 
     def end(self, record: TurnEnded) -> None:
-        share = self.share(record.node)
+        share = self.shares[record.node]
         share.active = True
         share.ended = record
