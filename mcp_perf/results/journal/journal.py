@@ -108,11 +108,10 @@ def read(path: Path) -> Iterator[records.AnyRecord]:
 
 
 def _is_whole(line: bytes) -> bool:
-    try:
+    with contextlib.suppress(msgspec.DecodeError):
         msgspec.json.decode(line)
-    except msgspec.DecodeError:
-        return False
-    return True
+        return True
+    return False
 
 
 def decoded(line: bytes, where: str) -> records.AnyRecord:

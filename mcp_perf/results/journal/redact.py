@@ -35,8 +35,8 @@ _QUERY: Final = (
 )
 """Names in the query of an address, with the equals sign after them."""
 _SHAPES: Final = tuple(
-    (hints, re.compile(pattern, re.IGNORECASE), replacement)
-    for hints, pattern, replacement in (
+    (hints, re.compile(pattern, re.IGNORECASE))
+    for hints, pattern in (
         # Headers that carry credentials, to the end of the line or text. A lookup such as
         # `${env.TOKEN}` names a secret without giving it away, and stays. The pattern looks for it
         # only nearby, because a search to the end of the line would take quadratic time.
@@ -46,29 +46,21 @@ _SHAPES: Final = tuple(
                 r"(\b(?:(?:proxy-)?authorization|(?:x-)?api-key|(?:set-)?cookie)"
                 r"\\?[\"']?\s*[:=]\s*+\\?+[\"']?+)(?![^\"'\r\n]{0,200}\$\{)[^\"'\\\r\n]+"
             ),
-            rf"\1{REDACTED}",
         ),
         # A bearer token without its header, but not the parameters of a challenge (RFC 6750).
-        (("bearer",), r"(\bbearer\s+)(?!\w+=\\?\")[\w.~+/=-]{8,}", rf"\1{REDACTED}"),
+        (("bearer",), r"(\bbearer\s+)(?!\w+=\\?\")[\w.~+/=-]{8,}"),
         # API keys as OpenAI, Anthropic and others write them.
-        (("sk-",), r"\bsk-[\w-]{8,}", REDACTED),
+        (("sk-",), r"(\b)sk-[\w-]{8,}"),
         # Query values, form fields and JSON members whose names say that they are secret.
-        (
-            _NAME_HINTS,
-            rf"(\b(?:{_NAMES}|key|sig|signature)=)(?!\$\{{)[^&\s\"'#,;]+",
-            rf"\1{REDACTED}",
-        ),
-        (
-            _NAME_HINTS,
-            rf"([\"']{_NAMES}\\?[\"']\s*:\s*\\?[\"'])(?!\$\{{)[^\"'\\]+",
-            rf"\1{REDACTED}",
-        ),
-        (("?", "&"), rf"([?&](?:{_QUERY}))(?!\$\{{)[^&\s\"'#,;)]+", rf"\1{REDACTED}"),
+        (_NAME_HINTS, rf"(\b(?:{_NAMES}|key|sig|signature)=)(?!\$\{{)[^&\s\"'#,;]+"),
+        (_NAME_HINTS, rf"([\"']{_NAMES}\\?[\"']\s*:\s*\\?[\"'])(?!\$\{{)[^\"'\\]+"),
+        (("?", "&"), rf"([?&](?:{_QUERY}))(?!\$\{{)[^&\s\"'#,;)]+"),
         # user:password@ in a URL.
-        (("://",), r"(://)[^\s/@:\"']*:[^\s/@\"']+(?=@)", rf"\1{REDACTED}"),
+        (("://",), r"(://)[^\s/@:\"']*:[^\s/@\"']+(?=@)"),
     )
 )
-"""Hints in lower case (a text without any of them cannot match), the shape, its replacement."""
+"""Hints in lower case (a text without any of them cannot match), and the shape of a secret, after
+a group that stays."""
 
 
 class Redactor:
@@ -122,9 +114,9 @@ class Redactor:
         if self._forms:
             text = self._without_known(text)
         lowered = text.lower()
-        for hints, shape, replacement in _SHAPES:
+        for hints, shape in _SHAPES:
             if any(hint in lowered for hint in hints):
-                text = shape.sub(replacement, text)
+                text = shape.sub(rf"\1{REDACTED}", text)
         return text
 
     def _without_known(self, text: str) -> str:
