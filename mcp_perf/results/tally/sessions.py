@@ -1,5 +1,6 @@
 """Sessions over the run: how many were open, and how much memory both sides used meanwhile."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -55,7 +56,7 @@ class SessionTally:
     """All sessions of a run. Records must come in the order of the journal."""
 
     generator: Held = field(default_factory=Held)
-    targets: dict[str, Held] = field(default_factory=dict)
+    targets: dict[str, Held] = field(default_factory=lambda: defaultdict(Held))
     most: dict[str, int] = field(default_factory=dict)
     """By arm, for arms that have sessions at all."""
     streams: dict[str, int] = field(default_factory=dict)
@@ -64,10 +65,6 @@ class SessionTally:
     """The memory of each node before it had users."""
     _nodes: dict[str, SessionCount] = field(default_factory=dict)
     _moments: Thinned[list[SessionPoint]] = field(default_factory=lambda: Thinned(MOST_MOMENTS))
-
-    @property
-    def left(self) -> dict[str, int]:
-        return {arm: self._open(arm) for arm in self.most}
 
     def count(self, record: SessionCount, *, begun: bool) -> None:
         """Take one node's count. The first count of a node comes before it has users."""
@@ -89,7 +86,7 @@ class SessionTally:
         self._moments.add(points)
 
     def read(self, sample: ResourceSample, *, begun: bool) -> None:
-        held = self.targets.setdefault(sample.arm, Held())
+        held = self.targets[sample.arm]
         if not begun:
             held.before = sample.rss_bytes
         else:
@@ -98,13 +95,12 @@ class SessionTally:
     def begin_turn(self, sample: ResourceSample, *, measured: bool) -> None:
         """Take the first reading of a turn: all sessions of its level are open and idle."""
         if sample.rss_bytes is not None:
-            held = self.targets.setdefault(sample.arm, Held())
-            held.at(self._open(sample.arm), sample.rss_bytes, measured=measured)
+            open_ = self._open(sample.arm)
+            self.targets[sample.arm].at(open_, sample.rss_bytes, measured=measured)
 
     def settle(self, *, measured: bool) -> None:
-        memory = self._memory()
-        if memory is not None:
-            self.generator.at(self._together(), memory, measured=measured)
+        if self._nodes:
+            self.generator.at(self._together(), self._memory(), measured=measured)
 
     def facts(self, arm: str, shared: Iterable[str]) -> dict[str, float]:
         numbers = self.of_arm(arm, shared)
@@ -115,20 +111,19 @@ class SessionTally:
         """Return the numbers of an arm; `shared` are other arms that its processes work for."""
         if arm not in self.most:
             return SessionNumbers(why_not="It has no sessions.")
-        held = self.targets.get(arm, Held())
+        held = self.targets[arm]
         found = held.per_session if self.most[arm] else PerSession(None, None, 0, _NONE_OPEN)
         others = [other for other in shared if self.most.get(other)]
         if others and found.kib is not None:
             found = PerSession(None, None, 0, _SHARED.format(" and ".join(others)))
-        return _numbers(self.most[arm], self.streams.get(arm, 0), self.left[arm], held, found)
+        return _numbers(self.most[arm], self.streams.get(arm, 0), self._open(arm), held, found)
 
     def of_generator(self) -> SessionNumbers:
         """Return the numbers of all arms together, with the memory of the load generator."""
         if not self.most_together:
             return SessionNumbers(why_not=_NONE_OPEN)
-        left, streams = sum(self.left.values()), sum(self.streams.values())
-        held = self.generator
-        return _numbers(self.most_together, streams, left, held, held.per_session)
+        streams, held = sum(self.streams.values()), self.generator
+        return _numbers(self.most_together, streams, self._together(), held, held.per_session)
 
     def points(self) -> list[SessionPoint]:
         return [point for points in self._moments.values for point in points]
@@ -142,9 +137,8 @@ class SessionTally:
     def _together(self) -> int:
         return sum(sum(node.open.values()) for node in self._nodes.values())
 
-    def _memory(self) -> int | None:
-        known = [node.rss_bytes for node in self._nodes.values()]
-        return sum(known) if known else None
+    def _memory(self) -> int:
+        return sum(node.rss_bytes for node in self._nodes.values())
 
 
 _NONE_OPEN: Final = "No session was open."
