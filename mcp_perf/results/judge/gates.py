@@ -289,10 +289,8 @@ def _found(
     if gate.factor is not None:
         found = stats.compare(gate.metric, *names, values, bases)
         return stats.Contrast(found.ratio, found.ci95, "".join(found.warnings))
-    value, base = (
-        what.totals.value(gate.metric, first=failures)
-        for what, failures in zip((arm, versus), first, strict=True)
-    )
+    value = arm.totals.value(gate.metric, first=first[0])
+    base = versus.totals.value(gate.metric, first=first[1])
     pooled = None if value is None or base is None else value - base
     return stats.difference(pooled, gate.metric, *names, values, bases)
 

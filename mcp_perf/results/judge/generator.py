@@ -1,6 +1,6 @@
 """What was wrong with the load generator, and why: figures show the cause."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,6 @@ from mcp_perf.results.tally.health import (
     GeneratorHealth,
     GeneratorLimits,
     NodeHealth,
-    RoundHealth,
     together,
 )
 
@@ -141,7 +140,7 @@ def figures_of(health: GeneratorHealth, name: str, turns: Collection[int]) -> Fi
 def _hot(node: NodeHealth, limits: GeneratorLimits) -> Iterator[str]:
     """Yield that a process used a whole core: that alone is a cause."""
     limit = f"used more than {_percent(limits.generator_cpu)} of a core"
-    hot = [node.rounds[turn] for turn in _where(node, lambda one: limits.is_hot(one.cpu))]
+    hot = [one for one in node.rounds.values() if limits.is_hot(one.cpu)]
     if hot:
         most = max(hot, key=lambda one: one.cpu)
         rounds = "a round" if len(hot) == 1 else counted(len(hot), "round")
@@ -157,8 +156,9 @@ def _broken(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, li
         yield f"woke {said(lag_ns / 1e6, 'ms')} late ({limit})", [*node.rounds]
     yield from _stalls(node, limits)
     if node.late > limits.late_starts:
-        late = _where(node, lambda one: one.late_starts > limits.late_starts * one.starts)
-        limit = f"the limit is {_percent(limits.late_starts)}"
+        most = limits.late_starts
+        late = [turn for turn, one in node.rounds.items() if one.late_starts > most * one.starts]
+        limit = f"the limit is {_percent(most)}"
         yield f"saw {_percent(node.late)} of the arrivals late ({limit})", late
 
 
@@ -174,10 +174,6 @@ def _stalls(node: NodeHealth, limits: GeneratorLimits) -> Iterator[tuple[str, li
         elif found.longest_stall_s > limits.longest_stall_s:
             limit = f"the limit is {said(limits.longest_stall_s, 's')}"
             yield f"lost {longest} one stall, in rounds of {arm} ({limit})", stalled
-
-
-def _where(node: NodeHealth, broke: Callable[[RoundHealth], bool]) -> list[int]:
-    return [turn for turn, one in node.rounds.items() if broke(one)]
 
 
 def _machine(node: str) -> str:

@@ -144,9 +144,8 @@ def next_probe(within: Range, trials: Sequence[Trial], probes: Sequence[Probed])
     from. A probe asks for a part of the rate that held, because a target that has lost most of its
     power can still do a little.
     """
-    if trials and trials[-1].held:
-        return None
-    if probes and (probes[-1].recovered or _in_vain(trials, probes)):
+    settled = (trials and trials[-1].held) or (probes and probes[-1].recovered)
+    if settled or _in_vain(trials, probes):
         return None
     rate = max([within.first, *(_PROBED_SHARE * trial.rate for trial in trials if trial.held)])
     rest_s = RESTS_S[len(probes)] if trials or probes else 0.0

@@ -67,10 +67,7 @@ def step(logs: Sequence[float]) -> Shift:
     """
     n = len(logs)
     sums = [*accumulate(logs)]
-    rises = [
-        (sums[-1] - before) / (n - after) - before / after
-        for after, before in enumerate(sums[:-1], 1)
-    ]
+    rises = [(sums[-1] - low) / (n - at) - low / at for at, low in enumerate(sums[:-1], 1)]
     after = max(range(1, n), key=lambda at: at * (n - at) * rises[at - 1] ** 2)
     means = [fmean(logs[:after])] * after + [fmean(logs[after:])] * (n - after)
     left = [log - mean for log, mean in zip(logs, means, strict=True)]
