@@ -156,4 +156,8 @@ def read(path: Path) -> list[RunNumbers]:
         raise BaselineError(
             f"{path} does not contain any arm; make a new one with mcp-perf baseline save RUN"
         )
+    for name, arm in ((name, arm) for run in file.runs for name, arm in run.arms.items()):
+        if arm.failed > arm.ended or ("error_rate" in arm.values and not arm.ended):
+            wrong = f"{arm.failed} calls of {name} failed, but {arm.ended} ended"
+            raise BaselineError(f"{path} contradicts itself ({wrong}); {_HINT}")
     return file.runs

@@ -3,25 +3,29 @@
 It is stored in baselines and, for a run that was given one, in the journal.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Number = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
+"""Held to these bounds when a file is read: a comparison takes logarithms."""
 
 
 class ArmRounds(msgspec.Struct, frozen=True, kw_only=True):
     """One arm of one run: what a comparison needs of it."""
 
-    values: dict[str, float]
+    values: dict[str, Number]
     """Metric -> over all measured rounds; what could not be measured is absent."""
-    rounds: dict[str, list[float | None]]
+    rounds: dict[str, list[Number | None]]
     """Metric -> round by round."""
-    calls: int
-    ended: int
-    failed: int
-    planned: int
-    dropped: int
+    calls: Count
+    ended: Count
+    failed: Count
+    planned: Count
+    dropped: Count
     """Arrivals of an open load that never began: they have no latency."""
-    journeys: int
+    journeys: Count
     """Those with every step ok."""
     steps: list[str]
 

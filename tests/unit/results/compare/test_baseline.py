@@ -97,6 +97,26 @@ def test_what_is_no_baseline_is_refused_in_words(content, said, tmp_path):
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rounds": {"p50": [-1.0]}}, "is not a baseline"),
+        ({"values": {"p50": 1e300}}, "is not a baseline"),
+        ({"calls": -1}, "is not a baseline"),
+        ({"ended": 4, "failed": 5}, "contradicts itself (5 calls of mcp failed, but 4 ended)"),
+        ({"ended": 0, "failed": 0}, "contradicts itself (0 calls of mcp failed, but 0 ended)"),
+    ],
+)
+def test_a_baseline_with_impossible_numbers_is_refused(changes, said, tmp_path):
+    """As after a merge by hand: a run that was given it must not find out at its end."""
+    path = tmp_path / "b.json"
+    write([earlier.run({"mcp": earlier.rounds([1.0] * 6, **changes)})], path)
+    with pytest.raises(BaselineError) as refused:
+        read(path)
+    assert said in str(refused.value)
+    assert "mcp-perf baseline save RUN" in str(refused.value)
+
+
 def test_a_run_without_an_arm_is_no_baseline(tmp_path):
     """Against nothing everything would pass."""
     path = tmp_path / "b.json"
