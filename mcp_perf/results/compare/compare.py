@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mcp_perf.numbers import out_of, said
 from mcp_perf.results.compare.baseline import pooled
@@ -40,8 +40,7 @@ HEAD: Final = "head"
 """The arms of runs that hold both sides."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of a comparison."""
 
     regressions: list[Regression]

@@ -11,6 +11,7 @@ from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import Totals
 
 T = TypeVar("T")
+Groups = Mapping[str, Group]
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,26 @@ class ArmSoFar:
         numbers = judged.arms.get(arm) if judged is not None else None
         every = judged.comparisons if judged is not None else ()
         whole = next((one for one in every if (one.arm, one.metric) == (arm, "p50")), None)
+        seconds = sum(totals.seconds for totals in found)
+
+        def part(group: Group, kind: str, name: str | None, ratio: Comparison | None) -> PartSoFar:
+            p50_ms, p95_ms = group.ok.percentiles_ms([0.5, 0.95])
+            done = sum((totals.per_second(kind, name) or 0.0) * totals.seconds for totals in found)
+            rate = done / seconds if seconds else None
+            return PartSoFar(arm, group.all.n, rate, p50_ms, p95_ms, group.error_rate, ratio)
+
+        def parts(groups: Groups, kind: str, of: Mapping[str, StepNumbers]) -> dict[str, PartSoFar]:
+            ratios = {name: of[name].compared if name in of else None for name in groups}
+            return {name: part(one, kind, name, ratios[name]) for name, one in groups.items()}
+
         steps = _groups(totals.steps for totals in found)
         journeys = _groups(totals.journeys for totals in found)
-        calls = _part(arm, found, Group(_parts(t.call for t in found)), (CALL, None), whole)
-        of_steps = _named(arm, found, CALL, steps, numbers.steps if numbers else {})
-        of_journeys = _named(arm, found, JOURNEY, journeys, numbers.journeys if numbers else {})
-        return cls(calls, of_steps, of_journeys, list(failed(arm, steps)))
+        return cls(
+            part(Group(_parts(totals.call for totals in found)), CALL, None, whole),
+            parts(steps, CALL, numbers.steps if numbers else {}),
+            parts(journeys, JOURNEY, numbers.journeys if numbers else {}),
+            list(failed(arm, steps)),
+        )
 
 
 def by_name(arms: Iterable[Mapping[str, T]]) -> dict[str, list[T]]:
@@ -64,33 +79,5 @@ def _parts(groups: Iterable[Group]) -> Iterator[tuple[str, Tally]]:
     return (part for group in groups for part in group.by_class.items())
 
 
-def _groups(found: Iterable[Mapping[str, Group]]) -> dict[str, Group]:
+def _groups(found: Iterable[Groups]) -> dict[str, Group]:
     return {name: Group(_parts(groups)) for name, groups in by_name(found).items()}
-
-
-def _named(
-    arm: str,
-    found: Sequence[Totals],
-    kind: str,
-    groups: Mapping[str, Group],
-    judged: Mapping[str, StepNumbers],
-) -> dict[str, PartSoFar]:
-    compared = {name: judged[name].compared if name in judged else None for name in groups}
-    return {
-        name: _part(arm, found, group, (kind, name), compared[name])
-        for name, group in groups.items()
-    }
-
-
-def _part(
-    arm: str,
-    found: Sequence[Totals],
-    group: Group,
-    what: tuple[str, str | None],
-    compared: Comparison | None,
-) -> PartSoFar:
-    p50_ms, p95_ms = group.ok.percentiles_ms([0.5, 0.95])
-    seconds = sum(totals.seconds for totals in found)
-    done = sum((totals.per_second(*what) or 0.0) * totals.seconds for totals in found)
-    rate = done / seconds if seconds else None
-    return PartSoFar(arm, group.all.n, rate, p50_ms, p95_ms, group.error_rate, compared)

@@ -42,6 +42,9 @@ from mcp_perf.results.tally.steadiness import drifts
 from mcp_perf.results.tally.tally import RunTally, fold
 from mcp_perf.scenario.model.gates import Gate, GateError, parse
 
+Levels = Mapping[str, Mapping[LevelKey, Evidence]]
+"""By arm or part of one, such as a step."""
+Capacities = Mapping[str, Capacity]
 JOURNAL: Final = "journal.jsonl"
 BLEMISHES: Final = ("session_lost", "interrupted_calls", "system_died", "unchecked_schema")
 """Codes of the notes that a clean run does not have."""
@@ -184,10 +187,7 @@ def _against_baseline(
 
 
 def _by_deeds(
-    asked: Iterable[Gate],
-    evidence: Mapping[str, Evidence],
-    levels: Mapping[str, Mapping[LevelKey, Evidence]],
-    unfit: Collection[int],
+    asked: Iterable[Gate], evidence: Mapping[str, Evidence], levels: Levels, unfit: Collection[int]
 ) -> set[str]:
     """Return the gates that fail because of what the target itself did, at any level."""
     found = set()
@@ -213,10 +213,7 @@ def _lost(tally: RunTally) -> list[str]:
 
 
 def _judged(
-    asked: Iterable[Gate],
-    evidence: Mapping[str, Evidence],
-    levels: Mapping[str, Mapping[LevelKey, Evidence]],
-    capacities: Mapping[str, Capacity],
+    asked: Iterable[Gate], evidence: Mapping[str, Evidence], levels: Levels, capacities: Capacities
 ) -> Iterator[GateResult]:
     """Judge the gates; in a search only those on the capacity, because trials judge the rest."""
     for gate in asked:
@@ -259,7 +256,7 @@ def _short(tally: RunTally) -> list[str]:
 
 
 def _comparisons(
-    tally: RunTally, evidence: Mapping[str, Evidence], capacities: Mapping[str, Capacity]
+    tally: RunTally, evidence: Mapping[str, Evidence], capacities: Capacities
 ) -> list[Comparison]:
     """Compare each arm with its control in every metric; they are one family of tests."""
     against = _bases(evidence)

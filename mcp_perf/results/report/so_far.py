@@ -7,7 +7,7 @@ ended, and what came since then is added to their counts.
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.document import Failure, Report, TimelinePoint
@@ -28,8 +28,7 @@ _SHARE: Final = 20
 """Judging may take one part in 20 of the time."""
 
 
-@dataclass(frozen=True)
-class TurnSoFar:
+class TurnSoFar(NamedTuple):
     """The turn in progress, or the last one."""
 
     started: journal.TurnStarted
@@ -39,8 +38,7 @@ class TurnSoFar:
     p95_ms: float | None
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """What an arm's target used in the last turn in which it was read."""
 
     cpu: float | None

@@ -6,8 +6,7 @@ what a runner reads back (per cent, line ends, and in titles colon and comma) is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from mcp_perf.results.compare.report import CompareReport
 from mcp_perf.results.document.comparison import Regression
@@ -30,8 +29,7 @@ _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY: Final = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-@dataclass(frozen=True)
-class Annotation:
+class Annotation(NamedTuple):
     """One remark on a job: its level is `error`, `warning` or `notice`."""
 
     level: str
