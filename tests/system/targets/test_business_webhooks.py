@@ -151,7 +151,7 @@ def test_an_event_of_stripe_is_taken():
             said = Incoming().process_webhook("stripe", URL, headers, body, "whsec")
             assert said == ({"id": "evt_1"}, True)
         else:
-            with pytest.raises(ToolFailure, match="no JSON object"):
+            with pytest.raises(ToolFailure, match="not a JSON object"):
                 Incoming().process_webhook("stripe", URL, headers, body, "whsec")
 
 

@@ -54,7 +54,7 @@ def test_an_index_comes_back_from_its_file_as_it_was_optimised(tmp_path):
     """Later additions are not in it; another process can load it."""
     manager = IndexManager(tmp_path)
     manager.index_create("x", 2)
-    with pytest.raises(NotFound, match="never kept"):
+    with pytest.raises(NotFound, match="never saved"):
         manager.index_load("x")
     manager.index_add("x", {"a": [1, 0]})
     manager.index_optimise("x")
@@ -72,7 +72,7 @@ def test_an_index_comes_back_from_its_file_as_it_was_optimised(tmp_path):
         (lambda m: m.index_add("x", {"a": [0, 0]}), "not zero"),
         (lambda m: m.index_add("x", {"a": [float("nan"), 0]}), "finite"),
         (lambda m: m.index_search("y", [1, 0], 1), "no index 'y'"),
-        (lambda m: m.index_load("../x"), "never kept"),
+        (lambda m: m.index_load("../x"), "never saved"),
     ],
 )
 def test_what_cannot_be_an_index_or_a_vector_is_refused(tmp_path, wrong, problem):
