@@ -4,6 +4,7 @@ Every process that has users runs one `TurnRunner`. It gets its orders from the 
 (`conductor.py`) as Locust's messages, which are plain function calls if both are in one process.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -167,8 +168,5 @@ class TurnRunner:
 
 
 def _ready(user: UserContext, arm: str, at_work: int | None) -> None:
-    try:
+    with contextlib.suppress(TargetError):  # the next call will fail in the same way, and counts
         user.ready(arm, at_work)
-    except TargetError:
-        # The next call will fail in the same way, and is counted.
-        return

@@ -3,6 +3,7 @@
 A pool is built at the start of a test, and dropped at its end.
 """
 
+import contextlib
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -76,10 +77,8 @@ class UserContext:
     def open(self) -> None:
         """Open the session of every arm. If one does not open, its turn tries it again."""
         for walk in self.walks.values() if self.at_once else ():
-            try:
+            with contextlib.suppress(TargetError):
                 walk.context.ready()
-            except TargetError:
-                continue
         self.opened.set()
 
     def close(self) -> None:
