@@ -7,6 +7,7 @@ request was sent (`happened`), and is then fed until it is `complete`.
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NamedTuple
 
@@ -354,6 +355,8 @@ def retry_after_s(value: bytes, now_s: Callable[[], float] = time.time) -> float
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now_s())
+        date = parsedate_to_datetime(text)
+        # Without a zone, as asctime writes it, a date is GMT (RFC 9110, section 5.6.7).
+        return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now_s())
     except (ValueError, OverflowError):
         return 0.0

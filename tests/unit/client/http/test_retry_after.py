@@ -1,5 +1,7 @@
 """Retry-After, as targets write it."""
 
+import time
+
 import pytest
 
 from mcp_perf.client.http.http1 import retry_after_s
@@ -26,3 +28,20 @@ NOW_S = 784_111_777.0
 def test_both_forms_are_read_and_nothing_else(value, expected_s):
     """The forms are seconds, or a date (RFC 9110, section 10.2.3)."""
     assert retry_after_s(value, lambda: NOW_S) == expected_s
+
+
+@pytest.fixture
+def in_new_york(monkeypatch):
+    """Move this process to another time zone."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
+@pytest.mark.parametrize("date", [b"Sunday, 06-Nov-94 08:49:47 GMT", b"Sun Nov  6 08:49:47 1994"])
+def test_a_date_is_gmt_wherever_the_client_is(date):
+    """So are the obsolete forms that a recipient has to accept (RFC 9110, section 5.6.7)."""
+    assert retry_after_s(date, lambda: NOW_S) == 10.0
