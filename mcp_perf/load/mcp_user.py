@@ -212,7 +212,7 @@ class McpClient:
             _versions[self._host] = terms.version
 
         def report(response: McpResponse) -> None:
-            self._fire(options["name"], reply, start_s, response, response.exception)
+            self._fire(options["name"], reply, start_s, response)
 
         response = McpResponse(reply)
         if options.get("catch_response"):
@@ -225,17 +225,9 @@ class McpClient:
         """Report a request that opens or closes a session. The version probe does neither."""
         if method != _PROBE:
             took_s = (reply.end_ns - reply.start_ns) / 1e9
-            error = None if reply.outcome == OK else _error_of(reply)
-            self._fire(method, reply, time.time() - took_s, None, error)
+            self._fire(method, reply, time.time() - took_s, McpResponse(reply))
 
-    def _fire(
-        self,
-        name: str,
-        reply: Reply,
-        start_s: float,
-        response: McpResponse | None,
-        exception: Exception | None,
-    ) -> None:
+    def _fire(self, name: str, reply: Reply, start_s: float, response: McpResponse) -> None:
         self._request_event.fire(
             request_type=REQUEST_TYPE,
             name=name,
@@ -243,7 +235,7 @@ class McpClient:
             response_length=len(reply.body),
             response=response,
             context={} if self._user is None else self._user.context(),
-            exception=exception,
+            exception=response.exception,
             start_time=start_s,
             url=self._host,
         )
