@@ -110,10 +110,8 @@ def _made(scenario: RunSubject, settings: RunSettings) -> tuple[Report, Path]:
         code = _wait(command(scenario, {**settings, "out": folder}), said)
         said.seek(0)
         lines = said.read().decode(errors="replace").splitlines()[-_TOLD:]
-    try:
-        report = Report.model_validate_json((folder / "report.json").read_bytes())
-    except FileNotFoundError:
-        report = None
+    file = folder / "report.json"
+    report = Report.model_validate_json(file.read_bytes()) if file.exists() else None
     if report is None or report.exit_code != code:  # the folder may hold an earlier run
         if "out" not in settings:
             with contextlib.suppress(OSError):

@@ -64,8 +64,6 @@ class Master:
 
     def __init__(self, environment: Any, ending: Ending, observer: RunObserver | None) -> None:
         self.keeping = keeping = KeepingSide(environment, self._workers, ending, observer)
-        self._environment = environment
-        self._ending = ending
         self._end = environment.runner.server.end
         keeping.remarks = self._end.refused
         self.signals = Signals(keeping)
@@ -81,14 +79,14 @@ class Master:
             meeting = ""
             if prepared.loaded.scenario.load.open and len(workers) > 1 and os.name == "posix":
                 meeting = self._meeting.enter_context(meeting_point(len(workers)))
-            relay.send(prepared, self._environment.parsed_options, workers, meeting)
+            relay.send(prepared, self.keeping.environment.parsed_options, workers, meeting)
             self._end.members = frozenset(workers)
 
     def test_stop(self) -> None:
         """Write the reports when the last records are here; without a page, when Locust quits."""
         self._meeting.close()
         self._end.members = None
-        if self._ending.stays:
+        if self.keeping.ending.stays:
             gevent.spawn_later(_LAST_RECORDS_S, self.keeping.finish)
 
     def _lead(self, conductor: Conductor) -> None:
@@ -96,7 +94,7 @@ class Master:
         conductor.dismiss()  # Locust itself waits only half a second for the workers
 
     def _workers(self) -> set[str]:
-        clients = self._environment.runner.clients.all
+        clients = self.keeping.environment.runner.clients.all
         return {node.id for node in clients if node.state != "missing"}
 
 
