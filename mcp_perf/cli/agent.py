@@ -216,7 +216,7 @@ def serve(web_host: str, web_port: int, store: str, *, web_login: bool) -> None:
 @click.option("--task", type=click.IntRange(1, 3), required=True, help="The task's number.")
 @click.option("--mode", type=click.Choice(["control", "mcp"]), required=True, help=_MODE)
 def instructions(task: int, mode: str) -> None:
-    """Print a task as an agent is given it, in Markdown.
+    """Print a task as an agent gets it, in Markdown.
 
     \b
     Example:

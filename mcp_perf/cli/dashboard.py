@@ -1,4 +1,4 @@
-"""`mcp-perf dashboard`: pages over all runs of the store."""
+"""`mcp-perf dashboard`: pages on all runs of the store."""
 
 import re
 from collections.abc import Callable
@@ -34,14 +34,14 @@ _PORT = "The port to listen on; 0 is any free one."
     help="Visitors log in with the password that MCP_PERF_WEB_PASSWORD holds.",
 )
 @click.option(
-    "--prune", callback=_days, metavar="DAYS", help="Delete older runs from the store, and end."
+    "--prune", callback=_days, metavar="DAYS", help="Delete older runs from the store, and exit."
 )
 def dashboard(store: str, host: str, port: int, prune: timedelta | None, *, login: bool) -> None:
-    """Serve pages over all runs, those that go on, and sessions of agents.
+    """Serve pages on all runs, also those in progress, and on agents' sessions.
 
     \b
     The printed address holds a key. Programs send it as Authorization: Bearer KEY
-    and get every table as CSV or JSON; /docs says what there is.
+    and get every table as CSV or JSON; /docs lists them all.
 
     \b
     Examples:

@@ -57,7 +57,7 @@ def _streams(tally: RunTally, arm: str) -> Iterator[str]:
         text += f"; refused: {', '.join(sorted(refused))}"
     if not opened and "HTTP 404" in of_arm:
         text += " (the stream may reach another process than the one that keeps the session)"
-    own = "" if made_by_steps else " The requests (GET) for them are the load generator's own."
+    own = "" if made_by_steps else " The load generator itself made the requests (GET) for them."
     yield f"{text}.{own}"
 
 

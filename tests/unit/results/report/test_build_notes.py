@@ -215,7 +215,7 @@ def test_streams_that_the_server_ends_have_an_account():
     more = streams(0, opened=[0.0] * 2, lived=[2000.0] * 3, gap=[1000.0, 3000.0])
     report = built({"mcp": [Round()]}, extra=[opened, more, streams(0, **{"HTTP 409": [0.0] * 5})])
     assert report.arms["mcp"].setup_calls == 0
-    own = "The requests (GET) for them are the load generator's own."
+    own = "The load generator itself made the requests (GET) for them."
     [note] = report.notes
     assert note.replace("\N{NARROW NO-BREAK SPACE}", " ") == (
         "Streams of mcp were opened 6 times; the server ended 3, which lived 2 000 ms (median); "
