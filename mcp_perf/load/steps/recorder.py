@@ -17,11 +17,14 @@ from mcp_perf.load.replies.shown import shown
 from mcp_perf.load.steps.outages import UNREACHED, OutageWatch, Slots
 from mcp_perf.load.steps.refusals import SessionNotes
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
+from mcp_perf.results.document.text import wording
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.tally import groups
 
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
+MOST_WORDINGS: Final = 20
+"""Messages of failed calls that are counted apart, per arm, step and class."""
 OK_SAMPLES: Final = 2000
 """Successful calls kept whole, per process: the first of each step in each second."""
 
@@ -42,6 +45,7 @@ class OpenCell:
     bytes_out: int = 0
     body_bytes: int = 0
     buckets: dict[int, int] = field(default_factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
     service: "OpenCell | None" = None
     """In an open load, the times from the actual send: the others start earlier."""
 
@@ -80,6 +84,7 @@ class OpenCell:
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
             body_bytes=self.body_bytes,
+            messages=self.messages,
             latency=self.pairs(),
             service=[] if self.service is None else self.service.pairs(),
             service_total_ns=0 if self.service is None else self.service.total_ns,
@@ -175,6 +180,8 @@ class Recorder:
     _samples: list[journal.AnyRecord] = field(default_factory=list)
     _kept: dict[tuple[str, str, str], int] = field(default_factory=dict)
     _shown: set[tuple[str, str, str]] = field(default_factory=set)
+    _wordings: dict[tuple[str, str, str], dict[str, str]] = field(default_factory=dict)
+    """By arm, step and class: the first message of each wording."""
     _sessions: SessionNotes = field(default_factory=SessionNotes)
     looks: list[ReplyLook] = field(default_factory=list)
     """The looks at the replies of steps."""
@@ -234,6 +241,8 @@ class Recorder:
             if cls == OK:
                 self._sample(track, journey, cls, reply, OK_SAMPLES, lag_ns)
         if cls != OK:
+            if reply.detail:
+                self._count_message(track, cls, tally, reply.detail)
             self._sample(track, journey, cls, reply, FAILURE_SAMPLES, lag_ns)
             if cls in UNREACHED:
                 self.outages.failed(track.arm, cls, reply, self.calls)
@@ -251,6 +260,13 @@ class Recorder:
         else:
             tally.add(lag_ns + service_ns, reply.bytes_in, reply.bytes_out)
             tally.add_service(service_ns)
+
+    def _count_message(self, track: Track, cls: str, tally: OpenCell, detail: str) -> None:
+        known = self._wordings.setdefault((track.arm, track.name, cls), {})
+        said = wording(detail)
+        if said in known or len(known) < MOST_WORDINGS:
+            first = known.setdefault(said, detail)
+            tally.messages[first] = tally.messages.get(first, 0) + 1
 
     def _hear(self, track: Track, cls: str, reply: Reply, heard: Heard) -> None:
         """Count when the first notification of a call came, and the longest silence after it."""

@@ -310,13 +310,14 @@ class SessionPoint(DocumentPart):
 
 
 class Failure(DocumentPart):
-    """Failures of one arm, step and class, with one example."""
+    """Failures of one arm, step and class that say the same, numbers left out."""
 
     arm: str
     step: str
     cls: str
     count: int
     example: str
+    """What the first of them said."""
 
 
 class StepReplies(DocumentPart):

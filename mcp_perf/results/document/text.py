@@ -7,6 +7,7 @@ then quotes for its own format.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 LONGEST: Final = 20_000
@@ -20,6 +21,8 @@ _INVISIBLE: Final = re.compile(
 _COMMAND: Final = re.compile(r"(?:(?<!\S)|(?<=\S{40})):(?=:[A-Za-z])|#(?=#[A-Za-z]*\[)")
 """The start of a workflow command. On GitHub, `::` at the start of a line; a terminal may wrap
 before any word, or within a long one. On Azure, `##[` and `##vso[` anywhere in a line."""
+_NUMBER: Final = re.compile(r"(?<![\w.])(?![45]\d\d\b)\d[\w.-]*")
+_BEGINNING: Final = 300
 _BLANKS: Final = re.compile(r"[ \t\n]+")
 
 
@@ -55,6 +58,15 @@ def changed(value: Any, change: Callable[[str], str], name: Callable[[str], str]
 
 def _bearable(text: str) -> str:
     return visible(clip(text, LONGEST))
+
+
+@lru_cache(maxsize=1024)
+def wording(text: str) -> str:
+    """Return what messages have in common that differ in numbers only, in at most 300 characters.
+
+    The status of an HTTP error is not such a number.
+    """
+    return _NUMBER.sub("#", one_line(text[:_BEGINNING]))
 
 
 def one_line(text: str) -> str:

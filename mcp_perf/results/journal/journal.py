@@ -5,6 +5,7 @@ A journal without its last record is a run that was cut off.
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -77,10 +78,20 @@ class JournalWriter:
 def redacted(record: records.AnyRecord, redactor: Redactor) -> records.AnyRecord:
     """Return the record with secrets removed from every text that a target or a user wrote."""
     if isinstance(record, records.Slice):
-        cells = [replace(cell, name=redactor.text(cell.name)) for cell in record.cells]
+        cells = [_redacted_cell(cell, redactor) for cell in record.cells]
         return replace(record, cells=cells)
     names = _WRITTEN.get(type(record), ())
     return replace(record, **{name: redactor.everywhere(getattr(record, name)) for name in names})
+
+
+def _redacted_cell(cell: records.Cell, redactor: Redactor) -> records.Cell:
+    name = redactor.text(cell.name)
+    if not cell.messages:
+        return replace(cell, name=name)
+    messages = Counter[str]()
+    for text, n in cell.messages.items():
+        messages[redactor.text(text)] += n
+    return replace(cell, name=name, messages=dict(messages))
 
 
 _WRITTEN: Final[Mapping[type, Iterable[str]]] = {

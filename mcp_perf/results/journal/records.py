@@ -111,6 +111,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many of these results broke it."""
     unchecked: int = 0
     """Results that are `ok` and were not checked, because checks would have cost too much."""
+    messages: dict[str, int] = {}
+    """How many calls that failed said the same, numbers left out, by the first text of its kind;
+    each node distinguishes the first 20 of a step and class."""
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import Report, StepNumbers
-from mcp_perf.results.report.failures import failed
+from mcp_perf.results.report.failures import FailedPart, failed
 from mcp_perf.results.tally.groups import CALL, JOURNEY, Group, Tally
 from mcp_perf.results.tally.metrics import Totals
 
@@ -35,8 +35,7 @@ class ArmSoFar:
     calls: PartSoFar
     steps: Mapping[str, PartSoFar]
     journeys: Mapping[str, PartSoFar]
-    failed: Sequence[tuple[str, str, str, int]]
-    """Arm, step, class and count."""
+    failed: Sequence[FailedPart]
 
     @classmethod
     def of(cls, arm: str, found: Sequence[Totals], judged: Report | None) -> "ArmSoFar":

@@ -14,7 +14,7 @@ from mcp_perf.results.document.document import Failure, Report, TimelinePoint
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.report.arm_so_far import ArmSoFar, PartSoFar, by_name
 from mcp_perf.results.report.build import report_of
-from mcp_perf.results.report.failures import failures
+from mcp_perf.results.report.failures import FailedPart, failures
 from mcp_perf.results.tally.metrics import Totals
 from mcp_perf.results.tally.tally import RunTally, fold
 from mcp_perf.results.tally.turns import RecordedTurn
@@ -140,12 +140,12 @@ class SoFar:
                 self._arms[arm] = ArmSoFar.of(arm, found, self.report)
         return [self._arms[arm] for arm in self.tally.arms]
 
-    def _failed(self) -> Iterator[tuple[str, str, str, int]]:
+    def _failed(self) -> Iterator[FailedPart]:
         for one in self._every():
             yield from one.failed
         for (arm, name, cls), part in self.tally.setup_parts.items():
             if cls in FAILED:  # outside of turns, such as the opening of a session
-                yield arm, name, cls, part.n
+                yield FailedPart(arm, name, cls, part.n, part.messages)
 
 
 def _use(turns: list[RecordedTurn]) -> Use:

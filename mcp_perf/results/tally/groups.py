@@ -1,6 +1,6 @@
 """Calls that are counted together: their times, their sizes, and how they ended."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,6 +45,8 @@ class Tally:
     checked: int = 0
     violations: int = 0
     unchecked: int = 0
+    messages: Counter[str] = field(default_factory=Counter)
+    """How many failed calls said the same."""
     latency: Histogram = field(default_factory=Histogram)
     _service: Histogram | None = None
 
@@ -105,6 +107,8 @@ class Tally:
         self.checked += part.checked
         self.violations += part.violations
         self.unchecked += part.unchecked
+        if part.messages:
+            self.messages.update(part.messages)
         if part.min_ns is not None and part.max_ns is not None:
             self.min_ns = part.min_ns if self.min_ns is None else min(self.min_ns, part.min_ns)
             self.max_ns = part.max_ns if self.max_ns is None else max(self.max_ns, part.max_ns)

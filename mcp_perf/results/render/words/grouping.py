@@ -1,17 +1,14 @@
 """Rows that belong together: failures of one message, steps and turns of all arms, warnings."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.document.document import ArmNumbers, Failure, RoundNumbers, StepNumbers
-from mcp_perf.results.document.text import clip, one_line
+from mcp_perf.results.document.text import clip, one_line, wording
 
 _MESSAGE_LIMIT: Final = 200
-_NUMBER: Final = re.compile(r"(?<![\w.])(?![45]\d\d\b)\d[\w.-]*")
-"""Numbers that differ from call to call in one message; a status of HTTP does not."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ def failures(every: Iterable[Failure]) -> list[FailureGroup]:
     """Group failures by class and message, ignoring its numbers; the most frequent first."""
     groups: dict[tuple[str, str], list[Failure]] = {}
     for one in every:
-        groups.setdefault((one.cls, _NUMBER.sub("#", one.example)), []).append(one)
+        groups.setdefault((one.cls, wording(one.example)), []).append(one)
     found = [
         FailureGroup(
             of[0].cls,

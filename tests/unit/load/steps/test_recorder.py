@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from mcp_perf.client.reply import NOT_REOPENED, REJOINED, REOPENED, Heard, Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.look import ReplyLook
-from mcp_perf.load.steps.recorder import FAILURE_SAMPLES, OK_SAMPLES, OpenCell, Recorder, Track
+from mcp_perf.load.steps.recorder import (
+    FAILURE_SAMPLES,
+    MOST_WORDINGS,
+    OK_SAMPLES,
+    OpenCell,
+    Recorder,
+    Track,
+)
 from mcp_perf.outcomes import CLASSES, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.histogram import HOUR_NS, Histogram, bucket
 from mcp_perf.results.journal.records import SETUP, Health, LookedReplies, Note, SampleRecord, Slice
@@ -237,6 +244,26 @@ def test_the_first_failures_of_each_kind_are_kept_whole(book):
         1,
         2,
     )
+
+
+def test_calls_that_failed_are_counted_by_what_was_said(book):
+    """Numbers do not distinguish messages, a status does; what is too varied is not counted."""
+    track = book.recorder.track("mcp", "call", "s")
+    for number in range(30):
+        book.call(track, TOOL_ERROR, detail=f"HTTP {(500, 503)[number % 3 == 0]}: job {number}")
+    book.call(track)
+    [counted] = slices(book.flush())
+    assert {cell.cls: cell.messages for cell in counted.cells} == {
+        TOOL_ERROR: {"HTTP 503: job 0": 10, "HTTP 500: job 1": 20},
+        OK: {},
+    }
+    for number in range(100):
+        book.call(track, TOOL_ERROR, detail=f"no {chr(65 + number % 26)}{chr(65 + number // 26)}")
+    book.call(track, TOOL_ERROR, detail="HTTP 500: job 99")
+    [later] = slices(book.flush())
+    assert later.cells[0].n == 101
+    assert later.cells[0].messages["HTTP 500: job 1"] == 1
+    assert sum(later.cells[0].messages.values()) == MOST_WORDINGS - 2 + 1
 
 
 def test_of_successes_the_first_of_each_step_and_slice_is_kept(book):

@@ -225,7 +225,8 @@ def everything_with(secret: str) -> list[AnyRecord]:
         environment={"argv": ["-H", secret]},
     )
     turn = virtual.turn(0, "mcp", 1, virtual.Round())
-    named = virtual.cell("mcp", [1.0], name=f"GET /{secret}")
+    says = {f"401: {secret} is wrong": 1, f"{secret}?": 2}
+    named = virtual.cell("mcp", [1.0], name=f"GET /{secret}", messages=says)
     slices = [
         replace(record, cells=[*record.cells, named]) if isinstance(record, Slice) else record
         for record in turn
@@ -266,8 +267,20 @@ def test_promise_24_no_secret_passes_the_journal(tmp_path):
     writer.close()
     content = writer.path.read_text()
     assert SECRET not in content
-    assert content.count("[redacted]") == 13
+    assert content.count("[redacted]") == 15
     assert list(read(writer.path)) == everything_with("[redacted]")
+
+
+def test_messages_that_differ_in_a_secret_only_are_added_up(tmp_path):
+    """No call is lost from the count of what failed."""
+    writer = JournalWriter(tmp_path / "journal.jsonl", Redactor(["secret-one", "secret-two"]))
+    rest = virtual.turn(0, "mcp", 1, virtual.Round())
+    says = {"no secret-one": 3, "no secret-two": 4}
+    part = next(record for record in rest if isinstance(record, Slice))
+    writer.write(replace(part, cells=[virtual.cell("mcp", [1.0] * 7, messages=says)]))
+    writer.close()
+    [written] = read(writer.path)
+    assert written.cells[0].messages == {"no [redacted]": 7}
 
 
 def test_without_a_redactor_records_are_written_as_they_are(tmp_path):

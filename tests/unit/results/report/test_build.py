@@ -225,6 +225,26 @@ def test_failures_are_counted_and_shown_with_an_example():
     assert {(f.arm, f.step) for f in failures} == {("mcp", "tools/call echo")}
 
 
+def test_failures_of_one_class_are_apart_by_what_was_said():
+    """Each message has its own count, over all rounds and processes; the rest is one row."""
+
+    def failing(node, turn, n, **messages):
+        calls = cell("mcp", [5.0] * n, cls="http_error", messages=messages)
+        return Slice(node=node, turn=turn, at_s=0, seconds=1, cells=[calls], health=virtual.COOL)
+
+    extra = [
+        failing("w1", 0, 6, **{"HTTP 500: job 1 is lost": 4, "HTTP 503: full": 2}),
+        failing("w1", 1, 1, **{"HTTP 500: job 1 is lost": 1}),
+        failing("w2", 0, 4, **{"HTTP 500: job 7 is lost": 3}),
+    ]
+    failures = built({"mcp": [Round(), Round()]}, extra=extra).failures
+    assert [(one.cls, one.count, one.example) for one in failures] == [
+        ("http_error", 8, "HTTP 500: job 1 is lost"),
+        ("http_error", 2, "HTTP 503: full"),
+        ("http_error", 1, "(other messages)"),
+    ]
+
+
 def test_a_harness_error_makes_the_run_invalid_and_names_its_example():
     """Arguments that the tool's schema forbids are our fault, not the server's."""
     extra = [sample("timeout", "10 s"), sample("harness_error", "echo: 'text' is required")]
