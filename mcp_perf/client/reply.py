@@ -122,6 +122,11 @@ def ignore(*_told: object) -> None:
     """Observe nothing."""
 
 
+def members(value: Any) -> dict[str, Any]:
+    """Return the members of a JSON object; anything else has none."""
+    return value if isinstance(value, dict) else {}
+
+
 def beginning(body: bytes, limit: int = 120) -> str:
     """Return the beginning of a body as one line of text, for messages."""
     return clipped(" ".join(body[: limit * 4].decode("utf-8", "replace").split()), limit)

@@ -17,7 +17,7 @@ from mcp_perf.client.protocol.multiplex import Hear
 from mcp_perf.client.protocol.subscriptions import Inbox
 from mcp_perf.client.protocol.tasks import offered
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import OK, Reply, clipped, ignore
+from mcp_perf.client.reply import OK, Reply, clipped, ignore, members
 
 Observer = Callable[[str, Reply], None]
 """Gets every request that is not a call: its method, its reply."""
@@ -231,7 +231,7 @@ def _listed(reply: Reply, refused: str) -> set[str]:
 
 
 def _supported(error: jsonrpc.RpcError) -> set[str]:
-    listed = error.data.get("supported") if isinstance(error.data, dict) else None
+    listed = members(error.data).get("supported")
     return {str(version) for version in listed} if isinstance(listed, list) else set()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_perf.client.protocol.jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND
+from mcp_perf.client.reply import members
 
 ELICITATION: Final = "elicitation/create"
 SAMPLING: Final = "sampling/createMessage"
@@ -52,7 +53,7 @@ class Responder:
 
     def to(self, method: str, params: Any) -> dict[str, Any]:
         """Return the result of a server's request; odd params count as none. Raises NoAnswer."""
-        params = params if isinstance(params, dict) else {}
+        params = members(params)
         if method == ELICITATION and self.elicitation is not None:
             mode = params.get("mode", "form")
             if mode not in _MODES:  # 2025-11-25, "Elicitation": MUST
@@ -140,10 +141,7 @@ def respond(request: Mapping[str, Any], answers: Responder) -> dict[str, Any]:
 
 def _defaults(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the defaults that the requested schema gives (SEP-1034)."""
-    schema = params.get("requestedSchema")
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(properties, dict):
-        return {}
+    properties = members(members(params.get("requestedSchema")).get("properties"))
     return {
         name: field["default"]
         for name, field in properties.items()

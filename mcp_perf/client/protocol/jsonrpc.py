@@ -13,7 +13,7 @@ import msgspec
 from mcp_perf.client import rate_limits
 from mcp_perf.client.protocol import unreadable
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
-from mcp_perf.client.reply import UNREADABLE, Reply, beginning
+from mcp_perf.client.reply import UNREADABLE, Reply, beginning, members
 from mcp_perf.outcomes import CHECK_FAILED, HTTP_ERROR, RPC_ERROR, TOOL_ERROR, TRANSPORT_ERROR
 
 RequestId = int | str
@@ -196,8 +196,7 @@ def error_of(reply: Reply) -> RpcError | None:
 
 def result_of(reply: Reply) -> dict[str, Any]:
     """Return the result of a judged, successful reply; an odd one is empty."""
-    result = message_of(reply.body).get("result")
-    return result if isinstance(result, dict) else {}
+    return members(message_of(reply.body).get("result"))
 
 
 def _failed(reply: Reply, response_id: Any, error: RpcError, request_id: RequestId) -> Reply:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from mcp_perf.client.errors import CallTimeout, ReadError
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.reply import CHECK_FAILED, OK, RPC_ERROR, Reply
+from mcp_perf.client.reply import CHECK_FAILED, OK, RPC_ERROR, Reply, members
 
 LIST_CHANGED: Final = {
     what: f"notifications/{what}/list_changed" for what in ("tools", "prompts", "resources")
@@ -35,7 +35,7 @@ class Wanted:
         return {**asked, "resourceSubscriptions": [self.uri]} if self.uri else asked
 
     def missing(self, honoured: Any) -> str:
-        given = honoured if isinstance(honoured, dict) else {}
+        given = members(honoured)
         left = [what for what in self.lists if given.get(f"{what}ListChanged") is not True]
         uris = given.get("resourceSubscriptions")
         if self.uri and not (isinstance(uris, list) and self.uri in uris):
@@ -103,8 +103,7 @@ class Inbox:
 
 def subscription_of(message: bytes) -> jsonrpc.RequestId | None:
     """Return the id of the subscription that a notification belongs to; None if it has none."""
-    meta = _params(message).get("_meta")
-    found = meta.get(_SUBSCRIPTION) if isinstance(meta, dict) else None
+    found = members(_params(message).get("_meta")).get(_SUBSCRIPTION)
     return found if isinstance(found, int | str) else None
 
 
@@ -126,5 +125,4 @@ def acknowledge(reply: Reply, wanted: Wanted, request_id: jsonrpc.RequestId) -> 
 
 
 def _params(message: bytes) -> dict[str, Any]:
-    params = jsonrpc.message_of(message).get("params")
-    return params if isinstance(params, dict) else {}
+    return members(jsonrpc.message_of(message).get("params"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from mcp_perf.client.errors import ReadError
+from mcp_perf.client.reply import members
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, section 5.6.2."""
@@ -52,8 +53,7 @@ def read_tool(raw: Any, *, may_be_task: bool = False) -> Tool:
         raise InvalidAnnotation("two arguments share one header")
     output = raw.get("outputSchema")
     output = output if isinstance(output, dict) else None
-    hints = raw.get("annotations")
-    hints = hints if isinstance(hints, dict) else {}
+    hints = members(raw.get("annotations"))
     return Tool(name, schema, found, output, may_be_task, hints=hints)
 
 
@@ -98,8 +98,7 @@ def _may_be_task(raw: Any, *, modern: bool, tasks: bool) -> bool:
     """
     if modern:
         return tasks
-    execution = raw.get("execution") if isinstance(raw, dict) else None
-    required = isinstance(execution, dict) and execution.get("taskSupport") == "required"
+    required = members(members(raw).get("execution")).get("taskSupport") == "required"
     if required and not tasks:
         undeclared = "the server does not declare the capability tasks.requests.tools.call"
         raise ValueError(
@@ -109,7 +108,7 @@ def _may_be_task(raw: Any, *, modern: bool, tasks: bool) -> bool:
 
 
 def _left_out(raw: Any, number: int, error: ValueError) -> str:
-    name = raw.get("name") if isinstance(raw, dict) else None
+    name = members(raw).get("name")
     what = f"the tool {name!r}" if isinstance(name, str) else f"entry {number}"
     return f"tools/list: {what} cannot be called: {error}"
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from mcp_perf.client.reply import members
+
 _BOM: Final = b"\xef\xbb\xbf"
 _FIRST_MEMBERS: Final = re.compile(
     rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d+)\s*[,}]'
@@ -41,7 +43,7 @@ def read(body: bytes) -> ReadMessage:
         return ReadMessage(_first_members(body), "it is nested too deeply", whole=False)
     faults = ["it begins with a byte-order mark"] if body.startswith(_BOM) else []
     faults += _faults(message)
-    return ReadMessage(message if isinstance(message, dict) else {}, "; ".join(faults[:3]))
+    return ReadMessage(members(message), "; ".join(faults[:3]))
 
 
 def _first_members(body: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from mcp_perf.client.protocol.tools import encode_header_value
+from mcp_perf.client.reply import members
 
 MODERN: Final = "2026-07-28"
 HANDSHAKE: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -42,9 +43,7 @@ _NAMED: Final = {
 
 def server_info(hello: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a server calls itself in its answer to `initialize` or `server/discover`."""
-    meta = hello.get("_meta")
-    info = hello.get("serverInfo") or (meta.get(_SERVER_INFO) if isinstance(meta, dict) else None)
-    return info if isinstance(info, dict) else {}
+    return members(hello.get("serverInfo") or members(hello.get("_meta")).get(_SERVER_INFO))
 
 
 def modern_headers(method: str, params: Mapping[str, Any]) -> list[tuple[str, str]]:
