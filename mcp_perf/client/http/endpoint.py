@@ -118,7 +118,7 @@ class Endpoint:
     """The names, in lower case, of headers whose value differs by user."""
     before: str = ""
     after: str = ""
-    """What stands around the path of each request: a proxy's absolute form, and Host."""
+    """What surrounds the path of each request: a proxy's absolute form, and Host."""
 
     @classmethod
     def of(

@@ -296,7 +296,7 @@ class ResponseReader:
             self.unasked += data
 
     def _unpacked_of(self, data: bytes) -> bytes:
-        """Unpack a piece of the body; nothing comes of it after a fault."""
+        """Unpack a piece of the body; after a fault, return nothing."""
         if self._unpack is None or self._fault is not None:
             unasked = f"Content-Encoding {self.encoding}, which mcp-perf did not ask for"
             self._fault = self._fault or EncodingError(f"{unasked} and cannot decode")

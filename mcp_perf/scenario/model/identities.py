@@ -38,7 +38,7 @@ class Provision(fields.Part):
     post: Annotated[str, fields.accepts(syntax.url)]
     """The address."""
     headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
-    """Of the request."""
+    """The headers of the request."""
     form: fields.Looked[fields.Flat | None] = None
     """The body, as an HTML form."""
     json_: fields.Looked[Any] = Field(default=None, alias="json")
@@ -48,9 +48,9 @@ class Provision(fields.Part):
     ]
     """Name -> JMESPath into the reply."""
     timeout: fields.PositiveSeconds = 10.0
-    """Of one request."""
+    """How long one request may take."""
     tls: Tls = Tls()
-    """As of an arm."""
+    """As for an arm."""
 
     def check(self) -> None:
         if self.form is not None and self.json_ is not None:

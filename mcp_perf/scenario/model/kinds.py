@@ -39,7 +39,7 @@ class Await(fields.Part):
     ]
     """Its name, without `notifications/`."""
     uri: fields.Looked[Annotated[fields.Uri, Field(min_length=1)] | None] = None
-    """Of the resource."""
+    """The URI of the resource."""
 
     def check(self) -> None:
         if self.uri is not None and self.notification != UPDATED:

@@ -112,13 +112,13 @@ class Load(fields.Part):
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] | None = None
     """The levels, written out; instead of `shape`, `users`, `rate` and `rounds`."""
     rounds: Annotated[fields.Whole, Field(ge=1, le=10_000)] = 10
-    """Per arm."""
+    """The measured rounds of each arm."""
     round: fields.PositiveSeconds = 5.0
     """The length of a round, in which one arm runs alone."""
     warmup: fields.Seconds = 3.0
-    """Per arm."""
+    """How long each arm warms up."""
     spawn_rate: fields.Positive | None = None
-    """Users per second."""
+    """How many users start per second."""
     think: ThinkTime = syntax.Think(0, 0)
     """Closed load: the pause between two journeys, or `{min: TIME, max: TIME}`."""
     abort: AbortRule = syntax.Abort(0.95, 10.0)

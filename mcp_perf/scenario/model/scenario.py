@@ -66,7 +66,7 @@ class Arm(fields.Part):
     proxy: Annotated[str, fields.accepts(syntax.proxy)] = ""
     """The proxy that its calls go through; proxies in the environment are not used."""
     timeout: fields.PositiveSeconds = 10.0
-    """Of one call."""
+    """How long one call may take."""
     start_timeout: fields.PositiveSeconds = 60.0
     """How long a stdio server may take to answer for the first time."""
     tls: Tls = Tls()
@@ -214,8 +214,8 @@ def _arm_name(value: str) -> str:
 class Limits(fields.Part):
     """What a run may not go beyond.
 
-    Beyond `errors` it is FAIL. Most other limits are about the load generator, which was then not
-    fit to measure: the run is INVALID.
+    A run with more `errors` is FAIL. Most other limits are about the load generator, which was then
+    not fit to measure: the run is INVALID.
     """
 
     generator_cpu: fields.Fraction = 0.9
@@ -229,13 +229,15 @@ class Limits(fields.Part):
     drain: fields.Seconds = 30.0
     """How long the last calls of a round may take; each has its own timeout as well."""
     errors: fields.Fraction = 0.01
-    """Of the calls of an arm, if no gate on `error_rate` or `success_rate` judges them."""
+    """The share of an arm's calls that may fail, if no gate on `error_rate` or `success_rate`
+    judges it."""
     target_cpu: fields.Fraction = 1.0
-    """Of one core, used or waited for by the busiest process of a target here; 100% means
-    unlimited."""
+    """The share of one core that the busiest process of a target here may use or wait for; 100%
+    means unlimited."""
     healed: fields.Fraction = 0.01
-    """Of the calls of an arm; if more had something to mend, such as a lost session, the run is at
-    best INCONCLUSIVE, unless a gate on `healed_rate` or `session_loss_rate` holds."""
+    """The share of an arm's calls that may have something to mend, such as a lost session. Beyond
+    it, the run is at best INCONCLUSIVE, unless a gate on `healed_rate` or `session_loss_rate`
+    holds."""
 
 
 class Scenario(fields.Part):

@@ -168,7 +168,7 @@ class WithArguments(Step):
     """A step that hands something over by name."""
 
     arguments: fields.Looked[dict[str, Any]] = Field(default_factory=dict)
-    """Of the tool, the prompt or the function."""
+    """The arguments of the tool, the prompt or the function."""
 
 
 class McpCall(WithResult):
@@ -219,9 +219,9 @@ class HttpCall(WithResult):
     expect: ExpectStatus = Field(default_factory=ExpectStatus)
     """See below; if it is not met, the call ends as `check_failed`."""
     query: fields.Looked[fields.Flat] = Field(default_factory=dict)
-    """Of the request."""
+    """The query of the request."""
     headers: fields.Looked[fields.Headers] = Field(default_factory=dict)
-    """Of the request."""
+    """The headers of the request."""
 
 
 class WithBody(HttpCall):

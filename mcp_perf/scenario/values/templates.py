@@ -30,7 +30,7 @@ _AS_THEY_ARE = frozenset((str, int))
 
 
 class LookupFailed(LookupError):  # noqa: N818 -- a lookup failed, not the program
-    """A lookup found no value when a call was built; `name` is what stands between its braces."""
+    """A lookup found no value when a call was built; `name` is the text between its braces."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"${{{name}}} has no value")
@@ -157,7 +157,7 @@ class _Compiler:
             if token[0] == "$${":
                 yield "${"
             elif token[1] is None:
-                rest = text[token.start() :]  # what stands before may be secret
+                rest = text[token.start() :]  # what comes before may be secret
                 raise InputError(f"{quote(rest)} has ${{ without a closing }}", "add a }")
             elif token[1].startswith(_ENV):
                 yield self._variable(token[1].removeprefix(_ENV))
