@@ -139,10 +139,11 @@ def permit_more(
 
 def paced(load: Load, pause_s: float) -> tuple[str, str]:
     """Return the setting that makes users think at least this long, and a remark about it."""
-    most_s = max(pause_s, load.think.max)
-    setting = f"load.think={{min: {pause_s * 1000:.0f}ms, max: {most_s * 1000:.0f}ms}}"
+    pause_ms = round(pause_s * 1000)
+    # A setting is one value; only a think time with two ends can be longer than its shortest.
+    path = "load.think.min" if pause_ms < load.think.max * 1000 else "load.think"
     calls = f"{MOST_CALLS_PER_S:g} calls/s at a public address (--allow HOST lifts this limit)"
-    return setting, f"Users think at least {pause_s * 1000:.0f} ms: at most {calls}."
+    return f"{path}={pause_ms}ms", f"Users think at least {pause_ms} ms: at most {calls}."
 
 
 def _objections(load: Load, users: int, calls: int | None, *, typed: bool) -> Iterator[str]:

@@ -102,7 +102,7 @@ def test_a_run_says_what_it_does_and_how_it_was_slowed_down():
     said: list[str] = []
     user = User(NOBODY.ask, said.append)
     slowed, remarks = settle(loaded, lines, 2, ["one=http://big.test"], [], user)
-    assert slowed == "load.think={min: 120ms, max: 120ms}"
+    assert slowed == "load.think=120ms"
     assert said[0] == "at most 2 users call big.test, mine.test"
     assert said[1:] == remarks[1:]
     assert remarks[1].startswith("Users think at least 120 ms")
@@ -171,11 +171,20 @@ def test_nobody_may_allow_a_link_local_address():
     assert words.startswith("cloud.test: 169.254.169.254 is link-local")
 
 
-def test_a_pause_is_a_think_time_of_the_load():
-    """A longer think time of the file stays."""
-    load = load_text(TEXT.replace("LOAD", "{think: {min: 0s, max: 3s}}"), "d", Path(), environ={})
-    setting, said = paced(load.scenario.load, 0.12)
-    assert setting == "load.think={min: 120ms, max: 3000ms}"
+@pytest.mark.parametrize(
+    ("think", "slowed"),
+    [
+        ("", (0.12, 0.12)),
+        ("think: 10ms", (0.12, 0.12)),
+        ("think: {min: 0s, max: 100ms}", (0.12, 0.12)),
+        ("think: {min: 0s, max: 3s}", (0.12, 3)),
+    ],
+)
+def test_a_pause_is_a_think_time_of_the_load(think, slowed):
+    """It can be set like any value of the file, and a longer think time of the file stays."""
+    text = TEXT.replace("LOAD", f"{{{think}}}")
+    setting, said = paced(load_text(text, "d", Path(), environ={}).scenario.load, 0.12)
+    assert load_text(text, "d", Path(), [setting], environ={}).scenario.load.think == slowed
     assert said.startswith("Users think at least 120 ms: at most 50 calls/s at a public address")
 
 
