@@ -167,16 +167,15 @@ def reach(
 def _unreached(url: str, arm: Arm, error: TargetError, where: Destination | None) -> str:
     """Say in one line why a target could not be reached."""
     transport, rest = split_target(url)
-    if isinstance(error, CallTimeout) and transport == "stdio":
-        late = f"does not answer within {arm.start_timeout:g} s ({error})"
-        return f"{rest} starts, but {late}: raise start_timeout of the arm"
+    verb, limit = "is reachable", "timeout"
+    if transport == "stdio":
+        verb, limit = "starts", "start_timeout"
     if isinstance(error, CallTimeout):
-        late = f"does not answer within {arm.timeout:g} s ({error})"
-        return f"{rest} is reachable, but {late}: raise timeout of the arm"
+        late = f"does not answer within {getattr(arm, limit):g} s ({error})"
+        return f"{rest} {verb}, but {late}: raise {limit} of the arm"
     if isinstance(error, NegotiationError) and transport == "http" and _speaks_sse(where):
         return f"{rest} is reachable, but uses HTTP+SSE (MCP 2024-11-05): write sse:{rest}"
     if not isinstance(error, ConnectError):
-        verb = "starts" if transport == "stdio" else "is reachable"
         return f"{rest} {verb}, but not as an MCP server: {error}"
     if transport == "stdio":
         return f"cannot start {rest} ({error}). Check that the command works on its own."
