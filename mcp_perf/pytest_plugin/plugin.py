@@ -151,10 +151,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for report, _ in known.reports.values():
         for line in summary.lines(report):
             terminalreporter.write_line(line)
-    for entry in known.unjudged():
-        why = "it was selected but measured nothing, which does not count as a pass"
-        terminalreporter.write_line(summary.not_judged(entry, why))
-    for entry, why in known.left_out:
+    nothing = "it was selected but measured nothing, which does not count as a pass"
+    for entry, why in [*((one, nothing) for one in known.unjudged()), *known.left_out]:
         terminalreporter.write_line(summary.not_judged(entry, why))
     if known.folder is not None:
         terminalreporter.write_line(f"Reports: {known.folder / summary.INDEX}")

@@ -6,7 +6,7 @@ schemas become functions.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
@@ -353,12 +353,18 @@ def unchecked(loaded: Loaded, targets: Mapping[str, ArmTarget]) -> list[str]:
         f"The {what} of {name} ({arm}) are not checked, because its {kind} cannot be used: {why}."
         for arm, name in called
         if (tool := (targets[arm].tools or {}).get(name)) is not None
-        for what, kind, schemas in (
-            ("arguments", "inputSchema", (tool.input_schema, *tool.other_schemas)),
-            ("results", "outputSchema", (tool.output_schema,)),
-        )
-        if (why := next(filter(None, map(unusable, schemas)), ""))
+        for what, kind, why in unusable_schemas(tool)
     ]
+
+
+def unusable_schemas(tool: Tool) -> Iterator[tuple[str, str, str]]:
+    """Yield, for each schema that cannot be used, what it describes, its name, and why."""
+    for what, kind, schemas in (
+        ("arguments", "inputSchema", (tool.input_schema, *tool.other_schemas)),
+        ("results", "outputSchema", (tool.output_schema,)),
+    ):
+        if why := next(filter(None, map(unusable, schemas)), ""):
+            yield what, kind, why
 
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:

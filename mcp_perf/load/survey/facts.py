@@ -9,7 +9,7 @@ from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, Request
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
 from mcp_perf.client.reply import OK, Reply
-from mcp_perf.load.replies.output_check import unusable
+from mcp_perf.load.steps.compile import unusable_schemas
 from mcp_perf.load.survey.choice import choose
 from mcp_perf.load.survey.given import Given
 from mcp_perf.load.survey.survey import Seen, opened, reached
@@ -113,10 +113,8 @@ def _tools(target: ArmTarget) -> dict[str, Details]:
 
 
 def _faults(target: ArmTarget) -> list[str]:
-    schemas = {
-        f"tool {name}: its {kind}Schema": schema
+    return [
+        f"tool {name}: its {kind} cannot be used: {why}"
         for name, tool in (target.tools or {}).items()
-        for kind, schema in {"input": tool.input_schema, "output": tool.output_schema}.items()
-    }
-    found = {what: unusable(schema) for what, schema in schemas.items()}
-    return [f"{what} cannot be used: {why}" for what, why in found.items() if why]
+        for _, kind, why in unusable_schemas(tool)
+    ]

@@ -78,14 +78,10 @@ def parse(page: bytes) -> Reading:
     for family in text_string_to_metric_families("\n".join(lines)):
         for sample in filter(lambda sample: math.isfinite(sample.value), family.samples):
             found[sample.name] = found.get(sample.name, 0.0) + sample.value
-    threads = next((found[name] for name in THREADS if name in found), None)
+    whole = {name: int(value) for name, value in found.items()}
     return Reading(
         cpu_s=found.get(CPU),
-        rss_bytes=_whole(found.get(RSS)),
-        threads=_whole(threads),
-        fds=_whole(found.get(FDS)),
+        rss_bytes=whole.get(RSS),
+        threads=next((whole[name] for name in THREADS if name in whole), None),
+        fds=whole.get(FDS),
     )
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
