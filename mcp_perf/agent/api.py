@@ -214,7 +214,7 @@ def _wrong(problem: RequestValidationError) -> list[dict[str, str]]:
 
 
 def _status(problem: HTTPException) -> int:
-    """Return the status; FastAPI has 400 for a body that is not UTF-8, and 422 for other errors."""
+    """Return the status; FastAPI has 400 for a body that is not UTF-8, and 422 for other bodies."""
     return 422 if problem.status_code == 400 else problem.status_code
 
 

@@ -158,7 +158,7 @@ class ArmCompiler:
             "arguments": arguments if constant is None else None,
             "is_valid": validate,
         }
-        if step.cancel_after is not None:  # and then it has no output
+        if step.cancel_after is not None:  # a cancelled call has no output
             checks = self._checks(step)
             after_s = step.cancel_after
             made: steps.ToolStep = CancelledStep(cancel_after_s=after_s, checks=checks, **shared)

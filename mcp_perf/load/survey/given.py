@@ -145,7 +145,7 @@ class _Variables:
         return _VARIABLE.sub(self._value, text)
 
     def kept(self, text: str) -> str:
-        """Fill in all variables but those in the environment, and those that a person was asked."""
+        """Fill in all variables, except those in the environment and those that were asked for."""
         return _ESCAPED.sub(self._kept, text.replace("${", "$${"))
 
     def _kept(self, match: re.Match[str]) -> str:

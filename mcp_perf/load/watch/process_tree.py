@@ -57,7 +57,7 @@ class ProcessTree:
     """
 
     blocks = True
-    """Nothing else runs during a reading, because it waits for no network."""
+    """Nothing else runs during a reading, because it does not wait for the network."""
 
     def __init__(self, roots: Iterable[int], find: Callable[[], Parents] = parents) -> None:
         """Begin with the processes that exist. Raises psutil.Error if a root does not."""

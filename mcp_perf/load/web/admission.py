@@ -24,7 +24,7 @@ SHORTEST: Final = 12
 LONGEST: Final = 256
 """Characters of the password."""
 MOST_BYTES: Final = 4096
-"""In a login: the longest password, because forms write some characters in twelve bytes."""
+"""The most bytes of a login: forms write some characters of a password in twelve bytes."""
 _MOST_COOKIES: Final = 100
 """Browsers that are let in at a time; one more, and the first has to come in again."""
 _KEY: Final = "key"
