@@ -146,7 +146,7 @@ def test_promise_35_a_target_that_does_not_recover_is_named():
     assert (report.verdict, report.exit_code) == ("INCONCLUSIVE", 90)
     assert (capacity.outcome, capacity.interval) == ("did_not_recover", (80, 160))
     assert capacity.did_not_recover_from == 160
-    assert report.reasons[0].line == "mcp held 80/s; did not recover from 160/s. (search_open)"
+    assert report.reasons[0].line == "mcp held 80/s, but did not recover from 160/s. (search_open)"
     assert [turn.rate for turn in trials] == [5, 10, 20, 40, 80, 160]
     for gate, verdict in (
         ("mcp.capacity >= 60/s", "PASS"),

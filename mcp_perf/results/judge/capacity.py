@@ -149,8 +149,8 @@ def sentence(arm: str, found: Capacity) -> str:
     held = f"{arm} held {rate}" if found.rate_per_s else f"{arm} was hardly tried"
     match found.outcome:
         case "knee":
-            within = span(_ends(found))
-            return f"{arm} holds {rate}: its capacity is {within}. Beyond it broke: {broke_by}."
+            ends = span(_ends(found))
+            return f"{arm} holds {rate}: its capacity is {ends}. What broke beyond it: {broke_by}."
         case "held":
             return f"{arm} held every rate up to {rate}, the highest rate of the load."
         case "lowest":
@@ -161,7 +161,8 @@ def sentence(arm: str, found: Capacity) -> str:
         case "own_limit":
             return f"{held}; beyond it, the scenario was the limit: {_OWN_LIMIT}"
         case "did_not_recover":
-            return f"{held}; did not recover from {said(found.did_not_recover_from or 0.0, '/s')}."
+            from_ = said(found.did_not_recover_from or 0.0, "/s")
+            return f"{held}, but did not recover from {from_}."
         case "unsteady":
             return f"{arm} is unsteady: {_unsteady(found)}"
     return (

@@ -38,8 +38,8 @@ def _not_known(gate: Gate, totals: Totals) -> str:
     counted = " and ".join(filter(None, (failed, cut)))
     hint = " Write a gate on a percentile instead." if bare(gate.metric) == "mean" else ""
     return (
-        f"Of {ranked.n} {whose(gate.metric)} of {gate.focus} {counted}: {gate.metric} depends on "
-        f"how long they would have taken.{hint}"
+        f"Among {ranked.n} {whose(gate.metric)} of {gate.focus}, {counted}: {gate.metric} depends "
+        f"on how long they would have taken.{hint}"
     )
 
 

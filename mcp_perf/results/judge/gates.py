@@ -319,7 +319,7 @@ def _few(metric: str, totals: Totals, arm: Focus) -> str | None:
     if n >= needed:
         return None
     made = f"{arm} made {n} {whose(metric)}"
-    return f"{made}: {metric} needs at least {needed}. Run longer, or more users."
+    return f"{made}: {metric} needs at least {needed}. Run longer, or use more users."
 
 
 def _few_each(metric: str, evidence: Evidence, arm: Focus) -> str | None:

@@ -161,7 +161,7 @@ def _climb_told(arm: str, found: Climb) -> str:
     if found.by_generator:
         beyond = f"At {_users(found.last)} the load generator was too busy to measure."
     if found.best is None:
-        return f"{arm} kept up at no level. {beyond}"
+        return f"{arm} did not keep up at any level. {beyond}"
     totals = Totals([found.best])
     rate, p95 = totals.calls_per_s or 0.0, totals.value("p95") or 0.0
     more = beyond if found.over else "It is the highest level that was tried."

@@ -49,7 +49,7 @@ def per_session(before: int | None, levels: Sequence[SessionLevel]) -> PerSessio
     """
     n = len(levels)
     if not n:
-        return PerSession(None, None, 0, "No reading of its memory while sessions were open.")
+        return PerSession(None, None, 0, "Its memory was not read while sessions were open.")
     if n == 1:
         return _one_step(before, levels[0])
     rises = [

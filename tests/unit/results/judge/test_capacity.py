@@ -76,7 +76,7 @@ def test_a_search_without_gates_passes_with_its_finding():
     assert (report.verdict, report.exit_code, report.gates) == ("PASS", 0, [])
     [reason] = texts(report.reasons)
     assert reason.startswith("mcp holds 10")
-    assert reason.endswith("Beyond it broke: throughput.")
+    assert reason.endswith("What broke beyond it: throughput.")
 
 
 def test_other_gates_are_conditions_and_not_judged_over_all_rates():
@@ -249,7 +249,7 @@ def test_a_search_that_was_cut_off_reports_what_it_had(end, code):
         ),
         (
             capacity(80, 160, "did_not_recover").model_copy(update={"did_not_recover_from": 160}),
-            "mcp held 80/s; did not recover from 160/s.",
+            "mcp held 80/s, but did not recover from 160/s.",
         ),
         (
             unsteady(),
