@@ -314,8 +314,7 @@ def _holds_at_worst(gate: Gate, bound: rule.Bound, arm: Evidence, versus: Eviden
 
 def _few(metric: str, totals: Totals, arm: Focus) -> str | None:
     """Say that a percentile has too few samples for one to lie beyond it, or return None."""
-    needed = rule.samples_needed(metric)
-    n = totals.ranked(metric).n
+    n, needed = totals.ranked(metric).n, rule.samples_needed(metric)
     if n >= needed:
         return None
     made = f"{arm} made {n} {whose(metric)}"

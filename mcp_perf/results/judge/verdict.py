@@ -238,12 +238,11 @@ def _errors(arm: str, totals: Totals, facts: Facts) -> Iterator[Reason]:
         yield because(code, f"Every call of {arm} failed: {counted}.{whole.sampled}")
     elif facts.search is None and not _judged_on(arm, ABOUT_ERRORS, facts.gates):
         limit = f"the limit is {numbers.said(facts.most_failed, 'fraction')} (limits: errors)"
-        told = f"Calls of {arm} failed: {counted}; {limit}, and no gate sets another one."
-        told += whole.sampled
+        why = f"Calls of {arm} failed: {counted}; {limit}, and no gate sets another one."
         if _too_many(totals, facts):
-            yield because("error_limit", told)
+            yield because("error_limit", why + whole.sampled)
         elif whole.count > facts.most_failed * whole.total:
-            yield because("unanswered", told)
+            yield because("unanswered", why + whole.sampled)
 
 
 def _too_many(totals: Totals, facts: Facts) -> bool:
