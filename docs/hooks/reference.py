@@ -1,6 +1,7 @@
-"""What pages of the reference have from the code, filled in by MkDocs at each build.
+"""The parts of the reference pages that MkDocs fills in from the code at each build.
 
-A line `<!-- from the code: NAME -->` of a page becomes what `PARTS` makes by that name.
+A line `<!-- from the code: NAME -->` of a page becomes the text that the function of that name in
+`PARTS` returns.
 """
 
 import re
@@ -34,7 +35,7 @@ def table(*head: str) -> list[str]:
 
 
 def kind(value: Schema) -> str:
-    """Say what a JSON Schema takes, in a few words."""
+    """Say which values a JSON Schema allows, in a few words."""
     if "$ref" in value:
         name = value["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
@@ -135,7 +136,7 @@ PARTS: Final[dict[str, Callable[[], Iterator[str]]]] = {
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
-    """Fill in what a page has from the code, and write links out of docs/ as paths."""
+    """Fill in a page's parts from the code, and write links to files outside docs/ as paths."""
     here = (DOCS / page.file.src_uri).parent
 
     def outside(found: re.Match[str]) -> str:
