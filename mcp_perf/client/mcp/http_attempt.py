@@ -86,7 +86,7 @@ class HttpAttempt(CallAttempt):
         """Await the answer on the session's stream, where servers of old SDKs send it."""
         terms = self.client.terms
         if not self.client.has_stream:
-            where = "the answer may have come on the session's own stream"
+            where = "the answer may have come on the session's stream"
             hint = f"{where}: write `stream: true` for the arm"
             return reply.fail(reply.outcome, f"{reply.detail}; {hint}")
         found = self.client.messenger.elsewhere.wait(self.request_id, self.left_s(reply))
