@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from mcp_perf.numbers import counted
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.journal.histogram import rank
-from mcp_perf.results.judge.rule import HOLDS, no_latency
+from mcp_perf.results.judge.rule import HOLDS, no_latency, were
 from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare, whose
 from mcp_perf.scenario.model.gates import METRICS, Gate
 
@@ -33,13 +33,14 @@ def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
 
 def _not_known(gate: Gate, totals: Totals) -> str:
     ranked = totals.ranked(gate.metric)
-    cut = f"{ranked.cut_off.n} were cut off" if ranked.cut_off.n else ""
-    failed = f"{ranked.failures.n} failed" if ranked.failures.n else ""
-    counted = " and ".join(filter(None, (failed, cut)))
+    cut_off, failures = ranked.cut_off.n, ranked.failures.n
+    cut = f"{cut_off} {were(cut_off)} cut off" if cut_off else ""
+    failed = f"{failures} failed" if failures else ""
+    unknown = " and ".join(filter(None, (failed, cut)))
     hint = " Write a gate on a percentile instead." if bare(gate.metric) == "mean" else ""
     return (
-        f"Among {ranked.n} {whose(gate.metric)} of {gate.focus}, {counted}: {gate.metric} depends "
-        f"on how long they would have taken.{hint}"
+        f"Among {counted(ranked.n, whose(gate.metric)[:-1])} of {gate.focus}, {unknown}: "
+        f"{gate.metric} depends on the time that would have taken.{hint}"
     )
 
 

@@ -317,7 +317,7 @@ def _few(metric: str, totals: Totals, arm: Focus) -> str | None:
     n, needed = totals.ranked(metric).n, rule.samples_needed(metric)
     if n >= needed:
         return None
-    made = f"{arm} made {n} {whose(metric)}"
+    made = f"{arm} made {counted(n, whose(metric)[:-1])}"
     return f"{made}: {metric} needs at least {needed}. Run longer, or use more users."
 
 
@@ -328,5 +328,5 @@ def _few_each(metric: str, evidence: Evidence, arm: Focus) -> str | None:
     if n is None or bare(metric) == "p50":
         return None
     needed = f"a ratio of {metric} needs at least {rule.samples_needed(metric)} in each"
-    made = f"{arm} made only {n} {whose(metric)} in a round"
+    made = f"{arm} made only {counted(n, whose(metric)[:-1])} in a round"
     return f"{made}: {needed}. Use longer rounds, or more users."

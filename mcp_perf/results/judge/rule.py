@@ -71,6 +71,11 @@ def between(ci95: Interval, unit: str, bound: float | None = None) -> str:
     return f"between {low} and {high}" if math.isfinite(ci95[1]) else f"at least {low}"
 
 
+def were(number: int) -> str:
+    """Return the verb for a number of calls: `1 was`, `2 were`."""
+    return "was" if number == 1 else "were"
+
+
 def advice(needed: int | None, what: str = "rounds", bound: str = "bound") -> str:
     """Say how many more would decide; `needed` is the result of `more_needed`."""
     if needed is None:

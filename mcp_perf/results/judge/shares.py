@@ -99,8 +99,7 @@ def judge(bound: rule.Bound, found: ShareCounts) -> rule.Judgement:
     result, worst = _judged(bound, found), found.at_worst(upper=bound.op.startswith("<"))
     if result.verdict != "PASS" or not found.cut_off or bound.holds(worst):
         return result
-    cut_off = f"{found.cut_off} {found.what} were cut off, besides the {found.total} that ended"
-    return _depends(result, bound, cut_off)
+    return _depends(result, bound, found.cut_off, found.what, f", besides {found.total} that ended")
 
 
 def judge_difference(
@@ -116,12 +115,15 @@ def judge_difference(
     worst = one.at_worst(upper=upper) - other.at_worst(upper=not upper)
     cut_off = one.cut_off + other.cut_off
     if result.verdict == "PASS" and cut_off and not bound.holds(worst):
-        return _depends(result, bound, f"{cut_off} {one.what} were cut off")
+        return _depends(result, bound, cut_off, one.what)
     return _with(result, one.sampled or other.sampled)
 
 
-def _depends(result: rule.Judgement, bound: rule.Bound, cut_off: str) -> rule.Judgement:
-    reason = f"{cut_off}: {bound.name} depends on how they would have ended. Raise limits.drain."
+def _depends(
+    result: rule.Judgement, bound: rule.Bound, cut_off: int, what: str, more: str = ""
+) -> rule.Judgement:
+    lost = f"{numbers.counted(cut_off, what[:-1])} {rule.were(cut_off)} cut off{more}"
+    reason = f"{lost}: {bound.name} depends on the outcome. Raise limits.drain."
     return replace(result, verdict="INCONCLUSIVE", reason=reason)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_perf.numbers import said
+from mcp_perf.numbers import counted, said
 from mcp_perf.results.judge.gates import judge
 from mcp_perf.scenario.model.gates import METRICS, parse
 from tests.support import virtual_run as virtual
@@ -118,7 +118,8 @@ def test_a_percentile_of_too_few_calls_does_not_exist(metric, n, needed):
     """If no call lies beyond it, it is only the maximum; the reason says how many are needed."""
     few = judged(f"mcp.{metric} < 10s", mcp=noisy(100, 1, n=n))
     assert few.verdict == "INCONCLUSIVE"
-    assert f"mcp made {n} calls: {metric} needs at least {needed}" in few.reason
+    made = f"mcp made {counted(n, 'call')}"
+    assert f"{made}: {metric} needs at least {needed}" in few.reason
     enough = judged(f"mcp.{metric} < 10s", mcp=noisy(100, 1, n=needed))
     assert "needs at least" not in enough.reason
     journeys = judged(f"mcp.journey_{metric} < 10s", mcp=noisy(100, 1, n=n))

@@ -399,4 +399,4 @@ def test_promise_09_calls_cut_off_may_be_more_than_a_gate_can_bear(cut, verdict)
     found = report(Round(ok=1000, other={"interrupted": cut}), gates=["mcp.error_rate < 1%"])
     assert found.gates[0].verdict == verdict
     if verdict != "PASS":
-        assert "30 calls were cut off, besides the 1000" in found.gates[0].reason
+        assert "30 calls were cut off, besides 1000" in found.gates[0].reason

@@ -77,6 +77,13 @@ def test_what_was_cut_off_decides_nothing(op, value, count, cut_off, verdict):
     assert judge(Bound("mcp.error_rate", op, value, "fraction"), found).verdict == verdict
 
 
+def test_a_reason_speaks_of_one_call_as_one():
+    """The noun and the verb follow the number."""
+    bound = Bound("mcp.error_rate", "<=", 0.0, "fraction")
+    for cut_off, said in ((1, "1 call was cut off, besides 9 "), (2, "2 calls were cut off, ")):
+        assert judge(bound, ShareCounts(0, 9, "calls", "failed", cut_off)).reason.startswith(said)
+
+
 @pytest.mark.parametrize(
     ("gate", "fails"),
     [
