@@ -123,7 +123,7 @@ def test_a_percentile_of_too_few_calls_does_not_exist(metric, n, needed):
     enough = judged(f"mcp.{metric} < 10s", mcp=noisy(100, 1, n=needed))
     assert "needs at least" not in enough.reason
     journeys = judged(f"mcp.journey_{metric} < 10s", mcp=noisy(100, 1, n=n))
-    assert f"mcp made {n} journeys" in journeys.reason
+    assert f"mcp made {counted(n, 'journey')}:" in journeys.reason
 
 
 @pytest.mark.parametrize(
