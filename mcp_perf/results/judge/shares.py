@@ -46,12 +46,12 @@ class ShareCounts:
 
     @property
     def independent(self) -> tuple[float, float]:
-        """The count and the total if only calls counted that are independent and were checked."""
+        """The count and the total, reduced to independent calls whose results were checked."""
         count, total = counted(self.count, self.total, self.seen_share)
         return count * self.certain, total * self.certain
 
     def at_worst(self, *, upper: bool) -> float:
-        """Return the worst share for an upper or a lower bound, whatever was cut off had become."""
+        """Return the share if all calls that were cut off count (`upper` bound), or none does."""
         return (self.count + (self.cut_off if upper else 0)) / (self.total + self.cut_off)
 
 
