@@ -119,9 +119,7 @@ def unfit(health: GeneratorHealth) -> set[int]:
 def figures_of(health: GeneratorHealth, name: str, turns: Collection[int]) -> Figures:
     """Return who used the processors in these rounds of a process."""
     found = together(health.nodes[name].rounds[turn] for turn in turns)
-    wall_s, cores = found.wall_s, found.cores
-    if not wall_s:
-        return Figures(0.0, 0.0, 0.0, 0.0, 0.0)
+    wall_s, cores = found.wall_s or 1.0, found.cores  # without any time, all figures are 0
     target_s = sum(health.target_cpu_s.get(turn, 0.0) for turn in turns)
     neighbours = [node for other, node in health.nodes.items() if _machine(other) == _machine(name)]
     ours = (node.rounds[turn] for node in neighbours for turn in turns if turn in node.rounds)

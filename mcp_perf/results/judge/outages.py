@@ -47,9 +47,7 @@ def merged(outages: Iterable[Outage]) -> list[Outage]:
     return sorted(found, key=lambda outage: outage.from_s)
 
 
-def stopped(
-    outages: Iterable[Outage], unfit: Container[str] = ()
-) -> Iterator[tuple[str, str, str]]:
+def stopped(outages: Iterable[Outage], unfit: Container[str]) -> Iterator[tuple[str, str, str]]:
     """Yield arm, code and sentence for each target that no longer answered at the end.
 
     If the load generator was unfit to measure an arm, it may itself be the cause of silence.

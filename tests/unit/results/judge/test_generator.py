@@ -168,7 +168,7 @@ def test_what_was_not_measured_explains_nothing():
     found = GeneratorHealth()
     found.add(Slice(node="w1", turn=0, at_s=0, seconds=1, cells=[], health=state), "mcp")
     assert codes(found) == ["unexplained_lag"]
-    assert figures_of(found, "w1", []) == Figures(0.0, 0.0, 0.0, 0.0, 0.0)
+    assert figures_of(found, "w1", []) == Figures(0.0, 0.0, 0.0, 0.0, 0.0, known=False)
 
 
 def test_a_bound_of_a_whole_core_lets_every_use_pass():

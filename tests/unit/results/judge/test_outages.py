@@ -43,13 +43,13 @@ def test_what_several_processes_saw_at_once_is_one_outage():
 def test_an_outage_says_when_it_was_and_how():
     """With the beginning and, if the target returned, the end."""
     how = "it refused connections (4 calls failed in a row)."
-    (gone,) = stopped([outage(6.12, 9.0, is_over=False)])
+    (gone,) = stopped([outage(6.12, 9.0, is_over=False)], ())
     when = "mcp stopped answering at 6.12 s, and did not answer again"
     assert gone == ("mcp", "target_stopped", f"{when}: {how}")
     (back,) = returned([outage(3.04, 5.16)])
     when = "mcp was unreachable from 3.04 s to 5.16 s"
     assert back == ("mcp", "target_unreachable", f"{when}: {how}")
-    assert list(stopped([outage(3.0, 5.0)])) == []
+    assert list(stopped([outage(3.0, 5.0)], ())) == []
     assert list(returned([outage(3.0, 5.0, is_over=False)])) == []
 
 
