@@ -106,7 +106,7 @@ class _Output(NamedTuple):
         from mcp_perf.results.render.files.compare_report import RENDERINGS  # noqa: PLC0415
         from mcp_perf.results.render.files.write import write  # noqa: PLC0415
 
-        with writing(f"--out {folder}", "folder"):
+        with writing(f"--out {folder}:", "folder"):
             folder.mkdir(parents=True, exist_ok=True)
             for name in self.formats:
                 write(folder / f"compare.{name}", [RENDERINGS[name](report)])
