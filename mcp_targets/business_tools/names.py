@@ -2,34 +2,6 @@
 
 from typing import Final
 
-PROVIDERS: Final = (
-    "twilio",
-    "hubspot",
-    "salesforce",
-    "websearch",
-    "clearbit",
-    "hunter",
-    "google_calendar",
-    "sendgrid",
-    "stripe",
-    "notion",
-    "x_social",
-    "linkedin",
-    "openai",
-    "slack",
-    "discord",
-    "mixpanel",
-    "shopify",
-    "jira",
-    "digitalocean",
-    "datadog",
-    "sentry",
-    "mailchimp",
-    "xero",
-    "virustotal",
-)
-"""All are simulated. Those from `openai` on consist of a provider file only, without code."""
-
 TOOLS: Final = (
     "twilio_communication",
     "database_query",
@@ -85,3 +57,6 @@ KEYS: Final = {
     "virustotal": "0123456789abcdef",
 }
 """Keys that the simulator accepts; used with the simulator only."""
+
+PROVIDERS: Final = tuple(KEYS)
+"""All are simulated. Those from `openai` on consist of a provider file only, without code."""
