@@ -13,7 +13,7 @@ from mcp_targets.dual_runtime.p2p.peers.addresses import PublicAddress
 from mcp_targets.dual_runtime.p2p.peers.bootstrap import Bootstrap
 from mcp_targets.dual_runtime.p2p.peers.discovery import Discovery
 from mcp_targets.dual_runtime.p2p.peers.peers import Peer, PeerBook, RegistryFile
-from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
+from mcp_targets.dual_runtime.tooling.metadata import p2p_metadata
 
 PeerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 Address = Annotated[str, Field(min_length=1, max_length=300)]
@@ -30,9 +30,7 @@ class PeerTools:
     bootstrap: Bootstrap
     address: PublicAddress
 
-    @tool_metadata(
-        category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True, cache_ttl=5
-    )
+    @p2p_metadata(category="p2p.peers", io_intensive=True, cache_ttl=5)
     async def peer_discover(
         self, capabilities: Words | None = None, limit: Limit = 50, deadline_ms: Timeout = 2000
     ) -> Result:
@@ -40,7 +38,7 @@ class PeerTools:
         found = await self.discovery.discover(capabilities or (), limit, deadline_ms / 1000)
         return {"peers": [peer.shown() for peer in found.peers], "sources": found.sources}
 
-    @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True)
+    @p2p_metadata(category="p2p.peers", io_intensive=True)
     async def peer_connect(
         self, peer_id: PeerId, address: Address, capabilities: Words | None = None
     ) -> Result:
@@ -51,22 +49,20 @@ class PeerTools:
         await self.registry.add(peer)
         return {**peer.shown(), "state": status["state"]}
 
-    @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.peers")
     async def peer_disconnect(self, peer_id: PeerId) -> Result:
         """End the connection to a peer."""
         self.book.disconnect(peer_id)
         return {"peer_id": peer_id, "connected": False}
 
-    @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.peers")
     async def peer_list(self, connected: bool = False) -> Result:
         """List the peers that are known, or only those connected to; expired ones are dropped."""
         self.book.cleanup()
         peers = self.book.connected() if connected else self.book.known()
         return {"peers": [peer.shown() for peer in peers]}
 
-    @tool_metadata(
-        category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True, cache_ttl=5
-    )
+    @p2p_metadata(category="p2p.peers", io_intensive=True, cache_ttl=5)
     async def peer_metrics(self, peer_id: PeerId) -> Result:
         """Gather a peer's status, load and storage: three independent requests."""
         status, load, storage = await self.network.gather(
@@ -78,7 +74,7 @@ class PeerTools:
         )
         return {"peer_id": peer_id, "status": status, "load": load, "storage": storage}
 
-    @tool_metadata(category="p2p.peers", runtime="trio", requires_p2p=True, io_intensive=True)
+    @p2p_metadata(category="p2p.peers", io_intensive=True)
     async def bootstrap_network(self, enough: Limit = 3, node_timeout_ms: Timeout = 1000) -> Result:
         """Join the network: find nodes by every method, and connect to enough of them."""
         attempts = await self.bootstrap.run(enough, node_timeout_ms / 1000)

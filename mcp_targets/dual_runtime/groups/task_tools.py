@@ -16,7 +16,7 @@ from mcp_targets.dual_runtime.groups.fields import (
 )
 from mcp_targets.dual_runtime.p2p.queue import work
 from mcp_targets.dual_runtime.p2p.queue.task_queue import ENDED, TaskQueue
-from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
+from mcp_targets.dual_runtime.tooling.metadata import p2p_metadata
 
 State = Literal["queued", "running", "completed", "failed", "cancelled"]
 
@@ -27,7 +27,7 @@ class TaskTools:
     def __init__(self, queue: TaskQueue) -> None:
         self._queue = queue
 
-    @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True, priority=8)
+    @p2p_metadata(category="p2p.tasks", priority=8)
     async def task_submit(
         self,
         kind: str,
@@ -41,27 +41,27 @@ class TaskTools:
         task = self._queue.submit(kind, payload or {}, priority, requires or (), timeout_ms / 1000)
         return task.shown()
 
-    @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.tasks")
     async def task_status(self, task_id: Id) -> Result:
         """Show the state of a task."""
         return self._queue.get(task_id).shown()
 
-    @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True, priority=9)
+    @p2p_metadata(category="p2p.tasks", priority=9)
     async def task_cancel(self, task_id: Id) -> Result:
         """Stop a task that has not ended; it stays cancelled."""
         return self._queue.cancel(task_id).shown()
 
-    @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.tasks")
     async def task_list(self, state: State | None = None, limit: Limit = 50) -> Result:
         """List tasks, the newest first."""
         return {"tasks": [task.shown() for task in self._queue.listed(state, limit)]}
 
-    @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.tasks")
     async def task_priority(self, task_id: Id, priority: Priority) -> Result:
         """Move a queued task forward or back."""
         return self._queue.set_priority(task_id, priority).shown()
 
-    @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True, timeout_seconds=70)
+    @p2p_metadata(category="p2p.tasks", timeout_seconds=70)
     async def task_result(self, task_id: Id, wait_ms: WaitMs = 0) -> Result:
         """Return the result of a task, or its error."""
         task = self._queue.get(task_id)
@@ -70,7 +70,7 @@ class TaskTools:
         ended = task.state in ENDED
         return {**task.shown(), "ended": ended, "result": task.result, "error": task.error}
 
-    @tool_metadata(category="p2p.tasks", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.tasks")
     async def task_retry(self, task_id: Id) -> Result:
         """Queue a failed or cancelled task again."""
         return self._queue.retry(task_id).shown()

@@ -8,7 +8,7 @@ import msgspec
 from mcp_targets.dual_runtime.groups.fields import Id, Limit, Object, Result, WaitMs
 from mcp_targets.dual_runtime.p2p.workflows import diagrams, workflow_graph
 from mcp_targets.dual_runtime.p2p.workflows.workflows import Workflow, Workflows
-from mcp_targets.dual_runtime.tooling.metadata import tool_metadata
+from mcp_targets.dual_runtime.tooling.metadata import p2p_metadata
 
 State = Literal["running", "completed", "failed", "cancelled"]
 
@@ -19,28 +19,28 @@ class WorkflowTools:
     def __init__(self, workflows: Workflows) -> None:
         self._workflows = workflows
 
-    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True, priority=8)
+    @p2p_metadata(category="p2p.workflows", priority=8)
     async def workflow_submit(self, name: Id, steps: list[Object]) -> Result:
         """Start a workflow of steps {id, kind, payload, depends_on, retries, timeout_ms}."""
         return self._workflows.submit(name, steps).shown()
 
-    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.workflows")
     async def workflow_status(self, workflow_id: Id) -> Result:
         """Show the state of a workflow, step by step."""
         workflow = self._workflows.get(workflow_id)
         return {**workflow.shown(), "states": {k: run.state for k, run in workflow.runs.items()}}
 
-    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True, priority=9)
+    @p2p_metadata(category="p2p.workflows", priority=9)
     async def workflow_cancel(self, workflow_id: Id) -> Result:
         """Stop a running workflow; it stays cancelled."""
         return self._workflows.cancel(workflow_id).shown()
 
-    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.workflows")
     async def workflow_list(self, state: State | None = None, limit: Limit = 50) -> Result:
         """List workflows, the newest first."""
         return {"workflows": [flow.shown() for flow in self._workflows.listed(state, limit)]}
 
-    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True)
+    @p2p_metadata(category="p2p.workflows")
     async def workflow_dependencies(
         self, workflow_id: Id, form: Literal["json", "dot", "mermaid"] = "json"
     ) -> Result:
@@ -55,7 +55,7 @@ class WorkflowTools:
         edges = {name: list(step.depends_on) for name, step in workflow.graph.items()}
         return {**result, "depends_on": edges}
 
-    @tool_metadata(category="p2p.workflows", runtime="trio", requires_p2p=True, timeout_seconds=70)
+    @p2p_metadata(category="p2p.workflows", timeout_seconds=70)
     async def workflow_result(self, workflow_id: Id, wait_ms: WaitMs = 0) -> Result:
         """Return the steps' results, and the time taken next to the critical path's."""
         workflow = self._workflows.get(workflow_id)
@@ -72,10 +72,4 @@ def _times(workflow: Workflow) -> dict[str, Any]:
 
 
 def _results(workflow: Workflow) -> dict[str, Any]:
-    shown = ("state", "attempts", "result", "error", "started_s", "ended_s")
-    return {
-        name: {
-            field: value for field, value in msgspec.structs.asdict(run).items() if field in shown
-        }
-        for name, run in workflow.runs.items()
-    }
+    return {name: msgspec.structs.asdict(run) for name, run in workflow.runs.items()}

@@ -77,6 +77,11 @@ def tool_metadata(**fields: Any) -> Callable[[F], F]:
     return decorate
 
 
+def p2p_metadata(**fields: Any) -> Callable[[F], F]:
+    """Do the same for a function that touches peer-to-peer state."""
+    return tool_metadata(runtime="trio", requires_p2p=True, **fields)
+
+
 def metadata_of(function: Function) -> ToolMetadata | None:
     """Return what the decorator attached, or None."""
     found = getattr(function, ATTRIBUTE, None)
