@@ -6,6 +6,7 @@ import time
 import traceback
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -36,29 +37,20 @@ LOOK_EVERY_S: Final = 0.5
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True, kw_only=True)
 class Sources:
     """Where settings, providers and plugins come from; `given` takes precedence over the file."""
 
-    def __init__(
-        self,
-        *,
-        file: Path | None = None,
-        keys: str = "",
-        given: Mapping[str, Any] | None = None,
-        providers: Path | None = None,
-        plugins_folder: Path | None = None,
-        addresses: Mapping[str, str] | None = None,
-    ) -> None:
-        self.file = file
-        self.keys = keys
-        self.given = dict(given or {})
-        self.providers = providers
-        self.plugins = plugins_folder
-        self.addresses = dict(addresses or {})
+    file: Path | None = None
+    keys: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    providers: Path | None = None
+    plugins_folder: Path | None = None
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Return a value that changes if one of the files does."""
-        folders = [(self.providers, "*.yaml"), (self.plugins, "*.py")]
+        folders = [(self.providers, "*.yaml"), (self.plugins_folder, "*.py")]
         files = [path for folder, kind in folders if folder for path in sorted(folder.glob(kind))]
         files += [self.file] if self.file is not None and self.file.exists() else []
         return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
@@ -113,7 +105,7 @@ class Machinery:
         self.tools: dict[str, Tool] = {
             **catalog.TEN,
             **catalog.declared(providers),
-            **plugins.load(sources.plugins),
+            **plugins.load(sources.plugins_folder),
         }
         self.calls = 0
 
@@ -143,7 +135,7 @@ class BusinessTools:
         """Read everything. Raises ValueError if a source cannot be used."""
         self._sources = sources
         self._stamp = sources.stamp()
-        self._machinery = Machinery(sources)
+        self.machinery = Machinery(sources)
         self._retired: list[Machinery] = []
         self.metrics = Metrics()
         self.audit = Audit(audit, lambda: self.settings.on("audit"))
@@ -154,14 +146,10 @@ class BusinessTools:
 
     @property
     def settings(self) -> Settings:
-        return self._machinery.settings
-
-    @property
-    def machinery(self) -> Machinery:
-        return self._machinery
+        return self.machinery.settings
 
     def tools(self) -> dict[str, Tool]:
-        return self._machinery.tools
+        return self.machinery.tools
 
     async def check_target(self, url: str) -> str:
         """Return the host to connect to for a webhook's address. Raises Refused."""
@@ -172,7 +160,7 @@ class BusinessTools:
     ) -> dict[str, Any]:
         """Return what a tool answers. Raises ToolFailure, and nothing else."""
         request_id = request_id or uuid.uuid4().hex
-        machinery, began = self._machinery, time.perf_counter()
+        machinery, began = self.machinery, time.perf_counter()
         tool = machinery.tools.get(name)
         if tool is None:
             hint = f"There are {', '.join(machinery.tools)}."
@@ -236,12 +224,12 @@ class BusinessTools:
         If they cannot be used, log that, keep the old ones, and return False.
         """
         try:
-            fresh = Machinery(self._sources, self._machinery)
+            fresh = Machinery(self._sources, self.machinery)
         except ValueError as error:
             _log.warning("reload refused", why=str(error))
             self.audit.write("configuration_change", "files", end="refused")
             return False
-        old, self._machinery = self._machinery, fresh
+        old, self.machinery = self.machinery, fresh
         changed = [
             name
             for name in Settings.model_fields
@@ -257,7 +245,7 @@ class BusinessTools:
         # The oldest first: the ones after it may share its parts.
         while self._retired and not self._retired[0].calls:
             old = self._retired.pop(0)
-            await old.close(but=self._retired[0] if self._retired else self._machinery)
+            await old.close(but=self._retired[0] if self._retired else self.machinery)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -269,7 +257,7 @@ class BusinessTools:
             for task in tasks:
                 task.cancel()
             await self.outgoing.close()
-            left = [*self._retired, self._machinery]
+            left = [*self._retired, self.machinery]
             for machinery, after in zip(left, [*left[1:], None], strict=True):
                 await machinery.close(but=after)
             self.audit.close()
@@ -286,17 +274,17 @@ class BusinessTools:
     async def _check(self) -> None:
         while True:
             await asyncio.sleep(CHECK_S)
-            await self._machinery.upstreams.pools.check()
+            await self.machinery.upstreams.pools.check()
 
     def pools(self) -> dict[str, PoolStatistics]:
         """Return the counts of all connections: to providers, the database and Redis."""
-        now = self._machinery
+        now = self.machinery
         found = {**now.upstreams.pools.statistics, "mongodb": now.database.pool}
         return found | ({"redis": now.clients.pool} if self.settings.redis_url else {})
 
     def observe(self) -> None:
         """Update the metrics that are read from other counts."""
-        upstreams = self._machinery.upstreams
+        upstreams = self.machinery.upstreams
         for name, pool in self.pools().items():
             self.metrics.connections.labels(name).set(pool.in_use)
         for name, breaker in (upstreams.breakers or {}).items():
