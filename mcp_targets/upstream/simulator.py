@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -99,16 +100,17 @@ class Simulator:
         path = request.path.decode("latin-1")
         operation, parameters = self._find(request.method, path)
         if operation is None:
-            self._begin(request, _UNKNOWN, "")
+            tallies = self._begin(request, _UNKNOWN, "")
             reply = self._error("not-found", {"path": path})
         else:
             account = operation.account(parameters)
-            self._begin(request, operation.name, account)
+            tallies = self._begin(request, operation.name, account)
             reply = self._serve(request, operation, account, path, parameters)
             reply.after_s += operation.service_time.draw_s(operation.rng)
         reply.after_s += self._rtt_s
         if reply.status >= 400:
-            self._count_error(operation, parameters)
+            for tally in tallies:
+                tally.errors_sent += 1
         return reply
 
     def _find(self, method: bytes, path: str) -> tuple[Operation | None, dict[str, str]]:
@@ -171,7 +173,8 @@ class Simulator:
 
     # Counting.
 
-    def _begin(self, request: Request, route: str, account: str) -> None:
+    def _begin(self, request: Request, route: str, account: str) -> Collection[Tally]:
+        """Count a request, and return the counts that it belongs to."""
         tallies = {"": self._all, route: self._routes[route]}
         if account:
             tallies[account] = self._accounts.setdefault(account, Tally())
@@ -186,12 +189,7 @@ class Simulator:
                 tally.end()
 
         request.done = done
-
-    def _count_error(self, operation: Operation | None, parameters: dict[str, str]) -> None:
-        self._all.errors_sent += 1
-        self._routes[operation.name if operation else _UNKNOWN].errors_sent += 1
-        if operation and (account := operation.account(parameters)):
-            self._accounts[account].errors_sent += 1
+        return tallies.values()
 
     # Observing and disturbing.
 
