@@ -26,7 +26,6 @@ class OAuthTenants:
         base_url: str,
         client_id: str,
         client_secret: str,
-        redirect_uri: str = "",
         **more: Any,
     ) -> None:
         self._provider = provider
@@ -35,7 +34,6 @@ class OAuthTenants:
             client_id,
             client_secret,
             token_endpoint=f"{base_url}/oauth/token",
-            redirect_uri=redirect_uri,
             grant_type="client_credentials",
             leeway=LEEWAY_S,
             trust_env=False,

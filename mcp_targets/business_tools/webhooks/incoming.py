@@ -18,8 +18,6 @@ class Incoming:
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self.taken = 0
-        self.repeated = 0
 
     def process_webhook(
         self, provider: str, url: str, headers: Mapping[str, str], body: bytes, secret: str
@@ -39,12 +37,10 @@ class Incoming:
             raise Refused("WEBHOOK_SIGNATURE_WRONG", "the signature is not right", status=401)
         identity = f"{provider}:{identity or hashlib.sha256(body).hexdigest()}"
         if identity in self._seen:
-            self.repeated += 1
             return said, False
         self._seen[identity] = None
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        self.taken += 1
         return said, True
 
 

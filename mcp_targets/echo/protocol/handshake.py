@@ -116,7 +116,7 @@ class Handshake:
         version = asked if asked in VERSIONS else VERSIONS[-1]
         capabilities = message.get("params", {}).get("capabilities")
         elicits = isinstance(capabilities, dict) and "elicitation" in capabilities
-        session = self._sessions.open(version, elicits=elicits)
+        session = self._sessions.open(elicits=elicits)
         result = {
             "protocolVersion": version,
             "capabilities": CAPABILITIES,

@@ -21,10 +21,9 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 class Session:
     """One session. It is small because thousands of them may be open."""
 
-    __slots__ = ("elicits", "streams", "uris", "used", "version")
+    __slots__ = ("elicits", "streams", "uris", "used")
 
-    def __init__(self, version: str, *, elicits: bool) -> None:
-        self.version = version
+    def __init__(self, *, elicits: bool) -> None:
         self.elicits = elicits
         """Whether its client can ask its user."""
         self.uris = _NOTHING
@@ -60,9 +59,9 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, version: str, *, elicits: bool = False) -> bytes:
+    def open(self, *, elicits: bool = False) -> bytes:
         name = secrets.token_hex(16).encode()
-        self._sessions[name] = Session(version, elicits=elicits)
+        self._sessions[name] = Session(elicits=elicits)
         if self._idle_s is not None and not self._sweeping:
             self._sweeping = True
             self._later(self._idle_s, self._sweep)

@@ -130,7 +130,6 @@ def test_a_status_callback_is_worked_on_once():
     assert taken[0][0]["MessageStatus"] == "delivered"
     headers, body = status(state="read")
     assert incoming.process_webhook("twilio", URL, headers, body, "token")[1]
-    assert (incoming.taken, incoming.repeated) == (2, 2)
 
 
 @pytest.mark.parametrize("provider", ["twilio", "stripe", "shop"])

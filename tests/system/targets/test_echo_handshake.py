@@ -129,7 +129,7 @@ def test_a_session_that_nobody_uses_ends_by_itself():
     """After one idle time without use and not before; used ones and ones with a stream stay."""
     later = Later()
     sessions = Sessions(30.0, later)
-    left, used, held = (sessions.open("2025-11-25") for _ in range(3))
+    left, used, held = (sessions.open() for _ in range(3))
     assert [delay_s for delay_s, _ in later.waiting] == [30.0]
     later.come()
     assert len(sessions) == 3
@@ -145,10 +145,10 @@ def test_a_session_that_nobody_uses_ends_by_itself():
 def test_without_an_idle_time_nothing_is_looked_for():
     """By default a session lives until it is deleted, and an empty system does not sweep."""
     later = Later()
-    Sessions(None, later).open("2025-11-25")
+    Sessions(None, later).open()
     assert later.waiting == []
     sessions = Sessions(1.0, later)
-    sessions.end(sessions.open("2025-11-25"))
+    sessions.end(sessions.open())
     later.come()
     assert later.waiting == []
 
