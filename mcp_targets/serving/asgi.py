@@ -5,13 +5,14 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Final
 
 import uvicorn
 
 from mcp_targets.serving import entry
-from mcp_targets.serving.httpd.callers import guarded
+from mcp_targets.serving.httpd.callers import App, guarded
+from mcp_targets.serving.strictness import trimmed
 
 DRAIN_S: Final = 20
 """How long to wait for calls in progress if other machines may call."""
@@ -52,6 +53,21 @@ def run(app: Any, listener: socket.socket, ready: Ready, **tls: Any) -> None:
     here = listener.getsockname()[0] == entry.HOST
     config = configured(guarded(app) if here else app, **tls)
     entry.run(_Announcing(config, ready, drains=not here).serve(sockets=[listener]))
+
+
+def faces(mcp: App, rest: App) -> App:
+    """Return both faces as one application: MCP at /mcp, REST everywhere else.
+
+    MCP is answered before the middleware and routes of REST: mounted behind them, each call would
+    go through two applications.
+    """
+    mcp = trimmed(mcp)
+
+    async def both(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        mcps = scope["type"] == "http" and scope["path"] == "/mcp"
+        await (mcp if mcps else rest)(scope, receive, send)
+
+    return both
 
 
 def configured(app: Any, **tls: Any) -> uvicorn.Config:

@@ -3,17 +3,16 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-from mcp_targets.business_tools.access.guard import App, Guard, Message, Receive, Send
+from mcp_targets.business_tools.access.guard import App, Guard
 from mcp_targets.business_tools.faces import mcp_face, rest_face
 from mcp_targets.business_tools.system import BusinessTools
+from mcp_targets.serving import asgi
 from mcp_targets.serving.strictness import trimmed
-
-MCP_PATH: Final = "/mcp"
 
 
 def build(system: BusinessTools) -> App:
@@ -29,13 +28,7 @@ def build(system: BusinessTools) -> App:
                 gc.freeze()
             yield
 
-    rest = rest_face.build(system, lifespan=lifespan)
-    mcp = trimmed(sessions.handle_request)
-
-    async def both(scope: Message, receive: Receive, send: Send) -> None:
-        mcps = scope["type"] == "http" and scope["path"] == MCP_PATH
-        await (mcp if mcps else rest)(scope, receive, send)
-
+    both = asgi.faces(sessions.handle_request, rest_face.build(system, lifespan=lifespan))
     return Guard(both, lambda: system.settings, system.audit, lambda: system.machinery.clients)
 
 

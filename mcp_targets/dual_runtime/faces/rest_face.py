@@ -2,27 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Body, FastAPI
 from fastapi.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_targets.dual_runtime.errors import ToolFailure
 from mcp_targets.dual_runtime.faces import mcp_face
 from mcp_targets.dual_runtime.settings import UPSTREAMS
 from mcp_targets.dual_runtime.system import DualRuntime
-from mcp_targets.serving.strictness import trimmed
+from mcp_targets.serving import asgi
+from mcp_targets.serving.httpd.callers import App
 
-MCP_PATH: Final = "/mcp"
 
-
-def build(system: DualRuntime) -> ASGIApp:
-    """Return the application with both faces.
-
-    MCP is answered before FastAPI's middleware and routes: mounted behind them, each call would go
-    through two applications.
-    """
+def build(system: DualRuntime) -> App:
+    """Return the application with both faces."""
     mcp = mcp_face.build(system)
     mcp.streamable_http_app()  # makes the session manager
 
@@ -34,14 +28,7 @@ def build(system: DualRuntime) -> ASGIApp:
     app = FastAPI(title="mcp-perf dual_runtime", version="1.0.0", lifespan=lifespan)
     _add_tools(app, system)
     _add_health(app, system)
-
-    answer = trimmed(mcp.session_manager.handle_request)
-
-    async def both(scope: Scope, receive: Receive, send: Send) -> None:
-        mcps = scope["type"] == "http" and scope["path"] == MCP_PATH
-        await (answer if mcps else app)(scope, receive, send)
-
-    return both
+    return asgi.faces(mcp.session_manager.handle_request, app)
 
 
 def _add_tools(app: FastAPI, system: DualRuntime) -> None:
