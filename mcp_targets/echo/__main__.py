@@ -4,7 +4,7 @@ import argparse
 
 from mcp_targets.echo.app import Echo, Settings
 from mcp_targets.serving import entry
-from mcp_targets.serving.service_time import Constant, ServiceTime, parse
+from mcp_targets.serving.service_time import Constant, distribution
 
 
 def main() -> None:
@@ -21,8 +21,8 @@ def main() -> None:
     parser.add_argument("--page-size", type=_at_least_one, help="tools per page of tools/list")
     parser.add_argument(
         "--delay",
-        type=_delay,
-        default=parse("0ms"),
+        type=distribution,
+        default=Constant(),
         help='a service time to add to every call: "5ms", or "90%%:5ms,9%%:20ms,1%%:200ms"',
     )
     parser.add_argument("--seed", type=int, default=0, help="the seed of the delays (default: 0)")
@@ -43,15 +43,8 @@ def main() -> None:
     entry.serve(options, {"echo": Echo(settings).server}, entry.shown("echo", mcp="/mcp", rest=""))
 
 
-def _delay(text: str) -> ServiceTime:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def _seconds(text: str) -> float:
-    read = _delay(text)
+    read = distribution(text)
     if not isinstance(read, Constant) or read.seconds <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write one such as 30s")
     return read.seconds

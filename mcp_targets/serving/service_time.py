@@ -138,12 +138,17 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:g} ms"
 
 
-def argument(text: str) -> float:
-    """Read one duration from a command line; return seconds. Raises ArgumentTypeError."""
+def distribution(text: str) -> ServiceTime:
+    """Read a duration or a mixture from a command line. Raises ArgumentTypeError."""
     try:
-        time = parse(text)
+        return parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def argument(text: str) -> float:
+    """Read one duration from a command line; return seconds. Raises ArgumentTypeError."""
+    time = distribution(text)
     if not isinstance(time, Constant):
         raise argparse.ArgumentTypeError(f"{text!r}: write one duration, such as 40ms")
     return time.seconds
