@@ -1,7 +1,5 @@
 """What goes wrong in a tool, in the one form that every face shows."""
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,12 +25,12 @@ class ToolFailure(Exception):  # noqa: N818 -- a result of the tool, not an erro
         self.retry_after_s = retry_after_s
         self.details = details
 
-    def body(self, request_id: str, clock: Callable[[], float] = time.time) -> dict[str, Any]:
+    def body(self, request_id: str) -> dict[str, Any]:
         """Return the standard body. Its time is in UTC."""
         details = {
             "provider": None,
             **self.details,
-            "timestamp": datetime.fromtimestamp(clock(), UTC).isoformat(timespec="milliseconds"),
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "request_id": request_id,
         }
         if self.retry_after_s is not None:

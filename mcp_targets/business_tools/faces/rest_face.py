@@ -1,6 +1,5 @@
 """The face `rest`: tools as FastAPI routes, with health, metrics, webhooks and OAuth."""
 
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -86,7 +85,7 @@ def _add_health(app: FastAPI, system: BusinessTools) -> None:
         checks = await _checks(system)
         bad = [name for name, status in checks.items() if status != "ok"]
         status = "unhealthy" if "database" in bad else "degraded" if bad else "healthy"
-        now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         return {"status": status, "checks": checks, "timestamp": now}
 
     @app.get("/health/ready")
