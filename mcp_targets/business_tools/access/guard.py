@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_targets.business_tools.access import keys, tokens
@@ -25,46 +26,42 @@ WHICH: Final = "business_tools.request_id"
 """The keys under which a request's scope holds the caller and the request's id."""
 
 
+@dataclass(eq=False)
 class Guard:
-    """Let requests through to an application, or answer them with an error."""
+    """Let requests through to an application, or answer them with an error.
 
-    def __init__(
-        self,
-        app: App,
-        settings: Callable[[], Settings],
-        audit: Audit,
-        limiter: Callable[[], RateLimiter],
-    ) -> None:
-        """Take `settings` and `limiter` as functions: a reload replaces what they return."""
-        self._app = app
-        self._settings = settings
-        self._audit = audit
-        self._limiter = limiter
+    `settings` and `limiter` are functions because a reload replaces what they return.
+    """
+
+    app: App
+    settings: Callable[[], Settings]
+    audit: Audit
+    limiter: Callable[[], RateLimiter]
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         scope[WHICH] = request_id = uuid.uuid4().hex
-        settings = self._settings()
+        settings = self.settings()
         headers = {name.decode("latin-1"): value for name, value in scope["headers"]}
         try:
             scope[WHO] = client = self._client(scope, headers, settings)
             if settings.on("client_limits"):
-                await self._limiter().admit(client, [settings.client_rate])
+                await self.limiter().admit(client, [settings.client_rate])
             if settings.on("timeouts"):
                 receive = await _bounded(headers, receive, settings.body_limit)
         except ToolFailure as failure:
             await _answer(send, failure, request_id)
             return
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
 
     def _client(self, scope: Message, headers: dict[str, bytes], settings: Settings) -> str:
         """Return the caller. Raises ToolFailure."""
         address = (scope.get("client") or ("", 0))[0]
         if not allowed(address, settings.allowed_addresses):
-            self._audit.write("login_failed", address, scope[WHICH], why="address")
+            self.audit.write("login_failed", address, scope[WHICH], why="address")
             raise Refused("ADDRESS_NOT_ALLOWED", "calls from there are not taken", status=403)
         if not settings.on("auth") or scope["path"].startswith(OPEN):
             return str(address)
@@ -75,7 +72,7 @@ class Guard:
         if client is None and kind.lower() == "bearer":
             client = keys.client_of(token, settings.api_keys) or tokens.client_of(token, secret)
         if client is None:
-            self._audit.write("login_failed", address, scope[WHICH], why="credentials")
+            self.audit.write("login_failed", address, scope[WHICH], why="credentials")
             hint = "Send X-API-Key, or Authorization: Bearer with a key or a token."
             raise Refused("UNAUTHORIZED", "a valid key or token is needed", hint, status=401)
         return client

@@ -7,6 +7,7 @@ each query, a new token for each use, no cache, no limits, no retry.
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -24,18 +25,13 @@ from mcp_targets.business_tools.upstreams.spec import Provider
 _TIMEOUT_S = 60.0
 
 
+@dataclass(eq=False)
 class NaiveUpstreams:
     """Ask providers with a client that blocks."""
 
-    def __init__(
-        self,
-        providers: Mapping[str, Provider],
-        addresses: Mapping[str, str],
-        secrets: Mapping[str, str],
-    ) -> None:
-        self._providers = providers
-        self._addresses = addresses
-        self._secrets = secrets
+    providers: Mapping[str, Provider]
+    addresses: Mapping[str, str]
+    secrets: Mapping[str, str]
 
     async def ask(
         self,
@@ -46,14 +42,14 @@ class NaiveUpstreams:
         tenant: str = "",  # noqa: ARG002 -- it knows none
     ) -> dict[str, Any]:
         """Return the provider's answer. Raises ToolFailure."""
-        about, one = found(self._providers, provider, operation)
+        about, one = found(self.providers, provider, operation)
         given = {name: value for name, value in arguments.items() if value is not None}
         one.check(given)
-        secret = self._secrets.get(provider, "")
+        secret = self.secrets.get(provider, "")
         try:
             if about.auth.kind == "oauth2":
                 secret = self._token(provider)
-            method, url, parts = request(about, one, given, secret, self._addresses.get(provider))
+            method, url, parts = request(about, one, given, secret, self.addresses.get(provider))
             with httpx2.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
                 reply = client.request(method, url, **parts)
         except httpx2.HTTPError as error:
@@ -62,7 +58,7 @@ class NaiveUpstreams:
         return {**answer, "cached": False}
 
     def _token(self, provider: str) -> str:
-        url = f"{self._addresses[provider]}/oauth/token"
+        url = f"{self.addresses[provider]}/oauth/token"
         with httpx2.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
             given = client.post(url, data={"grant_type": "client_credentials"})
         return str(given.json().get("access_token", ""))

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Protocol
 
 import httpx2
@@ -32,33 +33,23 @@ class Asking(Protocol):
         """Return the provider's answer, with `cached`. Raises ToolFailure."""
 
 
+@dataclass(eq=False)
 class Upstreams:
     """All providers. A mechanism that is None is off."""
 
-    def __init__(
-        self,
-        providers: Mapping[str, Provider],
-        pools: Pools,
-        secret: Callable[[str], str],
-        *,
-        addresses: Mapping[str, str] | None = None,
-        answers: Answers | None = None,
-        limiter: RateLimiter | None = None,
-        breakers: Breakers | None = None,
-        retry: bool = True,
-        oauth: Mapping[str, OAuthTenants] | None = None,
-    ) -> None:
-        """`addresses` replace those in the files; `secret` returns a provider's key."""
-        self.providers = providers
-        self.pools = pools
-        self.answers = answers
-        self.limiter = limiter
-        self.breakers = breakers
-        self.oauth = oauth or {}
-        self.retries = 0
-        self._secret = secret
-        self._addresses = addresses or {}
-        self._retrying = retry
+    providers: Mapping[str, Provider]
+    pools: Pools
+    secret: Callable[[str], str]
+    """Returns a provider's key."""
+    _: KW_ONLY
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """They replace those in the files."""
+    answers: Answers | None = None
+    limiter: RateLimiter | None = None
+    breakers: Breakers | None = None
+    retry: bool = True
+    oauth: Mapping[str, OAuthTenants] = field(default_factory=dict)
+    retries: int = field(default=0, init=False)
 
     async def ask(
         self, provider: str, operation: str, arguments: Arguments, *, tenant: str = ""
@@ -92,7 +83,7 @@ class Upstreams:
         def count() -> None:
             self.retries += 1
 
-        policy = about.retry if self._retrying else ONCE
+        policy = about.retry if self.retry else ONCE
         return await retried(attempt, policy, idempotent=one.repeatable, on_retry=count)
 
     def _breaker(self, name: str) -> AbstractAsyncContextManager[None]:
@@ -102,10 +93,10 @@ class Upstreams:
         self, about: Provider, one: Operation, arguments: Arguments, tenant: str, again: str
     ) -> dict[str, Any]:
         name = about.provider
-        secret = self._secret(name)
+        secret = self.secret(name)
         if about.auth.kind == "oauth2":
             secret = await self.oauth[name].token(tenant)
-        method, url, parts = request(about, one, arguments, secret, self._addresses.get(name))
+        method, url, parts = request(about, one, arguments, secret, self.addresses.get(name))
         if again:
             parts["headers"][one.idempotency_key] = again
         try:
