@@ -41,10 +41,9 @@ class Work:
 class Works:
     """All such calls of a server."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         self.running = 0
         self.cancelled = 0
-        self._clock = clock
         self._open: dict[Key, Work] = {}
 
     def begin(self, request: Request, key: Key, lasts_s: float, *, streams: bool) -> Work:
@@ -52,12 +51,12 @@ class Works:
         work = Work(request, streams=streams)
         if key[0]:  # without a session, nobody can refer to it
             self._open[key] = work
-        due_s = self._clock() + lasts_s
+        due_s = time.monotonic() + lasts_s
         self.running += 1
 
         def done() -> None:
             self.running -= 1
-            self.cancelled += self._clock() < due_s
+            self.cancelled += time.monotonic() < due_s
             if self._open.get(key) is work:
                 del self._open[key]
 

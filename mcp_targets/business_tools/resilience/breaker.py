@@ -20,17 +20,10 @@ State = Literal["closed", "open", "half-open"]
 class Breaker:
     """The breaker of one provider. `clock` is monotonic, in seconds."""
 
-    def __init__(
-        self,
-        provider: str,
-        clock: Callable[[], float],
-        failures: int = FAILURES,
-        open_s: float = OPEN_S,
-    ) -> None:
+    def __init__(self, provider: str, clock: Callable[[], float], failures: int = FAILURES) -> None:
         self._provider = provider
         self._clock = clock
         self._most = failures
-        self._open_s = open_s
         self._failed = 0
         self._opened_at: float | None = None
         self._probing = False
@@ -43,7 +36,7 @@ class Breaker:
     def state(self) -> State:
         if self._opened_at is None:
             return "closed"
-        return "open" if self._clock() < self._opened_at + self._open_s else "half-open"
+        return "open" if self._clock() < self._opened_at + OPEN_S else "half-open"
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[None]:
@@ -75,7 +68,7 @@ class Breaker:
             self._probing = True
             return True
         self.refused += 1
-        left_s = max(0.0, self._opened_at + self._open_s - self._clock())
+        left_s = max(0.0, self._opened_at + OPEN_S - self._clock())
         raise ToolFailure(
             "CIRCUIT_OPEN",
             f"{self._provider} failed {self._most} times in a row and gets no calls for a while",

@@ -51,10 +51,10 @@ class PoolStatistics(BaseModel):
 class Pools:
     """A client per provider. Its connections are opened when needed and closed when idle."""
 
-    def __init__(self, *, kept: bool, timeout_s: float = TIMEOUT_S, **more: Any) -> None:
+    def __init__(self, *, kept: bool, **more: Any) -> None:
         """`more` goes to httpx2's clients; tests give a `transport`."""
         self._kept = kept
-        self._more = {"timeout": timeout_s, "trust_env": False, "follow_redirects": False, **more}
+        self._more = {"timeout": TIMEOUT_S, "trust_env": False, "follow_redirects": False, **more}
         self._clients: dict[str, httpx2.AsyncClient] = {}
         self.statistics: dict[str, PoolStatistics] = {}
 

@@ -41,9 +41,9 @@ def freshest(peers: Iterable[Peer]) -> list[Peer]:
     return sorted(best.values(), key=lambda peer: (-peer.last_seen_s, peer.peer_id))
 
 
-def alive(peers: Iterable[Peer], now_s: float, ttl_s: float = TTL_S) -> list[Peer]:
+def alive(peers: Iterable[Peer], now_s: float) -> list[Peer]:
     """Return the peers that were seen within the time to live."""
-    return [peer for peer in peers if now_s - peer.last_seen_s < ttl_s]
+    return [peer for peer in peers if now_s - peer.last_seen_s < TTL_S]
 
 
 def capable(peers: Iterable[Peer], required: Iterable[str]) -> list[Peer]:
