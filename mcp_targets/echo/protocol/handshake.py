@@ -4,6 +4,7 @@ GET opens the stream of a session, which carries changes, and comments that keep
 question to the user goes on the stream of the call that asks it.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_targets.echo import rpc
@@ -20,35 +21,26 @@ _SESSION: Final = b"mcp-session-id"
 _NOT_ALLOWED: Final = ((b"allow", b"GET, POST, DELETE"),)
 
 
+@dataclass(eq=False)
 class Handshake:
     """Answer requests of this era. `stream` sends every response as a stream of one event."""
 
-    def __init__(
-        self,
-        features: Features,
-        finish: Finish,
-        sessions: Sessions,
-        works: Works,
-        questions: Questions,
-        *,
-        stream: bool,
-    ) -> None:
-        self._methods = features.methods
-        self._finish = finish
-        self._stream = stream
-        self._sessions = sessions
-        self._works = works
-        self._questions = questions
+    features: Features
+    finish: Finish
+    sessions: Sessions
+    works: Works
+    questions: Questions
+    stream: bool
 
     def answer(self, request: Request) -> Reply | Stream:
         try:
             if request.method == b"POST":
                 return self._post(request)
             if request.method == b"GET":
-                return Stream(self._sessions.stream(self._session(request)))
+                return Stream(self.sessions.stream(self._session(request)))
             if request.method == b"DELETE":
                 self._session(request)
-                self._sessions.end(request.headers[_SESSION])
+                self.sessions.end(request.headers[_SESSION])
                 return Reply(b"", 200, b"")
         except _SessionLostError as error:
             return error.reply(404)
@@ -77,7 +69,7 @@ class Handshake:
         """Take a message without a reply: a notification, or an answer. Raises RpcError."""
         method = message.get("method")
         if method is None:
-            self._questions.answer(session, message)
+            self.questions.answer(session, message)
             return
         rpc.check_notification(message)
         params = message.get("params")
@@ -85,7 +77,7 @@ class Handshake:
             request_id = params.get("requestId")
             if isinstance(request_id, str | int):
                 error = RpcError(rpc.CANCELLED, "Request cancelled")
-                self._works.cancel((session, request_id), self._reply(error.body(request_id)))
+                self.works.cancel((session, request_id), self._reply(error.body(request_id)))
 
     def _dispatch(
         self, request: Request, session: Session, message: dict[str, Any]
@@ -98,7 +90,7 @@ class Handshake:
             if outcome.question is not None and not session.elicits:
                 outcome = Outcome(failure("ask needs a client that can elicit"))
             name = request.headers[_SESSION]
-            return self._finish(request, name, tool.name, message["id"], outcome)
+            return self.finish(request, name, tool.name, message["id"], outcome)
         if method in ("resources/subscribe", "resources/unsubscribe"):
             uri = params.get("uri")
             if not isinstance(uri, str):
@@ -107,16 +99,16 @@ class Handshake:
             return self._reply(rpc.result(message["id"], {}))
         if method == "ping":
             return self._reply(rpc.result(message["id"], {}))
-        if method not in self._methods:
+        if method not in self.features.methods:
             raise RpcError(rpc.METHOD_NOT_FOUND, "Method not found", {"method": method})
-        return self._reply(rpc.result(message["id"], self._methods[method](params)))
+        return self._reply(rpc.result(message["id"], self.features.methods[method](params)))
 
     def _initialize(self, message: dict[str, Any]) -> Reply:
         asked = message.get("params", {}).get("protocolVersion")
         version = asked if asked in VERSIONS else VERSIONS[-1]
         capabilities = message.get("params", {}).get("capabilities")
         elicits = isinstance(capabilities, dict) and "elicitation" in capabilities
-        session = self._sessions.open(elicits=elicits)
+        session = self.sessions.open(elicits=elicits)
         result = {
             "protocolVersion": version,
             "capabilities": CAPABILITIES,
@@ -131,13 +123,13 @@ class Handshake:
         name = request.headers.get(_SESSION)
         if name is None:
             raise RpcError(rpc.INVALID_REQUEST, "Bad Request: Missing session ID")
-        session = self._sessions.use(name)
+        session = self.sessions.use(name)
         if session is None:
             raise _SessionLostError(rpc.INVALID_REQUEST, "Session not found")
         return session
 
     def _reply(self, message: bytes) -> Reply:
-        if self._stream:
+        if self.stream:
             return Reply(rpc.event(message), content_type=b"text/event-stream", chunked=True)
         return Reply(message)
 
