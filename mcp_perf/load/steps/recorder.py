@@ -15,16 +15,13 @@ from mcp_perf.client.reply import Heard, Reply, Stop, beginning
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.replies.shown import shown
 from mcp_perf.load.steps.outages import UNREACHED, OutageWatch, Slots
-from mcp_perf.load.steps.refusals import SessionNotes
+from mcp_perf.load.steps.refusals import SessionNotes, Wordings
 from mcp_perf.outcomes import ENDED, OK, TIMEOUT
-from mcp_perf.results.document.text import wording
 from mcp_perf.results.journal import records as journal
 from mcp_perf.results.tally import groups
 
 FAILURE_SAMPLES: Final = 20
 """Failures kept whole, per arm, step and class."""
-MOST_WORDINGS: Final = 20
-"""Messages of failed calls that are counted apart, per arm, step and class."""
 OK_SAMPLES: Final = 2000
 """Successful calls kept whole, per process: the first of each step in each second."""
 
@@ -135,12 +132,9 @@ class Track:
         taken, self.tallies = self.tallies, {}
         cells = [tally.cell(self, cls) for cls, tally in taken.items()]
         if cells and (self.checked or self.unchecked):
-            cells[0] = replace(
-                cells[0],
-                checked=self.checked,
-                violations=self.violations,
-                unchecked=self.unchecked,
-            )
+            checks = (self.checked, self.violations, self.unchecked)
+            names = ("checked", "violations", "unchecked")
+            cells[0] = replace(cells[0], **dict(zip(names, checks, strict=True)))
             self.checked = self.violations = self.unchecked = 0
         return cells
 
@@ -180,8 +174,7 @@ class Recorder:
     _samples: list[journal.AnyRecord] = field(default_factory=list)
     _kept: dict[tuple[str, str, str], int] = field(default_factory=dict)
     _shown: set[tuple[str, str, str]] = field(default_factory=set)
-    _wordings: dict[tuple[str, str, str], dict[str, str]] = field(default_factory=dict)
-    """By arm, step and class: the first message of each wording."""
+    _wordings: Wordings = field(default_factory=Wordings)
     _sessions: SessionNotes = field(default_factory=SessionNotes)
     looks: list[ReplyLook] = field(default_factory=list)
     """The looks at the replies of steps."""
@@ -241,8 +234,7 @@ class Recorder:
             if cls == OK:
                 self._sample(track, journey, cls, reply, OK_SAMPLES, lag_ns)
         if cls != OK:
-            if reply.detail:
-                self._count_message(track, cls, tally, reply.detail)
+            self._wordings.count(tally.messages, (track.arm, track.name, cls), reply.detail)
             self._sample(track, journey, cls, reply, FAILURE_SAMPLES, lag_ns)
             if cls in UNREACHED:
                 self.outages.failed(track.arm, cls, reply, self.calls)
@@ -260,13 +252,6 @@ class Recorder:
         else:
             tally.add(lag_ns + service_ns, reply.bytes_in, reply.bytes_out)
             tally.add_service(service_ns)
-
-    def _count_message(self, track: Track, cls: str, tally: OpenCell, detail: str) -> None:
-        known = self._wordings.setdefault((track.arm, track.name, cls), {})
-        said = wording(detail)
-        if said in known or len(known) < MOST_WORDINGS:
-            first = known.setdefault(said, detail)
-            tally.messages[first] = tally.messages.get(first, 0) + 1
 
     def _hear(self, track: Track, cls: str, reply: Reply, heard: Heard) -> None:
         """Count when the first notification of a call came, and the longest silence after it."""

@@ -12,12 +12,12 @@ from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.steps.recorder import (
     FAILURE_SAMPLES,
-    MOST_WORDINGS,
     OK_SAMPLES,
     OpenCell,
     Recorder,
     Track,
 )
+from mcp_perf.load.steps.refusals import MOST_WORDINGS
 from mcp_perf.outcomes import CLASSES, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.histogram import HOUR_NS, Histogram, bucket
 from mcp_perf.results.journal.records import SETUP, Health, LookedReplies, Note, SampleRecord, Slice

@@ -1,7 +1,7 @@
 """Failed requests outside of rounds, grouped by their message."""
 
 from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, Reply
-from mcp_perf.load.steps.refusals import MOST_GROUPS, SessionNotes
+from mcp_perf.load.steps.refusals import MOST_WORDINGS, SessionNotes
 
 
 def refused(detail, outcome=HTTP_ERROR, after_s=0.0):
@@ -44,10 +44,10 @@ def test_sessions_that_a_full_server_refuses_are_told_apart():
 def test_the_number_of_groups_is_bounded():
     """A server that says something else each time does not fill the memory."""
     failures = SessionNotes()
-    for number in range(MOST_GROUPS + 5):
+    for number in range(MOST_WORDINGS + 5):
         word = "x" * (number + 1)
         failures.failed("mcp", "initialize", refused(word))
     notes = failures.take("w1", 1.0)
-    assert len(notes) == MOST_GROUPS + 1
+    assert len(notes) == MOST_WORDINGS + 1
     assert notes[-1].text.endswith("other messages")
     assert notes[-1].count == 5
