@@ -1,4 +1,4 @@
-"""What the commands share: refusals, report formats, names completed, and running themselves."""
+"""What the commands share: refusals, report formats, names to complete, and running a command."""
 
 import signal
 import subprocess

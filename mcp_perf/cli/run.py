@@ -16,7 +16,7 @@ from mcp_perf.cli.target import TargetCommand, target_options, tool_options
 from mcp_perf.scenario.values.units import TOLERANCE
 
 _RUN_TIME: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s?)?")
-"""The same as Locust's."""
+"""The form that Locust takes, too."""
 ABOVE_0: Final = click.FloatRange(min=0, min_open=True)
 _TARGET: Final = "Point an arm at another server. May be repeated."
 _SET: Final = "Change a value of the scenario. May be repeated."

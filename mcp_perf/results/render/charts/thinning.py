@@ -15,7 +15,7 @@ _MERGED: Final[Mapping[type, tuple[str, tuple[str, ...]]]] = {
     TimelinePoint: ("calls_per_s", ("errors_per_s", "p50_ms", "p95_ms")),
     ResourcePoint: ("cpu", ("rss_bytes", "threads", "fds")),
 }
-"""The number of points whose mean a merged one has, and the numbers whose highest it has."""
+"""A merged point has the mean of the first number, and the highest of each of the others."""
 _PAUSE: Final = 0.02
 """An arm's line is cut at a pause that is longer than this fraction of a point's width."""
 
