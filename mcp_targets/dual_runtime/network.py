@@ -21,7 +21,6 @@ TIMEOUT_S: Final = 10.0
 _KEPT: Final = 512
 _KEPT_S: Final = 60.0
 _LIMITS: Final = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_S)}
-_JSON: Final = [("content-type", "application/json")]
 _FAILURES: Final = (
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
@@ -61,29 +60,11 @@ class Network:
 
     async def ask(self, upstream: str, path: str, **query: str) -> Any:
         """Return the JSON that an upstream answers to a GET. Raises Transient."""
-        return await self._json(upstream, "GET", f"{path}?{urlencode(query)}" if query else path)
-
-    async def tell(self, upstream: str, path: str, body: dict[str, Any]) -> Any:
-        """Return the JSON that an upstream answers to a POST. Raises Transient."""
-        return await self._json(upstream, "POST", path, json.dumps(body).encode())
-
-    async def gather(self, questions: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-        """Return the answers to independent questions, in their order."""
-        return await gather(questions, self.fanout)
-
-    async def _json(
-        self, upstream: str, method: str, path: str, content: bytes | None = None
-    ) -> Any:
+        url = self._addresses[upstream] + path + (f"?{urlencode(query)}" if query else "")
         pool = self._sessions[current_loop()].pool(upstream)
         try:
             with self._counted():
-                reply = await pool.request(
-                    method,
-                    self._addresses[upstream] + path,
-                    headers=[] if content is None else _JSON,
-                    content=content,
-                    extensions=_LIMITS,
-                )
+                reply = await pool.request("GET", url, extensions=_LIMITS)
             answer = json.loads(reply.content)
         except (*_FAILURES, ValueError) as error:
             message = f"{upstream} did not answer: {type(error).__name__}: {error}"
@@ -92,6 +73,10 @@ class Network:
             message = f"{upstream} answered {reply.status}"
             raise Transient("UPSTREAM_FAILED", message, upstream=upstream, answer=answer)
         return answer
+
+    async def gather(self, questions: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+        """Return the answers to independent questions, in their order."""
+        return await gather(questions, self.fanout)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -35,11 +35,6 @@ class IssuesRegistry:
         issues = await self._network.ask("github", self._path, labels="peer", per_page="100")
         return [peer for issue in issues if (peer := _announced(issue)) is not None]
 
-    async def announce(self, peer: Peer) -> None:
-        """Open an issue that announces a peer."""
-        text = msgspec.json.encode(peer).decode()
-        await self._network.tell("github", self._path, {"title": peer.peer_id, "body": text})
-
 
 def _announced(issue: dict[str, Any]) -> Peer | None:
     try:
