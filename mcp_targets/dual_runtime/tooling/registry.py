@@ -81,9 +81,6 @@ class ToolRegistry:
     def __iter__(self) -> Iterator[Tool]:
         return iter(self._tools.values())
 
-    def __len__(self) -> int:
-        return len(self._tools)
-
 
 def _model(name: str, function: Function) -> type[BaseModel]:
     """Return a model with a field for each parameter; other arguments are refused."""

@@ -67,7 +67,7 @@ def test_registering_again_replaces_a_tool():
     registry = ToolRegistry()
     registry.register(plain, ToolMetadata(name="t", category="old", runtime="trio"))
     registry.register(plain, ToolMetadata(name="t", category="new", runtime="fastapi", priority=1))
-    assert len(registry) == 1
+    assert len(list(registry)) == 1
     assert registry.find("category", "old") == registry.find("runtime", "trio") == []
     assert [tool.metadata.name for tool in registry.find("category", "new")] == ["t"]
     assert [tool.metadata.name for tool in registry.find("priority", 1)] == ["t"]
