@@ -31,6 +31,8 @@ _OUTCOMES: Final = ("take", "save", "expect")
 """Values below these keys say where a value is found, or what it is expected to be."""
 _TOKEN: Final = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+=-]{16,}")
 """A segment of a path that is not a word of a language."""
+_MIXED: Final = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[^/.\s]{6,}")
+"""After a flag of one dash: not a module, a package or a file, as after `-m` and `-r`."""
 _URL: Final = re.compile(r"\w+://.*")
 _PLAIN: Final = re.compile(r"[\d.,:]*|true|false|[./~].*", re.IGNORECASE)
 """Values of flags that are never secret: numbers, switches, paths."""
@@ -110,8 +112,15 @@ def _in_command(argv: Sequence[str]) -> Iterator[str]:
             yield from _of_flag(f"{name}=", value)
         elif (header := _HEADER.fullmatch(word)) and _SECRET_NAME.search(header[1]):
             yield header[2]
-        elif word.startswith("--") and at + 1 < len(argv) and not argv[at + 1].startswith("-"):
+        elif at + 1 < len(argv) and _takes(word, argv[at + 1]):
             yield from _of_flag(f"{name} ", argv[at + 1])
+
+
+def _takes(flag: str, value: str) -> bool:
+    """Tell whether a word may be the confidential value of the flag before it."""
+    if value.startswith("-"):
+        return False
+    return flag.startswith("--") or (flag.startswith("-") and _MIXED.fullmatch(value) is not None)
 
 
 def _of_flag(name: str, value: str) -> Iterator[str]:
