@@ -37,6 +37,10 @@ _CODES: Final = {
     503: "STORE_UNAVAILABLE",
 }
 """The codes of errors that are not named after their status."""
+_HINTS: Final = {
+    "key": "Send Authorization: Bearer KEY, with the key of the address that was printed.",
+    "password": "POST password=... to /login, and send the cookie that comes back.",
+}
 _POLICY_VIOLATED: Final = 1008
 BROKEN: Final = (500, "This is a fault of mcp-perf.", "The terminal has the traceback.")
 """The answer to any other exception."""
@@ -89,7 +93,14 @@ class AsgiGuard:
             environ["wsgi.input"] = io.BytesIO(await _body(receive) if is_login else b"")
             answer = self.admission.answer(asked(environ))
         wants_page = "text/html" in headers.get("accept", "")
-        return answer if answer is None or answer.headers or wants_page else _as_json(answer)
+        return answer if answer is None or answer.headers or wants_page else self._as_json(answer)
+
+    def _as_json(self, answer: Answer) -> Answer:
+        """Say the same to a program."""
+        what = "password" if self.admission.password else "key"
+        said = answer.text if answer.kind == "text/plain" else f"The {what} is missing, or wrong."
+        text = json.dumps(error(int(answer.status[:3]), said, _HINTS[what]))
+        return Answer(answer.status, text, answer.headers, "application/json")
 
 
 def error(status: int, message: str, hint: str, details: Any = None) -> dict[str, Any]:
@@ -112,14 +123,6 @@ def answer_errors(app: Any, answers: ErrorAnswers, respond: Callable[..., Any]) 
 
     for kind, read in answers.items():
         app.add_exception_handler(kind, handler(read))
-
-
-def _as_json(answer: Answer) -> Answer:
-    """Say the same to a program."""
-    said = answer.text if answer.kind == "text/plain" else "The key is missing, or wrong."
-    hint = "Send Authorization: Bearer KEY, with the key of the address that was printed."
-    text = json.dumps(error(int(answer.status[:3]), said, hint))
-    return Answer(answer.status, text, answer.headers, "application/json")
 
 
 async def _body(receive: Receive) -> bytes:

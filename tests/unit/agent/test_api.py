@@ -259,7 +259,9 @@ def test_promise_26_with_a_login_the_password_opens_it_and_no_header_does(store,
     assert ask(app, ("GET", SESSIONS), Cookie=cookie)[0].status_code == 200
     assert (wrong.status_code, large.status_code) == (403, 413)
     for given in ("Bearer ", "Bearer correct-horse-battery"):
-        assert ask(app, ("GET", SESSIONS), Authorization=given)[0].status_code == 403
+        [answer] = ask(app, ("GET", SESSIONS), Authorization=given)
+        assert answer.status_code == 403
+        assert "/login" in answer.json()["error"]["hint"]
 
 
 def test_a_short_key_and_an_open_address_are_refused(store, monkeypatch):
