@@ -38,13 +38,13 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def command() -> Callable[[str], list[str]]:
-    """Return how a command beside this Python is started."""
+    """Return how a command that is installed with this Python is started."""
     return lambda name: [str(BIN / name)]
 
 
 @pytest.fixture(scope="session")
 def run_cli(environment, _processes) -> Iterator[Callable[..., Ended]]:
-    """Run `mcp-perf` (or another command beside this Python) to its end."""
+    """Run `mcp-perf` (or another command of this Python) to its end."""
     linux = sys.platform == "linux"  # macOS has no sockets that keep messages apart
     with contextlib.closing(Forge(environment)) if linux else contextlib.nullcontext() as forge:
 
