@@ -149,6 +149,7 @@ def test_promise_06_percentiles_are_never_averaged():
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"}
 LABELS = {
     "mcp_perf/agent/recording/command.py": "when a recording began",
+    "mcp_perf/client/http/cookies.py": "when a cookie expires",
     "mcp_perf/load/prepare/prepare.py": "the run's id",
     "mcp_perf/load/engine/run.py": "when the run began",
     "mcp_perf/load/engine/call_log.py": "when a call that is written down was made",
