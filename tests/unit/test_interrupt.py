@@ -27,7 +27,10 @@ def pressed(tmp_path, module: str, times: int, *words: str) -> tuple[int, list[s
         for _ in range(times):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # without it, a command that survives would be waited for without end
     return process.returncode, [
         line for line in (out + err).splitlines() if not line.startswith(_TIMES)
     ]
