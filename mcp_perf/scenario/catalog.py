@@ -63,7 +63,7 @@ def _unfound(typed: str, path: Path, names: Iterable[str]) -> tuple[str, str]:
         return "is a folder, not a scenario", f"write {(inside or ['the path of a file in it'])[0]}"
     if os.path.isfile(path):  # noqa: PTH113
         if path.suffix == ".json":
-            hint = f"if it lists servers of an MCP client: mcp-perf run --from {typed} SERVER"
+            hint = f"if it has mcpServers or servers: mcp-perf run --from {typed} SERVER"
             return "is JSON, but scenarios are YAML", hint
         return "does not have the suffix of a scenario", f"rename it to end in {one_of(SUFFIXES)}"
     if not os.path.isdir(path.parent):  # noqa: PTH112

@@ -225,7 +225,7 @@ def test_promise_25_no_scenario_takes_the_place_of_another(tmp_path, monkeypatch
         ("http://a/mcp", "is an address, not a scenario - write mcp-perf init http://a/mcp -o my"),
         (
             "x.json",
-            "is JSON, but scenarios are YAML - if it lists servers of an MCP client: mcp-",
+            "is JSON, but scenarios are YAML - if it has mcpServers or servers: mcp-",
         ),
         ("shop.txt", "does not have the suffix of a scenario - rename it to end in .yaml or .yml"),
         ("zzz", "mcp-perf list shows all scenarios"),
