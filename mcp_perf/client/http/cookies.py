@@ -42,7 +42,8 @@ class Cookies:
 
     def __init__(self, origin: Origin) -> None:
         self._origin: Final = f"{origin.scheme}://{origin.authority}"
-        self._jar: Final = CookieJar()
+        self._jar: CookieJar | None = None
+        """Made for the first cookie: a thousand users without cookies need no jars."""
         self._sent: dict[str, None] = {}
         """The names of cookies that were set and come back, in their order."""
         self._unsent: dict[str, str] = {}
@@ -59,10 +60,11 @@ class Cookies:
         target = _target(request)
         fields = [one for one in fields if len(one) <= _LONGEST]
         asked = self._request(target)
-        self._jar.extract_cookies(_Fields(fields), asked)  # type: ignore[arg-type]
-        while len(self._jar) > _MOST:
-            oldest = next(iter(self._jar))
-            self._jar.clear(oldest.domain, oldest.path, oldest.name)
+        jar = self._jar = self._jar or CookieJar()
+        jar.extract_cookies(_Fields(fields), asked)  # type: ignore[arg-type]
+        while len(jar) > _MOST:
+            oldest = next(iter(jar))
+            jar.clear(oldest.domain, oldest.path, oldest.name)
         self._changed()
         for one in fields:
             self._note(one.partition(b"=")[0].strip().decode("latin-1"), target)
@@ -70,7 +72,6 @@ class Cookies:
     def added_to(self, request: bytes) -> bytes:
         """Return a request with the cookies that it should carry, unless it has its own."""
         if time.time() >= self._until_s:
-            self._jar.clear_expired_cookies()
             self._changed()
         target = _target(request)
         encoded = self._encoded.get(target)
@@ -83,7 +84,7 @@ class Cookies:
 
     def forget(self) -> None:
         """Begin without cookies, as a new client does; what was set before is still remarked on."""
-        self._jar.clear()
+        self._jar = None
         self._changed()
 
     def remarks(self) -> list[str]:
@@ -97,16 +98,22 @@ class Cookies:
 
     def _changed(self) -> None:
         self._encoded = {}
-        self._until_s = min((one.expires or inf for one in self._jar), default=inf)
-        self.any = len(self._jar) > 0
+        if self._jar is not None:
+            self._jar.clear_expired_cookies()
+        kept = list(self._jar or ())
+        self._until_s = min((one.expires or inf for one in kept), default=inf)
+        self.any = bool(kept)
 
     def _request(self, target: bytes) -> Request:
         path = target.decode("latin-1")
-        return Request(path if "://" in path else self._origin + path)  # noqa: S310 -- not opened
+        # A proxy is asked for whole addresses; a path may hold one in its query.
+        url = self._origin + path if path.startswith("/") else path
+        return Request(url)  # noqa: S310 -- not opened
 
     def _encode(self, target: bytes) -> bytes:
         asked = self._request(target)
-        self._jar.add_cookie_header(asked)
+        if self._jar is not None:
+            self._jar.add_cookie_header(asked)
         if len(self._encoded) >= _MOST_TARGETS:
             self._encoded.clear()
         encoded = (asked.get_header("Cookie") or "").encode("latin-1")
@@ -117,8 +124,9 @@ class Cookies:
         """Note whether a cookie that was just set comes back, and if it does not, why."""
         if len(self._sent) + len(self._unsent) >= _MOST:
             return
-        kept = [one for one in self._jar if one.name == name]
-        if kept and f"{name}=" in self._encode(target).decode("latin-1"):
+        kept = [one for one in self._jar or () if one.name == name]
+        pairs = self._encode(target).decode("latin-1").split("; ")
+        if kept and any(pair.startswith(f"{name}=") for pair in pairs):
             self._sent[name] = None
         elif name in self._sent:
             return

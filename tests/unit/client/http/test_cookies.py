@@ -95,6 +95,21 @@ def test_the_path_of_each_request_decides():
     ]
 
 
+def test_an_address_in_a_query_is_not_the_address_that_is_asked():
+    """Only through a proxy does the first line hold a whole address."""
+    cookies = jar(b"route=a; Path=/mcp")
+    assert sent(cookies, "/mcp?back=http://example.com/") == "route=a"
+    assert sent(cookies, "http://localhost:8000/mcp?x=1") == "route=a"
+    assert sent(cookies, "http://localhost:8000/other") == ""
+
+
+def test_a_name_that_ends_like_another_one_is_not_that_one():
+    """What is said of a cookie is about this cookie."""
+    cookies = jar(b"my_route=a; Path=/", b"route=b; Path=/other")
+    assert sent(cookies) == "my_route=a"
+    assert "'route', which is for the path /other" in cookies.unsent()[0]
+
+
 def test_a_cookie_of_another_host_is_ignored():
     """A server cannot set a cookie for others."""
     assert sent(jar(b"route=a; Domain=example.com")) == ""
