@@ -13,6 +13,7 @@ from mcp_perf.client.http.cookies import Cookies
 from mcp_perf.client.http.endpoint import Endpoint, Origin
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 from mcp_perf.client.mcp.streamable_http import HttpClient
+from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
 from mcp_perf.load.targets.clients import for_bursts
 
 ASKED = b"POST /mcp HTTP/1.1\r\nHost: localhost:8000\r\nAccept: */*\r\n\r\n{}"
@@ -216,6 +217,34 @@ def test_a_session_stays_on_its_process(serve):
     assert client.terms.remarks == [
         "the server sets the cookie 'route', which each user sends back"
     ]
+
+
+def test_all_connections_of_a_session_have_its_cookies(serve):
+    """The session's stream, and the messages that are sent alongside calls; each may set more."""
+
+    def stream(peer, _request):
+        head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nSet-Cookie: stream=s\r\n\r\n"
+        peer.sendall(head.encode() + b": open\n\n")
+        peer.recv(1)
+
+    server = serve(opens("route=a; Path=/"), TAKEN, stream, TAKEN)
+    client = HttpClient(Endpoint.of(server.url), "2025-11-25", listens=True)
+    server.clients.append(client)
+    client.begin()
+    client.messenger.say("notifications/cancelled", b"{}", 5)
+    got, said = server.requests[2:]
+    assert (got[:3], cookie_of(got)) == (b"GET", b"Cookie: route=a")
+    assert set(cookie_of(said)[8:].split(b"; ")) == {b"route=a", b"stream=s"}
+
+
+def test_the_stream_of_a_subscription_has_the_cookies_of_the_user(serve):
+    """In 2026-07-28 each subscription has a connection."""
+    server = serve(OK)
+    client = HttpClient(Endpoint.of(server.url), "2026-07-28")
+    server.clients.append(client)
+    client.messenger.cookies.take([b"route=a; Path=/"], ASKED)
+    client.streams.subscribe(Wanted(), Inbox(time.perf_counter_ns), 5)
+    assert cookie_of(server.requests[0]) == b"Cookie: route=a"
 
 
 def test_a_session_that_cannot_stay_says_why(serve):
