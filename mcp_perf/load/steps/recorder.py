@@ -132,9 +132,9 @@ class Track:
         taken, self.tallies = self.tallies, {}
         cells = [tally.cell(self, cls) for cls, tally in taken.items()]
         if cells and (self.checked or self.unchecked):
-            checks = (self.checked, self.violations, self.unchecked)
-            names = ("checked", "violations", "unchecked")
-            cells[0] = replace(cells[0], **dict(zip(names, checks, strict=True)))
+            cells[0] = replace(
+                cells[0], checked=self.checked, violations=self.violations, unchecked=self.unchecked
+            )
             self.checked = self.violations = self.unchecked = 0
         return cells
 
