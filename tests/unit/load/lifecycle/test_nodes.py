@@ -79,6 +79,13 @@ def until(what):
             gevent.sleep(0.01)
 
 
+def beat(worker):
+    """Send heartbeats as a worker does, one after the other."""
+    while True:
+        worker.send(Message("heartbeat", None, NAME))
+        gevent.sleep(0.1)
+
+
 def test_messages_go_both_ways_in_their_order(master, worker):
     """A worker's messages are kept until the master has answered."""
     for number in range(3):
@@ -158,8 +165,9 @@ def test_a_socket_that_is_opened_anew_goes_on(master, worker, port):
     take(master)
     master.close(linger=0)
     again = MasterSocket("127.0.0.1", port)
-    worker.send(Message("heartbeat", 2, NAME))
-    assert take(again)[1].data == 2
+    beating = gevent.spawn(beat, worker)  # ZeroMQ loses what it sends into the broken connection
+    assert take(again)[1].type == "heartbeat"
+    beating.kill()
     assert WorkerSocket("127.0.0.1", port, NAME).end is worker.end
     assert WorkerSocket("127.0.0.1", port, "later").end is not worker.end
 
