@@ -46,6 +46,8 @@ class Wire:
 
     def __init__(self, port: int) -> None:
         self.seen = bytearray()
+        self.losing = threading.Event()
+        """While it is set, what is read is not passed on. Connections are closed when it ends."""
         self._to = port
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
@@ -66,11 +68,14 @@ class Wire:
 
     def _pass_on(self, *ends: socket.socket) -> None:
         with ends[0], ends[1]:
-            while True:
+            lost = False
+            while not (lost and not self.losing.is_set()):
                 for end in select.select(ends, [], [])[0]:
                     try:
                         data = end.recv(65536)
-                        ends[end is ends[0]].sendall(data)
+                        lost = lost or self.losing.is_set()
+                        if not lost:
+                            ends[end is ends[0]].sendall(data)
                     except OSError:
                         return
                     if not data:
@@ -171,6 +176,30 @@ def test_promise_24_only_who_has_the_run_key_takes_part_and_no_secret_is_sent(
     assert b"canary" in wire.seen  # the scenario's name: this is what went by
     for secret in (KEY, STORE, ENV, "brought-1"):
         assert secret.encode() not in wire.seen, secret
+
+
+@pytest.mark.load
+def test_promise_16_messages_lost_on_the_way_make_the_run_invalid(start, report, tmp_path):
+    """The connection breaks within a round and comes back; what was on its way is missing."""
+    port, out = free_port(), tmp_path / "run"
+    roles = ("--master", "--master-bind-port", port, "--expect-workers", 1, "--headless")
+    load = ("--set", "load.rounds=1", "--set", "load.round=12s")
+    master = start("master.log", *roles, "--out", out, *load)
+    until(lambda: answers(port), "the master does not listen")
+    wire = Wire(port)
+    worker = start("worker.log", "--worker", "--master-port", wire.port)
+    journal = out / "journal.jsonl"
+    log = tmp_path / "master.log"
+    until(lambda: journal.exists() and '"kind":"call"' in journal.read_text("utf-8"), log.read_text)
+    wire.losing.set()
+    before = len(wire.seen)
+    until(lambda: len(wire.seen) > before + 2000, "the worker sends nothing")
+    wire.losing.clear()
+    assert master.wait(120) == 92, log.read_text()
+    worker.wait(120)
+    wire.close()
+    [lost] = report(out)["generator"]["workers_lost"]
+    assert re.fullmatch(r"\S+ \(\d+ messages? did not arrive\)", lost)
 
 
 @pytest.mark.process

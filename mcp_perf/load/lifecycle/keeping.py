@@ -57,8 +57,8 @@ class KeepingSide:
     nodes: Callable[[], set[str]]
     ending: Ending
     observer: RunObserver | None
-    remarks: Callable[[], Iterable[str]] = tuple
-    """Sentences about nodes, to be noted at the end of a run."""
+    remarks: Callable[[], Iterable[tuple[str, str]]] = tuple
+    """Codes and texts about nodes, to be noted at the end of a run."""
     watchers: list[Watcher] = field(default_factory=list)
     """They get the records of each run."""
     run: Run | None = None
@@ -172,8 +172,8 @@ class KeepingSide:
             run.discard()
             self.written.set()
             return
-        for text in self.remarks():
-            run.note("node_refused", text)
+        for code, text in self.remarks():
+            run.note(code, text)
         try:
             self.report = run.finish(FORMATS if self.observer is None else self.observer.formats)
             if self.report is None:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -65,7 +66,7 @@ class Master:
     def __init__(self, environment: Any, ending: Ending, observer: RunObserver | None) -> None:
         self.keeping = keeping = KeepingSide(environment, self._workers, ending, observer)
         self._end = environment.runner.server.end
-        keeping.remarks = self._end.refused
+        keeping.remarks = self._remarks
         self.signals = Signals(keeping)
         self._meeting = contextlib.ExitStack()
         self.spawning_complete = partial(keeping.conduct, self._lead)
@@ -88,6 +89,12 @@ class Master:
         self._end.members = None
         if self.keeping.ending.stays:
             gevent.spawn_later(_LAST_RECORDS_S, self.keeping.finish)
+
+    def _remarks(self) -> Iterator[tuple[str, str]]:
+        for text in self._end.refused():
+            yield "node_refused", text
+        for text in self._end.missed():
+            yield "worker_lost", text
 
     def _lead(self, conductor: Conductor) -> None:
         conductor.conduct()

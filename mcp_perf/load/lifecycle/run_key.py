@@ -13,7 +13,8 @@ Each message of a run, Locust's own included, is one frame:
 A signature is an HMAC (RFC 2104) with SHA-256. The key of each direction is made from the run key,
 the master's number and the worker's name. Each worker has a different name, which Locust draws, and
 each master a different number. So a message from another run, to another worker or in the other
-direction is dropped. Because counts only go up, no message is accepted twice or too late.
+direction is dropped. Because counts only go up, no message is accepted twice or too late, and a
+count that is left out is a message that was lost, as when a connection breaks.
 """
 
 import secrets
@@ -55,6 +56,8 @@ class Signer:
         down, up = (_sign(key, way, node, drawn) for way in (b"down", b"up"))
         self._says, self._hears = (down, up) if master else (up, down)
         self._said = self._heard = 0
+        self.missed = 0
+        """How many messages were lost just before the last one that was opened."""
 
     def seal(self, message: bytes) -> bytes:
         self._said += 1
@@ -68,7 +71,7 @@ class Signer:
         signed = _MESSAGE + digest(self._hears, counted, "sha256")
         if not compare_digest(signed, frame[:1] + tag) or count <= self._heard:
             return None
-        self._heard = count
+        self.missed, self._heard = count - self._heard - 1, count
         return counted[_COUNT_BYTES:]
 
 
@@ -80,6 +83,7 @@ class MasterEnd:
         self.members: frozenset[str] | None = None
         """The workers of the run in progress."""
         self._refused: Counter[str] = Counter()
+        self._missed: Counter[str] = Counter()
         self._tell = tell
         self._key = key
         self._drawn = secrets.token_bytes(_DRAWN_BYTES)
@@ -102,7 +106,9 @@ class MasterEnd:
         if self.members is not None and node not in self.members:
             self._refuse(node, address, "it connected after the run had begun")
             return None, _frame(self._key, _LATE, node)
-        if message is not None:
+        if signer is not None and message is not None:
+            if self.members is not None and signer.missed:
+                self._missed[node] += signer.missed
             return message, None
         if signer is None:
             self._signers[node] = Signer(self._key, self._drawn, node, master=True)
@@ -113,6 +119,15 @@ class MasterEnd:
         told = [f"{text} ({counted(count, 'message')})." for text, count in self._refused.items()]
         self._refused.clear()
         return told
+
+    def missed(self) -> list[str]:
+        """Return the workers of whose messages some were lost in runs since the last call."""
+        found = [
+            f"{node} ({counted(count, 'message')} did not arrive)"
+            for node, count in self._missed.items()
+        ]
+        self._missed.clear()
+        return found
 
     def _refuse(self, node: str, address: str, why: str) -> None:
         text = f"{node[:100]} at {address} is ignored: {why}"

@@ -83,6 +83,29 @@ def test_nothing_is_heard_twice_or_too_late(order):
     assert numbers[-1] == 3
 
 
+def test_messages_that_were_lost_on_the_way_are_counted():
+    """For each worker, during a run, and until somebody asks for the count."""
+    pair = Pair()
+    two = worker("two")
+    introduce(pair.master, two)
+
+    def say(one, *, lose):
+        for _ in range(lose):
+            one.seal(b"x")
+        assert pair.master.hear(one.node, one.seal(b"y"), HERE)[0] == b"y"
+
+    say(pair.worker, lose=3)
+    assert pair.master.missed() == []
+    pair.master.members = frozenset({"one", "two"})
+    for one, lose in ((pair.worker, 0), (pair.worker, 2), (two, 1), (pair.worker, 1), (two, 0)):
+        say(one, lose=lose)
+    assert pair.master.missed() == [
+        "one (3 messages did not arrive)",
+        "two (1 message did not arrive)",
+    ]
+    assert pair.master.missed() == []
+
+
 def test_messages_from_elsewhere_are_not_heard():
     """They are from another run with the same key, to another worker, or in the other direction."""
     here, earlier = Pair(), Pair()
