@@ -112,10 +112,10 @@ def compare(request: Request, chosen: _Chosen, tolerance: str = TOLERANCE) -> HT
 @router.get("/compare.pdf")
 def compare_as_pdf(chosen: _Chosen) -> Response:
     """Compare runs with the first, as PDF."""
-    judged = _some(chosen).judged
-    if judged is None:
+    runs = _some(chosen)
+    if runs.judged is None:
         raise HTTPException(422, "run: none of these runs can be compared with the base")
-    return page.paper(compare_report.as_html(judged), "comparison")
+    return page.paper(compare_report.as_html(runs.judged, runs.reports), "comparison")
 
 
 @router.get("/compare.{form}")

@@ -80,6 +80,7 @@ def test_a_comparison_is_a_pdf_too(ask, remember, printed):
     assert ask("/compare.pdf?run=one&run=slow").content == b"%PDF-1.7"
     assert "one" in printed[0]
     assert "slow" in printed[0]
+    assert printed[0].count(": latency by percentile</h2>") == 2
     remember("other", started="2026-02-01", users=400)
     assert ask("/compare.pdf?run=one&run=other").status_code == 422
     assert ".pdf" not in ask("/compare?run=one&run=other").text

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from typing import Any, Final
@@ -17,6 +18,8 @@ from mcp_perf.results.document.text import clip
 from mcp_perf.results.render.charts import drawings
 
 _PATIENCE_S: Final = 300
+_ONE: Final = threading.Lock()
+"""Held while Typst works: pages that are asked for at once must not take all CPU and memory."""
 _COMPILE: Final = (
     "import sys, typst; sys.stdout.buffer.write(typst.compile("
     "sys.argv[1], format='pdf', sys_inputs={'page': sys.stdin.read()}))"
@@ -59,9 +62,10 @@ def render(page: str) -> bytes:
     command = [sys.executable, "-P", "-c", _COMPILE, str(template)]
     given = json.dumps(content).encode()
     try:
-        return subprocess.run(  # noqa: S603 -- our own command
-            command, input=given, capture_output=True, check=True, timeout=_PATIENCE_S
-        ).stdout
+        with _ONE:
+            return subprocess.run(  # noqa: S603 -- our own command
+                command, input=given, capture_output=True, check=True, timeout=_PATIENCE_S
+            ).stdout
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise PdfError(f"Typst refused the page, please report it: {said}") from error

@@ -2,6 +2,9 @@
 
 import io
 import json
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pypdf import PdfReader
@@ -49,6 +52,24 @@ def test_what_the_page_says_can_be_read(example, document):
     assert report.reasons[0].text in said
     assert "51.62 ms" in said.replace("\u202f", " ").replace("\xa0", " ")
     assert report.notes[0] in said
+
+
+def test_one_pdf_is_made_at_a_time(monkeypatch):
+    """Pages that are asked for at once wait for each other."""
+    at_work, most = [], []
+
+    def compiling(command, **_given):
+        at_work.append(1)
+        time.sleep(0.02)
+        most.append(len(at_work))
+        at_work.pop()
+        return subprocess.CompletedProcess(command, 0, b"%PDF")
+
+    monkeypatch.setattr(pdf.subprocess, "run", compiling)
+    with ThreadPoolExecutor(4) as threads:
+        made = [*threads.map(pdf.render, [page("<p>one</p>")] * 8)]
+    assert made == [b"%PDF"] * 8
+    assert max(most) == 1
 
 
 def test_every_page_has_its_number(document):
