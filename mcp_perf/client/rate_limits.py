@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, Reply, beginning, clipped
+from mcp_perf.client.reply import Reply, beginning, clipped
+from mcp_perf.outcomes import HTTP_ERROR, RATE_LIMITED
 
 TOO_MANY_REQUESTS: Final = 429
 """RFC 6585, section 4. Some servers write it as the code of a JSON-RPC error, too."""

@@ -4,15 +4,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-OK: Final = "ok"
-TOOL_ERROR: Final = "tool_error"
-RPC_ERROR: Final = "rpc_error"
-HTTP_ERROR: Final = "http_error"
-TRANSPORT_ERROR: Final = "transport_error"
-TIMEOUT: Final = "timeout"
-CHECK_FAILED: Final = "check_failed"
-RATE_LIMITED: Final = "rate_limited"
-HARNESS_ERROR: Final = "harness_error"
+from mcp_perf.outcomes import OK
 
 LONGEST: Final = 2000
 """How many characters are kept of any text from a target."""
@@ -67,11 +59,11 @@ class Stop(NamedTuple):
 class Reply:
     """The end of one call.
 
-    `outcome` is one of the constants above, decided by what the target sent; expectations of the
-    caller are judged later. `body` holds the decoded HTTP body, or the JSON-RPC message that
-    answered; times are nanoseconds of the engine's monotonic clock. `heard` is None if no
-    notification came. `session_lost` is 0 if the session held, otherwise `REOPENED`, `REJOINED` or
-    `NOT_REOPENED`. `healed` says what the call had to mend: one of the kinds in
+    `outcome` is one of the classes in `mcp_perf.outcomes`, decided by what the target sent;
+    expectations of the caller are judged later. `body` holds the decoded HTTP body, or the JSON-RPC
+    message that answered; times are nanoseconds of the engine's monotonic clock. `heard` is None if
+    no notification came. `session_lost` is 0 if the session held, otherwise `REOPENED`, `REJOINED`
+    or `NOT_REOPENED`. `healed` says what the call had to mend: one of the kinds in
     `protocol.session_loss`, or empty if there was nothing. `retry_after_s` is how long an HTTP
     error asks to be left alone; 0 if it does not.
     """

@@ -26,8 +26,9 @@ from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.jsonrpc import message_of
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, Call, PreparedCall, Request
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, TOOL_ERROR, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.hub.waiting import Watchdog
+from mcp_perf.outcomes import OK, TOOL_ERROR
 
 REQUEST_TYPE: Final = "MCP"
 _PROBE: Final = "server/discover"

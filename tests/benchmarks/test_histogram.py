@@ -5,8 +5,9 @@ import random
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.recorder import Recorder
+from mcp_perf.outcomes import OK
 from mcp_perf.results.journal.histogram import HOUR_NS, Histogram
 
 pytestmark = pytest.mark.benchmark(group="histogram")

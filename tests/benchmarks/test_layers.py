@@ -8,7 +8,8 @@ import pytest
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
 from mcp_perf.client.mcp.streamable_http import Call, HttpClient
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import OK
 from mcp_targets.echo import tools
 from mcp_targets.twilio import accounts
 from mcp_targets.twilio.tools import OPERATIONS, Provider

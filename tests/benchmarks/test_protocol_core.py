@@ -12,7 +12,8 @@ from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.http.sse import EventDecoder
 from mcp_perf.client.protocol import versions
 from mcp_perf.client.protocol.jsonrpc import judge
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import OK
 
 pytestmark = pytest.mark.benchmark(group="protocol core")
 PARAMS = {"name": "echo", "arguments": {"message": "hello"}}

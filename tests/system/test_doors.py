@@ -10,9 +10,9 @@ import pytest
 
 from mcp_perf.client.channels.inprocess import Code, PythonClient, find_function
 from mcp_perf.client.mcp.streamable_http import Call
-from mcp_perf.client.reply import OK
 from mcp_perf.load.targets import clients
 from mcp_perf.load.targets.targets import reach_all
+from mcp_perf.outcomes import OK
 from mcp_perf.scenario.loader import load_text
 from mcp_targets.launcher.catalog import SYSTEMS
 from mcp_targets.launcher.systems import Systems

@@ -9,8 +9,8 @@ import msgspec
 
 from mcp_perf.agent.recording.pieces import Piece
 from mcp_perf.client.protocol import jsonrpc, unreadable
-from mcp_perf.client.reply import CHECK_FAILED, RPC_ERROR, TOOL_ERROR, UNREADABLE, Reply
-from mcp_perf.outcomes import INTERRUPTED, OK
+from mcp_perf.client.reply import UNREADABLE, Reply
+from mcp_perf.outcomes import CHECK_FAILED, INTERRUPTED, OK, RPC_ERROR, TOOL_ERROR
 from mcp_perf.scenario.values.recordings import RecordedCall
 
 Emit = Callable[[RecordedCall], object]

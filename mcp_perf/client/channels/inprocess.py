@@ -20,7 +20,8 @@ from mcp_perf.client import rate_limits
 from mcp_perf.client.channels.channel import Channel, Ended, Receive
 from mcp_perf.client.errors import ConnectError, SendError
 from mcp_perf.client.http.endpoint import DEFAULT_TIMEOUT_S
-from mcp_perf.client.reply import TIMEOUT, TOOL_ERROR, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import TIMEOUT, TOOL_ERROR
 
 _STOP_S: Final = 2.0
 _RAISED: Final = (Exception, SystemExit, asyncio.CancelledError)

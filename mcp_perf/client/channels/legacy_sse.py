@@ -20,7 +20,8 @@ from mcp_perf.client.http.sse import MESSAGES
 from mcp_perf.client.protocol.session_loss import loss
 from mcp_perf.client.protocol.versions import handshake_headers, stream_headers
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import OK, TIMEOUT, Reply, beginning
+from mcp_perf.client.reply import Reply, beginning
+from mcp_perf.outcomes import OK, TIMEOUT
 
 _FOREVER_NS: Final = 10 * 24 * 3600 * 10**9
 """How long a stream may be silent: the longest that `socket` waits for is 24 days."""

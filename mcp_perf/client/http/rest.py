@@ -10,7 +10,8 @@ from mcp_perf.client.http.cookies import Cookies
 from mcp_perf.client.http.dialing import WaitFactory
 from mcp_perf.client.http.encodings import packed
 from mcp_perf.client.http.endpoint import Endpoint
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import OK
 
 _PATH_SAFE: Final = "/?#[]@!$&'()*+,;=:%-._~"
 

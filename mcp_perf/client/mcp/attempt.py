@@ -15,7 +15,8 @@ from mcp_perf.client.protocol import jsonrpc, tasks
 from mcp_perf.client.protocol.answers import NoAnswer, Responder, Rounds
 from mcp_perf.client.protocol.requests import Arguments, PreparedCall, Request
 from mcp_perf.client.protocol.tasks import TaskState
-from mcp_perf.client.reply import CHECK_FAILED, OK, RPC_ERROR, TIMEOUT, Heard, Reply, beginning
+from mcp_perf.client.reply import Heard, Reply, beginning
+from mcp_perf.outcomes import CHECK_FAILED, OK, RPC_ERROR, TIMEOUT
 
 NOTHING: Final[dict[str, Any]] = {}
 _CANCEL_S: Final = 1.0

@@ -36,7 +36,8 @@ from mcp_perf.client.protocol.requests import (
 from mcp_perf.client.protocol.session_loss import FORGOT, RESTARTED, Doubt
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted, acknowledge
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, REJOINED, REOPENED, TIMEOUT, Heard, Reply, Stop, ignore
+from mcp_perf.client.reply import REJOINED, REOPENED, Heard, Reply, Stop, ignore
+from mcp_perf.outcomes import OK, TIMEOUT
 
 SIGN_S: Final = 5.0
 """How often the client says that a server is still starting."""

@@ -19,7 +19,8 @@ from mcp_perf.client.http.endpoint import Origin
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.mcp.lifetime import StreamObserver, StreamOpenings
 from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS
-from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR, Reply, ignore
+from mcp_perf.client.reply import Reply, ignore
+from mcp_perf.outcomes import HTTP_ERROR, OK, TIMEOUT, TRANSPORT_ERROR
 
 _STREAM: Final = "the session's stream of notifications"
 DAY_NS: Final = 24 * 3600 * 10**9

@@ -17,7 +17,8 @@ from mcp_perf.client.protocol.multiplex import Hear
 from mcp_perf.client.protocol.subscriptions import Inbox
 from mcp_perf.client.protocol.tasks import offered
 from mcp_perf.client.rate_limits import TOO_MANY_REQUESTS
-from mcp_perf.client.reply import OK, Reply, clipped, ignore, members
+from mcp_perf.client.reply import Reply, clipped, ignore, members
+from mcp_perf.outcomes import OK
 
 Observer = Callable[[str, Reply], None]
 """Gets every request that is not a call: its method, its reply."""

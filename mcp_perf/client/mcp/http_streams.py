@@ -13,7 +13,8 @@ from mcp_perf.client.mcp.lifetime import StreamObserver, StreamOpenings
 from mcp_perf.client.mcp.messenger import MOST_ATTEMPTS, Messenger
 from mcp_perf.client.protocol import jsonrpc, subscriptions, versions
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
-from mcp_perf.client.reply import OK, RPC_ERROR, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import OK, RPC_ERROR
 
 
 @dataclass(eq=False)

@@ -7,7 +7,8 @@ from mcp_perf.client.errors import TargetError
 from mcp_perf.client.mcp.attempt import Client, joined, no_session
 from mcp_perf.client.protocol.requests import Request
 from mcp_perf.client.protocol.subscriptions import Inbox, Wanted
-from mcp_perf.client.reply import OK, TRANSPORT_ERROR, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import OK, TRANSPORT_ERROR
 
 _SUBSCRIBE: Final = Request("resources/subscribe", None)
 _UNSUBSCRIBE: Final = Request("resources/unsubscribe", None)

@@ -12,7 +12,8 @@ from mcp_perf.client.mcp.handshake import Ask, Terms
 from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol.requests import Request
 from mcp_perf.client.protocol.tools import Tool, read_tools
-from mcp_perf.client.reply import CHECK_FAILED, OK, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import CHECK_FAILED, OK
 
 MAX_PAGES: Final = 1000
 MAX_LIST_BYTES: Final = 64 * 1024 * 1024

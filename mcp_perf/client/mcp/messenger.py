@@ -29,7 +29,8 @@ from mcp_perf.client.protocol.requests import ARGUMENTS_HOLE, Arguments, Call, P
 from mcp_perf.client.protocol.session_loss import Standing, loss
 from mcp_perf.client.protocol.subscriptions import LISTENED
 from mcp_perf.client.protocol.tools import Tool, param_headers
-from mcp_perf.client.reply import OK, TIMEOUT, TRANSPORT_ERROR, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import OK, TIMEOUT, TRANSPORT_ERROR
 
 MOST_ATTEMPTS: Final = 4
 """Attempts of one request: as it is, redirected, with a token, and with a token of more scope."""

@@ -43,7 +43,8 @@ from pydantic import AnyUrl, ValidationError
 from mcp_perf.client.errors import NegotiationError
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Endpoint, Origin, with_body
-from mcp_perf.client.reply import OK, ignore
+from mcp_perf.client.reply import ignore
+from mcp_perf.outcomes import OK
 
 # It logs every failure with its traceback; whoever waits for the token gets one sentence.
 logging.getLogger("mcp.client.auth.oauth2").setLevel(logging.CRITICAL + 1)

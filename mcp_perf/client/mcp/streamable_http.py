@@ -37,7 +37,8 @@ from mcp_perf.client.protocol.requests import (
 )
 from mcp_perf.client.protocol.session_loss import FORGOT, Doubt, loss_in
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, RATE_LIMITED, REJOINED, REOPENED, TIMEOUT, Reply, Stop, ignore
+from mcp_perf.client.reply import REJOINED, REOPENED, Reply, Stop, ignore
+from mcp_perf.outcomes import OK, RATE_LIMITED, TIMEOUT
 
 __all__ = ["Call", "HttpClient", "Request"]
 

@@ -19,7 +19,8 @@ from mcp_perf.client.protocol.identity import PROGRESS, Strays, token_of
 from mcp_perf.client.protocol.jsonrpc import RequestId
 from mcp_perf.client.protocol.session_loss import Doubt, Standing
 from mcp_perf.client.protocol.subscriptions import ACKNOWLEDGED, LISTENED, Inbox, subscription_of
-from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, UNREADABLE, Heard, Reply
+from mcp_perf.client.reply import UNREADABLE, Heard, Reply
+from mcp_perf.outcomes import HTTP_ERROR, RPC_ERROR
 
 Hear = Callable[[str, int], None]
 """Takes a notification: its method, and when it came."""

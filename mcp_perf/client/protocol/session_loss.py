@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, TOOL_ERROR, TRANSPORT_ERROR, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import HTTP_ERROR, RPC_ERROR, TOOL_ERROR, TRANSPORT_ERROR
 
 FORGOT: Final = "forgot"
 EVICTED: Final = "evicted"

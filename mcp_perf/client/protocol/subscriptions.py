@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from mcp_perf.client.errors import CallTimeout, ReadError
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.reply import CHECK_FAILED, OK, RPC_ERROR, Reply, members
+from mcp_perf.client.reply import Reply, members
+from mcp_perf.outcomes import CHECK_FAILED, OK, RPC_ERROR
 
 LIST_CHANGED: Final = {
     what: f"notifications/{what}/list_changed" for what in ("tools", "prompts", "resources")

@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.reply import CHECK_FAILED, OK, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import CHECK_FAILED, OK
 
 EXTENSION: Final = "io.modelcontextprotocol/tasks"
 GET: Final = "tasks/get"

@@ -22,7 +22,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.protocol.versions import MODERN
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.engine.pace import Pace
 from mcp_perf.load.engine.turn_gate import OpenTurn, TurnGate, WalkJourney
 from mcp_perf.load.hub.bridge import bridge
@@ -39,6 +39,7 @@ from mcp_perf.load.steps.step import MCP, CallContext, CallFailed, prefix
 from mcp_perf.load.targets import clients
 from mcp_perf.load.targets.personal import Identity, Roster
 from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.outcomes import OK
 from mcp_perf.scenario.model.syntax import Think
 from mcp_perf.scenario.model.targets import split_target
 from mcp_perf.scenario.values.generators import IDENTITY

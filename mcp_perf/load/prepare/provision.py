@@ -10,13 +10,14 @@ from jmespath.exceptions import JMESPathError
 
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields
-from mcp_perf.client.reply import HTTP_ERROR, OK, UNREADABLE, Reply
+from mcp_perf.client.reply import UNREADABLE, Reply
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.hub.waiting import caught
 from mcp_perf.load.steps.expressions import TooMuch, getter
 from mcp_perf.load.steps.step import encode_form, encode_json
 from mcp_perf.load.targets.personal import Identity, tls_of
 from mcp_perf.load.targets.refusal import CONFIGURATION, UNREACHABLE, Refusal
+from mcp_perf.outcomes import HTTP_ERROR, OK
 from mcp_perf.results.journal.redact import WORD
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model.confidential import is_secret, secret_names

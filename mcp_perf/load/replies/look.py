@@ -6,10 +6,11 @@ from zlib import crc32
 
 import msgspec
 
-from mcp_perf.client.reply import OK, UNREADABLE, Reply
+from mcp_perf.client.reply import UNREADABLE, Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.shown import shown
 from mcp_perf.load.replies.suspicion import suspicion
+from mcp_perf.outcomes import OK
 from mcp_perf.results.journal.records import LookedReplies
 
 LOOKS_SHARE: Final = 0.005

@@ -8,19 +8,12 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 
 from mcp_perf.client.protocol import unreadable
-from mcp_perf.client.reply import (
-    CHECK_FAILED,
-    HTTP_ERROR,
-    OK,
-    RATE_LIMITED,
-    RPC_ERROR,
-    UNREADABLE,
-    Reply,
-)
+from mcp_perf.client.reply import UNREADABLE, Reply
 from mcp_perf.load.replies.expected import Expectation
 from mcp_perf.load.replies.output_check import OutputCheck
 from mcp_perf.load.replies.shown import paths
 from mcp_perf.load.steps.expressions import getter
+from mcp_perf.outcomes import CHECK_FAILED, HTTP_ERROR, OK, RATE_LIMITED, RPC_ERROR
 from mcp_perf.scenario.values.templates import LookupFailed, TooLong
 
 _decode = msgspec.json.Decoder().decode

@@ -17,7 +17,7 @@ from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.mcp.streamable_http import Call
 from mcp_perf.client.protocol.requests import Request as McpRequest
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.replies.look import LOOKS_SHARE, ReplyLook
@@ -36,6 +36,7 @@ from mcp_perf.load.steps.mcp import CancelledStep, ListStep, ProgressStep, Reque
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.answers import joined, own_answers, own_script
 from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.outcomes import OK
 from mcp_perf.scenario.loader import Loaded
 from mcp_perf.scenario.model import answers as dialog
 from mcp_perf.scenario.model import steps as model

@@ -19,12 +19,12 @@ from mcp_perf.client.http.endpoint import with_body
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.listening import Listening
 from mcp_perf.client.mcp.streamable_http import Call
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.steps.checks import Checks
 from mcp_perf.load.steps.recorder import Recorder, Track
 from mcp_perf.load.targets.clients import ArmClient, ToolClient
-from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, TIMEOUT
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, TIMEOUT
 from mcp_perf.scenario.values.templates import LookupFailed, Template
 
 encode_json: Final = msgspec.json.encode

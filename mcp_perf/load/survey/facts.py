@@ -8,7 +8,7 @@ from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, Request
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.compile import unusable_schemas
 from mcp_perf.load.survey.choice import choose
 from mcp_perf.load.survey.given import Given
@@ -16,6 +16,7 @@ from mcp_perf.load.survey.survey import Seen, opened, reached
 from mcp_perf.load.survey.writing import TIMEOUT_S
 from mcp_perf.load.targets.clients import McpSession
 from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.outcomes import OK
 from mcp_perf.results.tally.metrics import tokens
 from mcp_perf.scenario.model.targets import split_target
 

@@ -16,7 +16,7 @@ from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.protocol.requests import Call
 from mcp_perf.client.protocol.tools import Tool
 from mcp_perf.client.protocol.versions import server_info
-from mcp_perf.client.reply import OK, TIMEOUT, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.steps.compile import validator
 from mcp_perf.load.survey.arguments import NoArguments, arguments, filled
@@ -29,6 +29,7 @@ from mcp_perf.load.targets.clients import McpSession, session
 from mcp_perf.load.targets.refusal import UNREACHABLE, Refusal
 from mcp_perf.load.targets.targets import ArmTarget, reach_all
 from mcp_perf.numbers import counted
+from mcp_perf.outcomes import OK, TIMEOUT
 from mcp_perf.scenario.loader import ScenarioError, load_text
 
 Chosen = Mapping[str, Mapping[str, Any] | None]

@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from mcp_perf.client.errors import TargetError
 from mcp_perf.client.http.endpoint import Endpoint, with_body
 from mcp_perf.client.http.rest import RestClient, encode_fields
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.watch.process_tree import Reading
+from mcp_perf.outcomes import OK
 
 TIMEOUT_S: Final = 2.0
 CPU: Final = "process_cpu_seconds_total"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import msgspec
 
 from mcp_perf.client.errors import TargetError
-from mcp_perf.client.reply import OK
 from mcp_perf.load.plan.schedule import Turn
 from mcp_perf.load.targets.targets import ArmTarget
 from mcp_perf.load.watch.prometheus import fetched
 from mcp_perf.load.watch.sampler import Sampler
+from mcp_perf.outcomes import OK
 from mcp_perf.results.journal.records import AnyRecord, UpstreamUse
 
 

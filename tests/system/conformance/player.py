@@ -11,7 +11,7 @@ from mcp_perf.client.mcp.streamable_http import Call, HttpClient, Request
 from mcp_perf.client.protocol.answers import Responder
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, TOOL_ERROR
+from mcp_perf.outcomes import OK, TOOL_ERROR
 
 ACCEPT = Responder(elicitation={"action": "accept", "content": {"confirmed": True}})
 DEFAULTS = Responder(elicitation={"action": "accept"})

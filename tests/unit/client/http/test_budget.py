@@ -10,7 +10,7 @@ from mcp_perf.client.http import states
 from mcp_perf.client.http.budget import SMALL, Budget, Portion
 from mcp_perf.client.http.http1 import ResponseReader
 from mcp_perf.client.protocol.multiplex import Lines
-from mcp_perf.client.reply import HARNESS_ERROR, TRANSPORT_ERROR
+from mcp_perf.outcomes import HARNESS_ERROR, TRANSPORT_ERROR
 
 MIB = b"x" * SMALL
 

@@ -12,7 +12,8 @@ from mcp_perf.client.errors import ConnectError, OwnLimit
 from mcp_perf.client.http.connection import Connection
 from mcp_perf.client.http.endpoint import Endpoint, Origin
 from mcp_perf.client.http.rest import RestClient, encode_fields, encode_line
-from mcp_perf.client.reply import HARNESS_ERROR, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import HARNESS_ERROR
 from tests.support.waiting import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

@@ -14,7 +14,7 @@ from mcp_perf.client.http.http1 import MAX_REPLY_BYTES
 from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import HTTP_ERROR, OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR
+from mcp_perf.outcomes import HTTP_ERROR, OK, RPC_ERROR, TIMEOUT, TRANSPORT_ERROR
 
 CALL = Call(Tool("echo", {"type": "object"}), {})
 TIMEOUT_S = 0.4

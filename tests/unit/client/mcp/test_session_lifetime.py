@@ -20,7 +20,8 @@ from mcp_perf.client.mcp.lifetime import LONGEST_S, Openings, close_session, ope
 from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.identity import RequestIds
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import OK
 
 ECHO = Call(Tool("echo", {"type": "object"}), {})
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"

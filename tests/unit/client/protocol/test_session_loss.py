@@ -14,7 +14,8 @@ from mcp_perf.client.protocol.session_loss import (
     loss_in,
     plain,
 )
-from mcp_perf.client.reply import HTTP_ERROR, RATE_LIMITED, RPC_ERROR, TOOL_ERROR, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import HTTP_ERROR, RATE_LIMITED, RPC_ERROR, TOOL_ERROR
 
 SAID = [
     (404, b"", 0, FORGOT),

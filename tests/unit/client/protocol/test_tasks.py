@@ -6,7 +6,8 @@ import pytest
 
 from mcp_perf.client.protocol import tasks
 from mcp_perf.client.protocol.tools import Tool, read_tools
-from mcp_perf.client.reply import CHECK_FAILED, Reply
+from mcp_perf.client.reply import Reply
+from mcp_perf.outcomes import CHECK_FAILED
 
 REQUIRED = {"name": "slow", "inputSchema": {}, "execution": {"taskSupport": "required"}}
 OPTIONAL = {**REQUIRED, "execution": {"taskSupport": "optional"}}

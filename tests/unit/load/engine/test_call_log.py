@@ -9,7 +9,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import LONGEST, RPC_ERROR, Reply
+from mcp_perf.client.reply import LONGEST, Reply
 from mcp_perf.load.engine import call_log
 from mcp_perf.load.engine.call_log import LoggedRecorder, recorder_for
 from mcp_perf.load.engine.user import UserPool
@@ -21,6 +21,7 @@ from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import CallContext, Interrupted, ToolStep
 from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.load.targets.targets import ArmTarget
+from mcp_perf.outcomes import RPC_ERROR
 from mcp_perf.results.journal.records import SETUP
 from mcp_perf.scenario.loader import load_text
 

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_perf.client.protocol import jsonrpc
-from mcp_perf.client.reply import LONGEST, OK, UNREADABLE, Reply
+from mcp_perf.client.reply import LONGEST, UNREADABLE, Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.look import ReplyLook
 from mcp_perf.load.replies.output_check import CompiledSchema, OutputCheck
 from mcp_perf.load.replies.shown import paths, shown
 from mcp_perf.load.steps.recorder import Track
-from mcp_perf.outcomes import CLASSES
+from mcp_perf.outcomes import CLASSES, OK
 
 NAMES = (
     *("jsonrpc", "id", "result", "error", "code", "message", "data", "method", "content", "text"),

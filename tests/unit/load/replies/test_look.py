@@ -2,9 +2,10 @@
 
 import msgspec
 
-from mcp_perf.client.reply import TOOL_ERROR, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.look import ReplyLook
+from mcp_perf.outcomes import TOOL_ERROR
 
 
 class Replies:

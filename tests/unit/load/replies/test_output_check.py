@@ -4,13 +4,14 @@ import msgspec
 import pytest
 
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import CHECK_FAILED, OK, TOOL_ERROR, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.replies.cpu_share import CpuShare
 from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.replies.output_check import CompiledSchema, OutputCheck
 from mcp_perf.load.steps.checks import Checks, result_root
 from mcp_perf.load.steps.compile import output_check
 from mcp_perf.load.steps.recorder import Track
+from mcp_perf.outcomes import CHECK_FAILED, OK, TOOL_ERROR
 from mcp_perf.scenario.model.steps import Expect
 from mcp_perf.scenario.values.templates import compile_template
 from tests.support.costs import Costs

@@ -16,7 +16,7 @@ from mcp_perf.client.mcp.channel_client import SessionClient
 from mcp_perf.client.mcp.lifetime import close_session, open_session
 from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import OK, TIMEOUT, TOOL_ERROR, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps import burst as burst_module
 from mcp_perf.load.steps.burst import BurstStep, opens_by_steps, undecided, widest
 from mcp_perf.load.steps.compile import compile_journeys
@@ -25,7 +25,7 @@ from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import CallContext, CompiledStep, Interrupted
 from mcp_perf.load.targets.clients import SharedSession, for_bursts
 from mcp_perf.load.targets.targets import ArmTarget
-from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.records import Health, Slice
 from mcp_perf.scenario.loader import load_text
 from mcp_perf.scenario.values.generators import compile_generators

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_perf.client.reply import (
+from mcp_perf.client.reply import Reply
+from mcp_perf.load.replies.expected import expectations
+from mcp_perf.load.steps.checks import Checks, result_root
+from mcp_perf.load.steps.expressions import getter
+from mcp_perf.outcomes import (
     CHECK_FAILED,
     HTTP_ERROR,
     OK,
@@ -15,11 +19,7 @@ from mcp_perf.client.reply import (
     TIMEOUT,
     TOOL_ERROR,
     TRANSPORT_ERROR,
-    Reply,
 )
-from mcp_perf.load.replies.expected import expectations
-from mcp_perf.load.steps.checks import Checks, result_root
-from mcp_perf.load.steps.expressions import getter
 from mcp_perf.scenario.model.steps import ExpectMcp
 from mcp_perf.scenario.values.patterns import MOST_MATCHED
 from mcp_perf.scenario.values.templates import compile_template

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_perf.client.reply import OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.load.steps import journey as journeys_module
 from mcp_perf.load.steps import step as _steps
 from mcp_perf.load.steps.journey import CompiledJourney, Walk, deck
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import CallContext, CompiledStep, Interrupted
-from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.records import Health, Slice
 from mcp_perf.scenario.values.generators import compile_generators
 

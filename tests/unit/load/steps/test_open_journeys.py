@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from mcp_perf.client.reply import OK, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps import journey as journeys_module
 from mcp_perf.load.steps import step as _steps
 from mcp_perf.load.steps.journey import CompiledJourney, Walk
 from mcp_perf.load.steps.recorder import Recorder
 from mcp_perf.load.steps.step import CallContext, CompiledStep, Interrupted, WaitStep
-from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, TIMEOUT
+from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED, OK, TIMEOUT
 from mcp_perf.results.journal.records import Health, SampleRecord, Slice
 from mcp_perf.scenario.values.generators import compile_generators
 

@@ -1,7 +1,8 @@
 """Failed requests outside of rounds, grouped by their message."""
 
-from mcp_perf.client.reply import HTTP_ERROR, RPC_ERROR, Reply
+from mcp_perf.client.reply import Reply
 from mcp_perf.load.steps.refusals import MOST_WORDINGS, SessionNotes
+from mcp_perf.outcomes import HTTP_ERROR, RPC_ERROR
 
 
 def refused(detail, outcome=HTTP_ERROR, after_s=0.0):

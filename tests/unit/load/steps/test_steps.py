@@ -13,7 +13,7 @@ from mcp_perf.client.http.endpoint import Endpoint
 from mcp_perf.client.http.rest import RestClient
 from mcp_perf.client.mcp.streamable_http import Call, HttpClient
 from mcp_perf.client.protocol.tools import Tool
-from mcp_perf.client.reply import HTTP_ERROR, OK, TIMEOUT, TOOL_ERROR, Heard, Reply
+from mcp_perf.client.reply import Heard, Reply
 from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.steps import step as steps_module
 from mcp_perf.load.steps.checks import Checks, result_root
@@ -29,7 +29,7 @@ from mcp_perf.load.steps.step import (
     encode_form,
     encode_json,
 )
-from mcp_perf.outcomes import HARNESS_ERROR, INTERRUPTED
+from mcp_perf.outcomes import HARNESS_ERROR, HTTP_ERROR, INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
 from mcp_perf.results.journal.records import Health, SampleRecord, Slice
 from mcp_perf.scenario.model.steps import Expect
 from mcp_perf.scenario.values.templates import compile_template
