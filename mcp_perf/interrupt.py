@@ -29,6 +29,9 @@ def leaving() -> None:
     """Ignore Ctrl-C if we still handle it: the process is about to end."""
     if signal.getsignal(signal.SIGINT) in (at_once, _first, leave):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # If Ctrl-C came while `exec` ran a string, as dataclasses make it do, `python -m` would end by
+    # a signal although the exception was caught; the next `exec` makes CPython forget it.
+    exec("")  # noqa: S102
 
 
 def before_locust() -> None:

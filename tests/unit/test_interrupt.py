@@ -36,6 +36,20 @@ def pressed(tmp_path, module: str, times: int, *words: str) -> tuple[int, list[s
     ]
 
 
+def test_ctrl_c_in_generated_code_changes_no_exit_code(tmp_path):
+    """CPython itself would end `python -m` by a signal, even though the exception was caught."""
+    (tmp_path / "pressed.py").write_text(
+        "import contextlib, sys\n"
+        "from mcp_perf import interrupt\n"
+        "with contextlib.suppress(KeyboardInterrupt):\n"
+        "    exec('raise KeyboardInterrupt')\n"
+        "interrupt.leaving()\n"
+        "sys.exit(105)\n"
+    )
+    command = [sys.executable, "-m", "pressed"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == CODE
+
+
 @pytest.mark.parametrize(
     ("module", "times", "words"),
     [
