@@ -160,6 +160,8 @@ def _climb_told(arm: str, found: Climb) -> str:
     beyond = f"At {_users(found.last)} it did not: {found.broke_by}."
     if found.by_generator:
         beyond = f"At {_users(found.last)} the load generator was too busy to measure."
+    if found.best is None and found.by_generator:
+        return f"It is not known how many users {arm} holds. {beyond}"
     if found.best is None:
         return f"{arm} did not keep up at any level. {beyond}"
     totals = Totals([found.best])
