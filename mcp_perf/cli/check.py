@@ -10,6 +10,7 @@ import click
 from mcp_perf.cli.answer import answer
 from mcp_perf.cli.refused import told
 from mcp_perf.cli.target import TargetCommand, target_of, target_options
+from mcp_perf.results.render.words.wording import plain
 
 
 @click.command(cls=TargetCommand)
@@ -36,8 +37,7 @@ def _lines(found: dict[str, Any], *, tools: bool) -> Iterator[str]:
     for key, value in found.items():
         parts = {} if key == "listed" else value if isinstance(value, dict) else {"": value}
         for name, one in parts.items():
-            shown = ", ".join(one) if isinstance(one, list) else "-" if one is None else one
             label = f"{name}, {key}" if name else key.replace("_", " ")
-            yield f"{label:<28} {shown}"
+            yield f"{label:<28} {plain(one) or '-'}"
     for name, tool in found["listed"].items() if tools else ():
-        yield f"  {name} ({tool['use']}): {', '.join(tool['arguments']) or '-'}"
+        yield f"{name} ({tool['use']}): {', '.join(tool['arguments']) or '-'}"

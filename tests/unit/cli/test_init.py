@@ -141,13 +141,14 @@ def test_a_server_is_looked_at(start):
     _, given = start(TOOLS)
     asked = ask("check", given.line, "--tools", "--bearer-env", "PATH")
     assert asked.exit_code == 0, asked.output
+    assert "\necho (called): text\n" in asked.output  # not indented, as if it were a fault
     lines = {" ".join(line.split()) for line in asked.output.splitlines()}
     assert {
         "name Tool shop",
         "versions 2025-11-25",
-        "authorization True",
+        "authorization yes",
         "session by id",
-        "keep alive True",
+        "keep alive yes",
         "stream 405",
         "delete 204",
         f"tools list pages {len(TOOLS)}",
