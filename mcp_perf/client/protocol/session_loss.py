@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.reply import Reply
-from mcp_perf.outcomes import HTTP_ERROR, RPC_ERROR, TOOL_ERROR, TRANSPORT_ERROR
+from mcp_perf.outcomes import HTTP_ERROR, RPC_ERROR, TRANSPORT_ERROR
 
 FORGOT: Final = "forgot"
 EVICTED: Final = "evicted"
@@ -85,6 +85,7 @@ class Spelling(NamedTuple):
 _ANY: Final = range(-(2**63), 2**63)
 _RPC: Final = (jsonrpc.NO_HTTP, 200)
 _MISSING: Final = (404, 410)
+_OF_THE_CALL: Final = (jsonrpc.METHOD_NOT_FOUND, jsonrpc.INVALID_PARAMS)
 SPELLINGS: Final = (
     # Within a response, this code is about the parameters of the call.
     Spelling(_RPC, (jsonrpc.INVALID_PARAMS,), None, ""),
@@ -92,7 +93,7 @@ SPELLINGS: Final = (
     Spelling(_ANY, _ANY, _LOSS, FORGOT),
     Spelling(_ANY, _ANY, _NEW, RESTARTED),
     # The specification's own spelling. A missing method or tool is recognized by the code.
-    Spelling(_MISSING, (jsonrpc.METHOD_NOT_FOUND, jsonrpc.INVALID_PARAMS), None, ""),
+    Spelling(_MISSING, _OF_THE_CALL, None, ""),
     Spelling(_MISSING, _ANY, None, FORGOT),
 )
 """What a refusal in an open session says about it. The first row that fits decides."""
@@ -152,8 +153,7 @@ class Doubt:
 
     def falls_on(self, standing: Standing, reply: Reply) -> bool:
         """Take in a failed call of a session; tell whether the session is to be given up."""
-        empty = reply.outcome == TRANSPORT_ERROR and reply.status != jsonrpc.NO_HTTP
-        if not empty and reply.outcome not in (RPC_ERROR, HTTP_ERROR, TOOL_ERROR):
+        if not _may_be_about_the_session(reply):
             return False
         refusal = without_numbers(reply.detail)
         works, standing.works = standing.works, False
@@ -176,6 +176,15 @@ class Doubt:
         self.acquitted.add(self.given_up_for)
         self.given_up_for = ""
         return True
+
+
+def _may_be_about_the_session(reply: Reply) -> bool:
+    if reply.outcome == TRANSPORT_ERROR:
+        return reply.status != jsonrpc.NO_HTTP  # a response without an answer
+    if reply.outcome not in (RPC_ERROR, HTTP_ERROR):
+        return False
+    error = jsonrpc.error_of(reply)
+    return error is None or error.code not in _OF_THE_CALL
 
 
 def without_numbers(text: str) -> str:

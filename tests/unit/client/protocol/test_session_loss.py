@@ -133,6 +133,16 @@ def test_what_also_keeps_a_session_from_opening_is_not_about_the_session():
     assert not any(fallen(doubt, Standing(), "", *["HTTP 500"] * PATIENCE))
 
 
+def test_refusals_that_are_about_the_call_raise_no_doubt():
+    """A tool's own error, a wrong argument or an unknown name may come any number of times."""
+    doubt, standing = Doubt(), Standing(works=True)
+    wrong = refusal("-32602 no object", RPC_ERROR)
+    wrong.body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no object"}}'
+    for own in (refusal("no object", TOOL_ERROR), wrong):
+        assert not any(doubt.falls_on(standing, own) for _ in range(9))
+    assert standing.works
+
+
 def test_calls_that_were_not_refused_raise_no_doubt():
     """Silence and cut connections do not count as refusals."""
     doubt, standing = Doubt(), Standing(works=True)
