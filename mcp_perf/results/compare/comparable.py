@@ -11,9 +11,12 @@ from mcp_perf.results.document.run_numbers import RunIdentity
 from mcp_perf.results.judge.trial import finds_levels
 
 _SEARCHED = (
-    "the rounds of a search have different loads, so they cannot be compared with another run; "
-    "write a gate like mcp.capacity >= 100/s instead"
+    "the rounds of a search have different loads, so they cannot be compared with another run"
 )
+_INSTEAD = {
+    "breakpoint": "write a gate like mcp.capacity >= 100/s instead",
+    "doubling": "give both runs a constant load, such as --users 10",
+}
 AGAIN = "run the base again with this version of mcp-perf"
 
 
@@ -22,8 +25,9 @@ def differences(base: RunIdentity, new: RunIdentity) -> list[str]:
 
     An arm that only one of them has is not listed here: it cannot pass, and the comparison says so.
     """
-    if finds_levels(base.load) or finds_levels(new.load):
-        return [f"load: {_SEARCHED}"]
+    for load in (base.load, new.load):
+        if finds_levels(load):
+            return [f"load: {_SEARCHED}; {_INSTEAD[load['shape']]}"]
     if base.scenario != new.scenario:
         return [_differs("scenario", base.scenario, new.scenario)]
     for which, run in (("base", base), ("new run", new)):
