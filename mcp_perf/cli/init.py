@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mcp_perf.cli.answer import answer
+from mcp_perf.cli.answer import answer, say
 from mcp_perf.cli.read.runs import FOLDER, writing
 from mcp_perf.cli.refused import Refused
 from mcp_perf.cli.target import (
@@ -49,6 +49,7 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
         return
     if given.line == name and not given.line.startswith(("stdio:", "python:")):
         options["target"] += (f"mcp={name}",)  # a target that is typed needs no --allow
+    _check_gates(asked["gate"])
     found = surveyed(given, asked["tool"], asked["args"])
     given = found.given
     tell(*found.remarks())
@@ -63,6 +64,17 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
             yield str(path)
         finally:
             tell(f"This scenario as a file: mcp-perf init -o my.yaml {given.typed}")
+
+
+def _check_gates(gates: Sequence[str]) -> None:
+    """Raise Refused for what is not a gate, before any tool is tried."""
+    from mcp_perf.scenario.model.gates import GateError, parse  # noqa: PLC0415
+
+    try:
+        for gate in gates:
+            parse(gate)
+    except GateError as error:
+        raise Refused(f"--gate: {error.message} - {error.hint}") from None
 
 
 def _load(given: "Given", rate: float | None, requests: int | None, *, steady: bool) -> str:
@@ -135,7 +147,9 @@ def init(target: str, output: Path, tool: Sequence[str], args: str | None, **how
     exports = [f"Before a run: export {name}=…" for name in missing]
     document = {"file": str(output), "tools": tools, "export": missing}
     answer(redactor.everywhere(document), clean(f"{output}: {lines[0]}"))
-    tell(*lines[1:], *exports)
+    tell(*lines[1:])
+    for line in exports:  # not redacted: `AUTHORIZATION=…` looks like a secret
+        say(line, err=True)
 
 
 def _recorded(given: "Given", file: Path, output: Path) -> tuple[str, list[str]]:

@@ -24,11 +24,11 @@ def test_a_scenario_is_made_that_runs_without_an_edit(start, tmp_path):
     """Its gates say that they are proposals, and its end says what is not called."""
     _, given = start(TOOLS)
     path = tmp_path / "my.yaml"
-    asked = ask("init", given.line, "-o", path, "--header", "X-Key: k-98765")
+    asked = ask("init", given.line, "-o", path, "--header", "Authorization: k-98765")
     assert asked.exit_code == 0, asked.output
     assert f"{path}: 2 tools (echo, search_x" in asked.output
-    assert "Before a run: export X_KEY=…" in asked.output
-    scenario = load(path, environ={"X_KEY": "k"}).scenario
+    assert "Before a run: export AUTHORIZATION=…" in asked.output
+    scenario = load(path, environ={"AUTHORIZATION": "k"}).scenario
     assert scenario.name == "tool-shop"
     assert [gate.metric for gate in scenario.gates] == ["error_rate", "p95"]
     text = path.read_text()
@@ -162,11 +162,25 @@ def test_a_server_is_looked_at(start):
 
 
 @pytest.mark.process
-def test_a_run_of_a_file_takes_no_options_of_a_target(tmp_path):
-    """They would change nothing: the file says what is called."""
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["echo", "--tool", "echo"],
+            "--tool cannot be used with a scenario file; write it into the file\n",
+        ),
+        (
+            ["http://127.0.0.1:9/mcp", "--gate", "p95 < 2s"],
+            "--gate: 'p95 < 2s' is not a gate - write it like mcp.p95 < 200ms, "
+            + "or mcp.tool[NAME].p95 < 200ms\n",
+        ),
+    ],
+)
+def test_what_a_run_cannot_mean_is_refused_before_anything_is_sent(arguments, said, tmp_path):
+    """A file says what is called, so options of a target would change nothing."""
     asked = subprocess.run(
-        [sys.executable, "-m", "mcp_perf", "run", "echo", "--tool", "echo"],
+        [sys.executable, "-m", "mcp_perf", "run", *arguments],
         check=False, capture_output=True, text=True, cwd=tmp_path, timeout=300,
     )  # fmt: skip
     assert asked.returncode == 104
-    assert asked.stderr == "--tool cannot be used with a scenario file; write it into the file\n"
+    assert asked.stderr == said
