@@ -171,8 +171,10 @@ def test_a_server_is_looked_at(start):
         ),
         (
             ["http://127.0.0.1:9/mcp", "--gate", "p95 < 2s"],
-            "--gate: 'p95 < 2s' is not a gate - write it like mcp.p95 < 200ms, "
-            + "or mcp.tool[NAME].p95 < 200ms\n",
+            (
+                "--gate: 'p95 < 2s' is not a gate - write it like mcp.p95 < 200ms, or "
+                "mcp.tool[NAME].p95 < 200ms\n"
+            ),
         ),
     ],
 )
