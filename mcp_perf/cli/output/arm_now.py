@@ -95,9 +95,10 @@ class ArmNow:
         p95 = numbers.ms(self.p95_ms)
         if totals.falls_on_failure("p95"):
             [ok_ms] = call.ok.percentiles_ms([0.95])
-            p95 = f"falls on a failed call ({numbers.ms(ok_ms)} of those that were ok)"
+            p95 = "falls on a failed call"
+            p95 += f" ({numbers.ms(ok_ms)} of those that were ok)" if call.ok.n else ""
         said = (
-            f"{numbers.count(self.rate)} calls/s, p95 {p95}, "
+            f"{numbers.significant(self.rate)} calls/s, p95 {p95}, "
             f"{numbers.counted(call.failed, 'error')} in {numbers.counted(call.ended, 'call')}"
         )
         said += f", {numbers.count(call.limited)} {RATE_LIMITED}" if call.limited else ""

@@ -88,11 +88,11 @@ def test_the_line_that_closes_a_round_is_that_of_the_report(ask):
     ended, document = ask("disguised")
     rounds = document["arms"]["mcp"]["rounds"]
     found = re.findall(
-        r"^round \d of 2  mcp: ([\d\s]+) calls/s, p95 .*? in ([\d\s]+) calls",
+        r"^round \d of 2  mcp: ([\d\s.]+) calls/s, p95 .*? in ([\d\s]+) calls",
         ended.stderr,
         re.MULTILINE,
     )
-    found = [[int(re.sub(r"\s", "", number)) for number in pair] for pair in found]
+    found = [[float(re.sub(r"\s", "", number)) for number in pair] for pair in found]
     assert [calls for _, calls in found] == [one["calls"] for one in rounds]
     assert [rate for rate, _ in found] == [
         pytest.approx(one["calls_per_s"], abs=1) for one in rounds

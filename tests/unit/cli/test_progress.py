@@ -181,7 +181,7 @@ def test_a_round_of_seldom_calls_has_its_rate():
     """Hundreds of calls, but none in the last seconds: the rate counts the whole round."""
     show = Show()
     show.play(2, piece("rest", {OK: 300}), *[piece("rest", {}) for _ in range(4)])
-    assert "rest: 60 calls/s, p95 2.00 ms, 0 errors in 300 calls" in show.end()
+    assert "rest: 60.0 calls/s, p95 2.00 ms, 0 errors in 300 calls" in show.end()
 
 
 def test_two_nodes_of_a_round_are_added_up():
@@ -200,7 +200,9 @@ def test_calls_that_could_not_be_made_are_in_no_rate():
     show.play(2, piece("rest", {OK: 10, HARNESS_ERROR: 5000}), busy_s=1.0)
     assert "2 000" not in show.picture()
     assert "5 000 harness_errors: calls that could not be made" in show.picture()
-    assert "rest: 10 calls/s, p95 2.00 ms, 0 errors in 10 calls, 5 000 harness_errors" in show.end()
+    assert (
+        "rest: 10.0 calls/s, p95 2.00 ms, 0 errors in 10 calls, 5 000 harness_errors" in show.end()
+    )
 
 
 def test_failures_make_no_percentile_shorter():
@@ -216,6 +218,13 @@ def test_failures_make_no_percentile_shorter():
         "rest: 109 calls/s, p95 falls on a failed call (20.0 ms of those that were ok), "
         "10 errors in 109 calls, 10 rate_limited"
     ) in show.end()
+
+
+def test_a_slow_rate_is_not_rounded_to_a_whole_number():
+    """Half a call per second is not none; without a call that was ok there is no other time."""
+    show = Show()
+    show.play(2, piece("rest", {RATE_LIMITED: 2}), busy_s=4.0)
+    assert "rest: 0.500 calls/s, p95 falls on a failed call, 2 errors in 2 calls" in show.end()
 
 
 def test_an_arm_that_waits_for_its_turn_shows_its_last_round():
@@ -328,7 +337,7 @@ def test_a_search_shows_the_rate_on_trial_and_the_most_that_is_left():
     assert "trial 1, 5.00/s offered" in picture
     assert "at most 2:00 left" in picture  # 2 s and twelve trials of 5 s each; 2 s are over
     assert "1/12" not in picture
-    assert "trial 1, 5.00/s offered  rest: 5 calls/s" in show.end()
+    assert "trial 1, 5.00/s offered  rest: 5.00 calls/s" in show.end()
 
 
 @pytest.mark.parametrize(
