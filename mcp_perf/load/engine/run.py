@@ -28,7 +28,7 @@ from mcp_perf.load.watch.sampler import Sampler
 from mcp_perf.load.watch.sources import shared, sharing
 from mcp_perf.load.watch.upstreams import Together, Upstreams
 from mcp_perf.results.document.document import Report
-from mcp_perf.results.journal.journal import JournalWriter
+from mcp_perf.results.journal.journal import JournalError, JournalWriter
 from mcp_perf.results.journal.records import AnyRecord, Note, RunEnded, RunStarted
 from mcp_perf.results.render.files.write import write_all
 from mcp_perf.results.report.build import load_report
@@ -140,6 +140,8 @@ class Run:
         except OSError as error:
             logger.error("The reports could not be written to %s: %s", self.folder, error)
             logger.error("Write them later with: mcp-perf report %s", self.folder)
+        except JournalError as error:  # the disk was full from the beginning
+            logger.error("There is no report: %s", error)
         except Exception:
             logger.exception("The reports could not be made, because of a fault in mcp-perf")
             logger.error("The journal is complete: %s", self.folder / "journal.jsonl")

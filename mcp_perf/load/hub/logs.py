@@ -1,6 +1,8 @@
 """The log: how its lines look, and its files in a run's folder. Calls are not logged."""
 
+import contextlib
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +29,7 @@ class RunLogs:
     def __init__(self, folder: Path) -> None:
         self._files = []
         for name, level in _FILES.items():
-            file = logging.FileHandler(folder / name, encoding="utf-8", delay=bool(level))
+            file = _LogFile(folder / name, encoding="utf-8", delay=bool(level))
             file.setLevel(level)
             file.setFormatter(logging.Formatter(_TEXT))
             guard(file)
@@ -38,6 +40,18 @@ class RunLogs:
         for file in self._files:
             logging.getLogger().removeHandler(file)
             file.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A file that does not grow if the disk is full. The run says so, and ends as it would."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's name
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 def guard_process() -> None:

@@ -205,3 +205,14 @@ def test_promise_21_a_full_disk_ends_the_run_and_spares_what_was_written(
     assert run_cli("report", folder).code == 0
     document = report(folder)
     assert (document["complete"], document["verdict"] == "PASS") == (False, False)
+
+
+def test_a_disk_that_is_full_from_the_beginning_leaves_no_report(run_cli, command, quick, tmp_path):
+    """The run says so and ends with 107, without a traceback and without a word of a journal."""
+    # Files are limited to 512 bytes, and the first record is longer.
+    limited = ("-c", 'ulimit -f 1; exec "$@"', "sh", *command("mcp-perf"))
+    ended = run_cli(*limited, "run", "echo", *quick, "--out", tmp_path / "run", name="/bin/sh")
+    assert ended.code == 107, ended.output
+    assert "There is no report: The journal is empty" in ended.output
+    assert "Traceback" not in ended.output
+    assert "The journal is complete" not in ended.output

@@ -66,6 +66,16 @@ def test_as_json_each_line_is_an_object_with_its_fields(logged, monkeypatch):
     assert len(files["errors.log"].splitlines()) == 2
 
 
+def test_a_full_disk_does_not_end_the_run(tmp_path, capsys):
+    """What cannot be written is lost, without a traceback for each line or at the end."""
+    for name in ("run.log", "errors.log"):
+        (tmp_path / name).symlink_to("/dev/full")
+    logs = RunLogs(tmp_path)
+    LOGGER.error("The journal can no longer be written")
+    logs.close()
+    assert capsys.readouterr().err == ""
+
+
 def test_any_other_handler_looks_the_same(monkeypatch):
     """The terminal's handler and Locust's handlers do, too."""
     monkeypatch.setenv("MCP_PERF_LOG_FORMAT", "json")
