@@ -18,6 +18,7 @@ from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.lifecycle.ending import exit_on_refusal
 from mcp_perf.load.lifecycle.run_key import VARIABLE, MasterEnd, WorkerEnd, usable
 from mcp_perf.load.prepare import options
+from mcp_perf.load.targets.refusal import Refusal
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
 """The most in one message: far more than a second of records. A node that sends more is cut off."""
@@ -71,6 +72,7 @@ class MasterSocket(_SignedSocket):
     """It outlives its socket, which Locust may close and open again."""
 
     def __init__(self, host: str, port: int) -> None:
+        first = MasterSocket._kept is None
         MasterSocket._kept = self.end = MasterSocket._kept or MasterEnd(self.key(), _warn)
         super().__init__(zmq.ROUTER, host, port)
         for left in reversed(range(_BINDS)):
@@ -78,6 +80,11 @@ class MasterSocket(_SignedSocket):
                 self.socket.bind(f"tcp://{host}:{port}")
                 break
             except zmq.ZMQError as error:
+                if not left and first:
+                    why = f"the master cannot listen there on {host} ({os.strerror(error.errno or 0)})"
+                    with exit_on_refusal():
+                        said = f"--master-bind-port {port}: {why}; name another port"
+                        raise Refusal(said) from error
                 if not left:
                     raise RPCError(f"Socket bind failure: {error}") from error
                 gevent.sleep(_REBIND_S)

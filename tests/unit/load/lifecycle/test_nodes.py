@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 
 import gevent
 import pytest
@@ -177,6 +178,15 @@ def test_a_port_that_is_taken_is_locusts_own_error(port):
     """Locust looks for these words."""
     with pytest.raises(RPCError, match="Socket bind failure: Address already in use"):
         MasterSocket("127.0.0.1", port)
+
+
+def test_a_master_whose_port_is_taken_refuses_the_run(port, caplog):
+    """Before there was a socket, nothing can be tried again: the message names port and option."""
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(SystemExit) as ended:
+        MasterSocket("127.0.0.1", port)
+    assert ended.value.code == 104
+    why = "the master cannot listen there on 127.0.0.1 (Address already in use); name another port"
+    assert f"--master-bind-port {port}: {why}" in caplog.text
 
 
 @pytest.mark.parametrize("given", ["", "too short"])
