@@ -5,15 +5,15 @@ from typing import Final
 
 _UNTRUE: Final = ("a user that didn't have proper args",)
 """Locust counts users that have just ended among users to be stopped, and logs an error."""
-_WITHOUT_KEY: Final = ("Starting web interface at",)
-"""The address that Locust prints does not open the page; the one that we print does."""
+_OF_MAIN: Final = ("Starting web interface at", "No run time limit set")
+"""Locust's address lacks the key that opens the page, and -t bounds the turns instead of Locust."""
 _TOLD_BY_US: Final = ("CPU usage",)
 """A reason of the verdict says how busy the load generator was, with figures."""
 
 
 def hush() -> None:
     """Drop what Locust logs but is not true, wherever its log goes."""
-    for name, texts in (("locust.runners", _UNTRUE), ("locust.main", _WITHOUT_KEY)):
+    for name, texts in (("locust.runners", _UNTRUE), ("locust.main", _OF_MAIN)):
         logger = logging.getLogger(name)
         if not any(isinstance(one, _Without) for one in logger.filters):
             logger.addFilter(_Without(texts))

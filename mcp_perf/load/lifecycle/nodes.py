@@ -81,10 +81,10 @@ class MasterSocket(_SignedSocket):
                 break
             except zmq.ZMQError as error:
                 if not left and first:
-                    why = f"the master cannot listen there on {host} ({os.strerror(error.errno or 0)})"
+                    why = os.strerror(error.errno or 0)
+                    said = f"the master cannot listen there on {host} ({why}); name another port"
                     with exit_on_refusal():
-                        said = f"--master-bind-port {port}: {why}; name another port"
-                        raise Refusal(said) from error
+                        raise Refusal(f"--master-bind-port {port}: {said}") from error
                 if not left:
                     raise RPCError(f"Socket bind failure: {error}") from error
                 gevent.sleep(_REBIND_S)

@@ -31,13 +31,17 @@ def test_users_that_have_just_ended_are_not_an_error(locust_log):
     assert len([one for one in logger.filters if type(one).__name__ == "_Without"]) == 1
 
 
-def test_the_address_that_does_not_open_the_page_is_not_logged():
-    """Locust's address lacks the key; everything else it says on starting stays."""
+def test_what_is_untrue_on_starting_is_not_logged():
+    """Locust's address lacks the key, and the run has a limit; everything else stays."""
     hush()
     logger = logging.getLogger("locust.main")
-    said = ("Starting web interface at http://127.0.0.1:8089", "Starting Locust 2.47.0")
+    untrue = (
+        "Starting web interface at http://127.0.0.1:8089",
+        "No run time limit set, use CTRL+C to interrupt",
+    )
+    said = (*untrue, "Starting Locust 2.47.0")
     records = [logging.LogRecord(logger.name, logging.INFO, "", 0, text, (), None) for text in said]
-    assert [bool(logger.filter(record)) for record in records] == [False, True]
+    assert [bool(logger.filter(record)) for record in records] == [False, False, True]
 
 
 def test_what_we_say_ourselves_is_not_said_twice(locust_log):
