@@ -196,8 +196,10 @@ def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Load
     }
     if not journeys:
         known = sorted({tag for one in loaded.scenario.journeys.values() for tag in one.tags})
-        shown = ", ".join(known) or "none"
-        raise Refusal(f"--tags: no journey has these tags; the tags in the file are {shown}")
+        shown = f"the tags in the file are {', '.join(known)}" if known else "the file has no tags"
+        given = {"--tags": tags, "--exclude-tags": excluded}
+        asked = " and ".join(option for option in given if given[option])
+        raise Refusal(f"no journey is left by {asked}; {shown}")
     replay = loaded.replay and loaded.replay.only(journeys)
     scenario = loaded.scenario.model_copy(update={"journeys": journeys})
     return replace(loaded, scenario=scenario, replay=replay)

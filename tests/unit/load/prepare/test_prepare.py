@@ -1,6 +1,7 @@
 """What is settled before a run: journeys by tags, arms pointed elsewhere, the run's folder."""
 
 import socket
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,26 @@ def test_tags_choose_journeys(tags, excluded, expected) -> None:
     assert list(loaded.scenario.journeys) == expected
 
 
-def test_tags_that_leave_nothing_are_refused_with_the_known_ones(demo) -> None:
+KNOWN = "the tags in the file are fast, rare, slow"
+
+
+@pytest.mark.parametrize(
+    ("tags", "excluded", "removed", "message"),
+    [
+        (["nope"], [], "", f"--tags; {KNOWN}"),
+        (["fast"], ["fast"], "", f"--tags and --exclude-tags; {KNOWN}"),
+        ([], ["fast", "slow"], "  third: {steps: [{get: /c}]}\n", f"--exclude-tags; {KNOWN}"),
+        (["fast"], [], "tags: [fast], |tags: [slow, rare], ", "--tags; the file has no tags"),
+    ],
+)
+def test_tags_that_leave_nothing_are_refused_with_the_known_ones(
+    tags, excluded, removed, message, demo
+) -> None:
     """A run without a journey would prove nothing; the message lists the tags of the file."""
-    with pytest.raises(Refusal, match="the tags in the file are fast, rare, slow") as refused:
-        read(RunOptions(scenario=str(demo), tags=["nope"]))
+    demo.write_text(reduce(lambda text, part: text.replace(part, ""), removed.split("|"), SCENARIO))
+    with pytest.raises(Refusal) as refused:
+        read(RunOptions(scenario=str(demo), tags=tags, excluded_tags=excluded))
+    assert refused.value.lines == [f"no journey is left by {message}"]
     assert refused.value.exit_code == 104
 
 
