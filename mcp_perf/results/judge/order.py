@@ -55,7 +55,7 @@ _CODES: Final[Mapping[Rank, tuple[str, ...]]] = {
     ),
     Rank.OPEN: (
         *("gate_open", "search_open", "baseline_open", "sessions_lost", "healed", "no_calls"),
-        *("idle_worker", "generator_not_watched", "cut_off"),
+        *("idle_worker", "generator_not_watched", "cut_off", "interrupted"),
     ),
     Rank.PASS: ("passed", "capacity_found"),
 }

@@ -10,7 +10,7 @@ from itertools import starmap
 from typing import Final
 
 from mcp_perf import numbers
-from mcp_perf.outcomes import FAILED
+from mcp_perf.outcomes import FAILED, INTERRUPTED
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.document.part import Reason, VerdictName
@@ -24,6 +24,7 @@ from mcp_perf.results.judge.order import (
     because,
     in_order,
 )
+from mcp_perf.results.judge.rule import were
 from mcp_perf.results.judge.shares import HEALINGS, broken, counts, deeds
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
@@ -279,6 +280,30 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
         yield because("generator_not_watched", unseen)
     if not facts.complete:
         yield because("cut_off", _ENDS[facts.ended])
+    elif facts.search is None:
+        yield from _interrupted(facts)
+
+
+def _interrupted(facts: Facts) -> Iterator[Reason]:
+    """Yield what nobody knows because we cut it off: calls, or every journey of an arm."""
+    for arm, totals in facts.arms.items():
+        found = counts(totals, "error_rate")
+        judged = not found.cut_off or _judged_on(arm, ABOUT_ERRORS, facts.gates)
+        if found.total and not judged and found.at_worst(upper=True) > facts.most_failed:
+            most = numbers.said(facts.most_failed, "fraction")
+            yield because(
+                "interrupted",
+                f"{numbers.counted(found.cut_off, 'call')} of {arm} {were(found.cut_off)} cut off, "
+                f"besides {found.total} that ended. If they had failed, it would be more than the "
+                f"limit of {most} (limits: errors). Raise limits.drain.",
+            )
+        cut = totals.journey.classes.get(INTERRUPTED)
+        if found.total and cut and not totals.journey.ended:
+            yield because(
+                "interrupted",
+                f"No journey of {arm} ended in a measured round: {cut} were cut off, so nothing is "
+                "known about their other steps. Raise limits.drain, or make rounds longer.",
+            )
 
 
 def _mended(facts: Facts) -> Iterator[Reason]:

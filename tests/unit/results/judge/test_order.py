@@ -10,7 +10,7 @@ from mcp_perf.outcomes import FAILED
 from mcp_perf.results.document.comparison import Regression
 from mcp_perf.results.document.document import Report
 from mcp_perf.results.document.part import Reason
-from mcp_perf.results.journal.records import Health, Note, Outage, ResourceSample
+from mcp_perf.results.journal.records import Health, Note, Outage, ResourceSample, Slice
 from mcp_perf.results.judge.order import RANKS, VERDICTS, Rank, because, in_order
 from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
 from mcp_perf.results.report.build import build
@@ -103,6 +103,7 @@ CAUSES = {
     "idle_worker": {"idle_workers": ["w3"]},
     "generator_not_watched": {"health": health()},
     "cut_off": {"complete": False, "ended": "stopped"},
+    "interrupted": {"arms": {"mcp": totals(Round(ok=90, other={"interrupted": 10}))}},
     "passed": {"gates": [gate("PASS")]},
     "capacity_found": {"search": SearchFacts(found=["mcp holds 80/s"])},
 }
@@ -177,7 +178,8 @@ PAIRS = [
     and mild not in ("passed", "users_missing")
     and not {grave, mild}.intersection(EXPLAINS)
     and not (grave == "aborted" and "health" in CAUSES[mild])  # see the early end below
-    and (grave, mild) != ("target_errors", "unanswered")  # the gate judges the timeouts, too
+    # The gate judges the timeouts, and the calls that were cut off, too.
+    and (grave, mild) not in [("target_errors", "unanswered"), ("target_errors", "interrupted")]
 ]
 
 
@@ -400,3 +402,26 @@ def test_promise_09_calls_cut_off_may_be_more_than_a_gate_can_bear(cut, verdict)
     assert found.gates[0].verdict == verdict
     if verdict != "PASS":
         assert "30 calls were cut off, besides 1000" in found.gates[0].reason
+
+
+@pytest.mark.parametrize(("cut", "verdict"), [(10, "PASS"), (11, "INCONCLUSIVE")])
+@pytest.mark.parametrize("gates", [[], ["mcp.calls > 5"]])
+def test_promise_34_calls_cut_off_may_be_more_than_the_limit_can_bear(cut, verdict, gates):
+    """Without a gate on failures, the limit on errors must hold even if all of them had failed."""
+    found = report(Round(ok=1000 - cut, other={"interrupted": cut}), gates=gates)
+    assert found.verdict == verdict
+    assert (found.reasons[0].code == "interrupted") is (verdict != "PASS")
+
+
+def test_promise_17_a_run_in_which_no_journey_ended_does_not_pass():
+    """Its calls were ok, but nobody knows about the steps that were never reached."""
+    cut = virtual.cell("mcp", [900.0] * 100, kind="journey", name="say", cls="interrupted")
+    records = [
+        replace(one, cells=[*(cell for cell in one.cells if cell.kind == "call"), cut])
+        if isinstance(one, Slice)
+        else one
+        for one in virtual.journal({"mcp": [Round()]})
+    ]
+    found = build(records)
+    assert (found.verdict, [one.code for one in found.reasons]) == ("INCONCLUSIVE", ["interrupted"])
+    assert found.reasons[0].text.startswith("No journey of mcp ended")
