@@ -34,9 +34,9 @@ def known(keeping: KeepingSide, so_far: SoFar | None, base: str) -> dict[str, An
     """Return what the templates are filled with."""
     stage = keeping.stage
     final = keeping.report if stage == "over" else None
+    if final is not None and so_far is not None:
+        so_far.conclude(final)
     of_run = {} if so_far is None or stage in ("idle", "starting") else context(so_far)
-    if final is not None and of_run:
-        of_run["gates"] = final.gates
     return {
         "stage": stage,
         "base": base,

@@ -131,6 +131,11 @@ class SoFar:
         self._judged = {turn.started.turn for of_arm in turns.values() for turn in of_arm}
         self._arms = {}
 
+    def conclude(self, report: Report) -> None:
+        """Take over the report of the whole run, which may cover rounds that were not judged."""
+        if self.report is not report:
+            self.report, self._arms = report, {}
+
     def _every(self) -> list[ArmSoFar]:
         for arm in self.tally.arms:
             if arm not in self._arms:

@@ -50,6 +50,18 @@ def test_at_the_end_it_says_what_the_report_says(tick_s):
                 assert part.error_rate == numbers.error_rate
 
 
+def test_the_report_of_the_whole_run_brings_its_ratios_and_gates():
+    """Rounds that took too long to be judged during the run count in them, too."""
+    records = virtual.journal(ARMS, gates=["mcp.p95 < 50ms"])
+    so_far, report = followed(records, Clock(1e6)), build(records)
+    assert so_far.journeys()["say"][1].compared != report.arms["mcp"].journeys["say"].compared
+    so_far.conclude(report)
+    assert so_far.journeys()["say"][1].compared == report.arms["mcp"].journeys["say"].compared
+    whole = next(one for one in report.comparisons if (one.arm, one.metric) == ("mcp", "p50"))
+    assert so_far.calls()[1].compared == whole
+    assert so_far.report.gates == report.gates
+
+
 def test_a_ratio_has_its_interval_while_the_run_goes_on():
     """It comes from the rounds that have ended; the gates are judged by the same rounds."""
     records = virtual.journal(ARMS, gates=["mcp.p95 < 50ms"])
