@@ -57,7 +57,7 @@
     say("");
     const targets = [...form.querySelectorAll("[data-arm]")]
       .filter((input) => input.value !== input.dataset.own)
-      .map((input) => `${input.dataset.arm}=${input.value.trim()}`);
+      .map((input) => `${input.dataset.arm}=${input.value.trim().replace(/[,\s]/g, encodeURIComponent)}`);
     const body = new FormData();
     for (const [name, value] of [["scenario", at("scenario").value], ["target", targets.join(",")], ["host", ""]])
       body.append(name, value);

@@ -49,9 +49,9 @@ def asked(
     """
     run_time = form.get("run_time")
     targets = several(form.get("target", ""))
-    for line in (text.partition("=")[2] for text in targets if text not in started.targets):
-        if line:
-            check_address(line)
+    for text in targets:
+        if "=" in text and text not in started.targets:
+            check_address(text.partition("=")[2])
     if host := form.get("host"):
         check_address(host)
     return replace(

@@ -69,7 +69,7 @@ def test_promise_26_a_scenario_goes_by_its_name(scenario):
     "target",
     [
         *("mcp=stdio:touch", "mcp=python:a:b", "mcp=system:echo/mcp", "mcp=sse:http://a/sse"),
-        *("mcp=file:///etc/passwd", "mcp=HTTP://a", "mcp=a", "rest=http://a mcp=stdio:x"),
+        *("mcp=file:///etc/passwd", "mcp=HTTP://a", "mcp=a", "mcp=", "rest=http://a mcp=stdio:x"),
     ],
 )
 def test_promise_26_a_target_that_is_typed_is_an_address(target):
@@ -93,11 +93,9 @@ def test_what_stands_on_the_command_line_may_stand_in_the_form():
     )  # fmt: skip
 
 
-def test_a_target_without_an_address_is_left_to_who_knows_the_arms():
+def test_an_arm_without_a_target_is_left_to_who_knows_the_arms():
     """Whoever reads the scenario says whether the arm exists, and what to write."""
-    assert form.asked({**PRESSED, "target": "mcp, rest="}, STARTED, seconds).targets == (
-        "mcp", "rest=",
-    )  # fmt: skip
+    assert form.asked({**PRESSED, "target": "mcp"}, STARTED, seconds).targets == ("mcp",)
 
 
 def test_an_empty_form_asks_for_what_locust_was_started_with():
