@@ -132,6 +132,10 @@ def test_a_user_starts_watches_and_stops_a_run(page, window, systems):
     rest.fill("stdio:touch")
     window.get_by_role("button", name="Start").click()
     expect(window.get_by_role("alert")).to_contain_text("address")
+    rest.fill("http://127.0.0.1:9/a, b")
+    window.get_by_role("button", name="Start").click()
+    expect(window.get_by_role("alert")).to_contain_text("127.0.0.1:9/a%2C%20b")
+    status = window.get_by_role("status").element_handle()
     target = systems.face("echo/rest").url
     rest.fill(target)
     with page.expecting_a_run():
@@ -151,6 +155,8 @@ def test_a_user_starts_watches_and_stops_a_run(page, window, systems):
     expect(window.locator("#verdict")).to_contain_text(report["verdict"], timeout=20_000)
     expect(window.locator("#verdict")).to_contain_text(report["reasons"][0]["text"])
     expect(window.get_by_role("button", name="Start")).to_be_enabled()
+    assert status.evaluate("status => status.isConnected && status.innerText.includes('over')")
+    expect(window.locator("#stage")).to_contain_text(report["title"])
     look(window, SIZES[:1])
     assert window.complaints == []
     assert all(url.startswith((page.url, "data:")) for url in window.asked)
