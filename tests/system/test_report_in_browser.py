@@ -189,6 +189,18 @@ def test_wide_tables_scroll_in_their_own_box(visit, addresses):
     assert box.evaluate("b => b.scrollWidth > b.clientWidth && b.tabIndex === 0")
 
 
+def test_the_name_of_a_round_stays_on_its_line(visit, addresses):
+    """On a phone, the table of rounds scrolls rather than to break words such as warm-up."""
+    page = visit(addresses["search"], 390, "light")
+    row = page.locator(".rounds tbody tr", has_text="warm-up").first
+    lines = """cell => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return range.getClientRects().length;
+    }"""
+    assert row.locator("td").nth(1).evaluate(lines) == 1
+
+
 def test_gates_stack_on_a_phone(visit, addresses):
     """On a phone, a gate is below its verdict and its number, at full width."""
     page = visit(addresses["usual"], 390, "light")

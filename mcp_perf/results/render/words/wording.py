@@ -35,7 +35,8 @@ def metric(name: str) -> str:
 def summary(report: Report) -> str:
     """Say in one sentence what the verdict means."""
     if report.verdict == "PASS" and not report.gates:
-        return "The measurement is sound; the scenario sets no gates."
+        search = any(arm.capacity for arm in report.arms.values())
+        return f"The measurement is sound{'' if search else '; the scenario sets no gates'}."
     return VERDICTS[report.verdict]
 
 

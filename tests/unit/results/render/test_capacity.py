@@ -37,6 +37,20 @@ def with_capacity(report, **changes):
     return report.model_copy(update={"arms": arms})
 
 
+def test_the_gates_of_a_search_are_not_denied(report):
+    """They are conditions of each rate, so nothing says that the scenario sets none."""
+    assert not report.gates
+    for text in (html.render(report), markdown.render(report)):
+        assert "sets no gates" not in text
+    assert "A rate holds" in html.render(report)
+
+
+def test_an_edge_is_explained_if_one_is_drawn():
+    """A search whose every rate held has no band."""
+    held = build(search({"mcp": Server(0.001, 4)}, ["mcp.p95 < 60ms"], rate="100/s"))
+    assert "Each band is an edge" not in html.render(held)
+
+
 def test_each_arm_has_its_line(report):
     """What it holds, between which rates, and what broke beyond."""
     control, mcp = capacity.found(report.arms)
