@@ -163,9 +163,9 @@ def _measured(chosen: ChosenRuns) -> Table:
 
 
 def _curves(reports: Sequence[Report], arm: str) -> dict[str, Any]:
-    """Lay the curves of one arm over each other."""
+    """Lay the curves of one arm over each other, from the median to the longest call."""
     curves = [
-        (i, report.run_id, report.arms[arm].percentile_curve)
+        (i, report.run_id, [point for point in report.arms[arm].percentile_curve if point[0] >= 0.5])
         for i, report in enumerate(reports)
         if arm in report.arms
     ]
@@ -174,7 +174,7 @@ def _curves(reports: Sequence[Report], arm: str) -> dict[str, Any]:
     return {
         "title": f"{arm}: latency by percentile",
         "x": {"title": "percentile", "tickvals": ticks, "ticktext": labels, "range": (0, 1)},
-        "y": {"title": "ms", "type": "log"},
+        "y": {"title": "ms", "type": "log", "minorloglabels": "complete"},
         "lines": [
             {
                 "name": name,

@@ -46,7 +46,9 @@ def test_the_page_shows_each_run_against_the_base_and_the_curves_of_all(ask, thr
     assert [spec["title"] for spec in found.values()] == [
         f"{arm}: latency by percentile" for arm in three[0].arms
     ]
-    assert [line["name"] for line in found["curve-1"]["lines"]] == ["one", "two", "slow"]
+    lines = found["curve-1"]["lines"]
+    assert [line["name"] for line in lines] == ["one", "two", "slow"]
+    assert all(at > 0 for line in lines for at in line["x"][1:])  # nothing is below the median
     assert "Latency by percentile</caption>" in page.text
     rows = ask("/compare/percentiles.json?run=one&run=slow").json()
     assert [row["run_id"] for row in rows] == ["one", "one", "slow", "slow"]
