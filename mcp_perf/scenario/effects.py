@@ -53,8 +53,9 @@ def told(
     read = [f"{name} (for {where})" if where else name for name, where in sent]
     run = [f"starts {rest}" for transport, rest in targets if transport == "stdio"]
     run += [f"imports {rest}" for transport, rest in targets if transport == "python"]
+    one = peak.endswith("user")
     said = {
-        f"at most {peak} call" if peak else "calls": called,
+        f"at most {peak} {'calls' if one else 'call'}" if peak else "calls": called,
         "reads": [*read, *_files(scenario)],
         "runs code:": run,
     }

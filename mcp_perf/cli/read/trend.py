@@ -70,7 +70,7 @@ def _metrics(texts: Sequence[str]) -> list[tuple[str, str]]:
     found = []
     for text in texts:
         arm, dot, metric = text.rpartition(".")
-        if not (dot and arm) or metric not in COMPARED:
+        if not (dot and arm) or "." in arm or metric not in COMPARED:
             hint = "write ARM.METRIC, such as mcp.p95, with one of the metrics"
             raise Refused(f"--metric {text}: {hint} {', '.join(COMPARED)}")
         found.append((arm, metric))

@@ -308,6 +308,7 @@ def test_a_flag_with_a_wrong_value_is_told_in_one_sentence(ask):
         ("trend --store nowhere", "not the URL of a database; write sqlite:///PATH"),
         ("trend --store sqlite:///bad/journal.jsonl", "file is not a database"),
         ("trend --metric mcp", "write ARM.METRIC, such as mcp.p95"),
+        ("trend --metric mcp.tool[x].p95", "write ARM.METRIC, such as mcp.p95"),
         ("validate", "Missing argument 'SCENARIO...'"),
         ("validate http://a/mcp", "is an address, not a scenario - write mcp-perf init"),
         ("validate run", "is the folder of a run, not a scenario - write mcp-perf report run"),

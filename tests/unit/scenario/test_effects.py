@@ -61,6 +61,7 @@ def test_a_run_says_its_highest_load_and_no_systems_of_its_own(tmp_path):
     scenario, lines = loaded(tmp_path)
     said = told(scenario, lines, ENV, "20 users")
     assert said[0].startswith("at most 20 users call mcp.test:8443, proxy.test:3128, ")
+    assert told(scenario, lines, ENV, "1 user")[0].startswith("at most 1 user calls mcp.test:8443")
     assert not any("calls system" in line for line in said)
     assert [len(line) <= WIDTH for line in in_short(said)] == [True] * 3
     assert in_short(said)[1].endswith(" … (all of it: mcp-perf validate)")
