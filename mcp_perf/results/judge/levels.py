@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mcp_perf.numbers import counted, said
+from mcp_perf.numbers import counted, out_of, said
 from mcp_perf.results.document.document import GateResult
 from mcp_perf.results.judge.gates import judge
+from mcp_perf.results.judge.outages import MOST_USERS
 from mcp_perf.results.judge.rule import GRAVITY
 from mcp_perf.results.judge.verdict import SearchFacts
 from mcp_perf.results.tally.arm_facts import sharing, unsampled
@@ -136,6 +137,10 @@ def _broke_by(totals: Totals, calm_ms: float | None) -> str:
         return "no call ended"
     if failed >= MOST_FAILED or p95 is None:
         return f"{said(failed, 'fraction')} of the calls failed"
+    ends = [end for ends in totals.ends_by_turn for end in ends]
+    users, without = sum(end.users for end in ends), sum(end.without_session for end in ends)
+    if without > MOST_USERS * users:  # they back off, so few calls fail
+        return f"{out_of(without, users, 'user')} had no session"
     if calm_ms is not None and p95 > max(SLOWER * calm_ms, calm_ms + LEAST_MS):
         return f"p95 was {said(p95, 'ms')}, with one user {said(calm_ms, 'ms')}"
     return ""

@@ -131,6 +131,14 @@ def test_the_highest_level_that_a_target_keeps_up_with_is_reported():
     assert climbing(Round(users=1)).reasons[0].text.endswith("the highest level that was tried.")
 
 
+def test_a_target_that_leaves_users_without_a_session_does_not_keep_up():
+    """They wait between attempts, so they hardly fail a call, and the others are fast."""
+    full = Round(users=8, ok=1000, failed=3, without_session=3)
+    report = climbing(Round(users=4), full)
+    assert report.reasons[0].text.startswith("mcp kept up with 4 users")
+    assert "At 8 users it did not: 3 of 8 users had no session." in report.reasons[0].text
+
+
 def test_a_fast_target_may_be_a_little_slower():
     """A busy machine can add ten milliseconds to a fast answer."""
     assert (
