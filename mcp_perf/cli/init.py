@@ -168,12 +168,17 @@ def _recorded(given: "Given", file: Path, output: Path) -> tuple[str, list[str]]
 
 
 def _proposed(found: "Survey") -> list[str]:
-    """Propose gates that hold for the load of the file if calls only wait for each other."""
+    """Propose gates that hold for the load of the file if calls only wait for each other.
+
+    No call can take longer than its timeout, so a bound beyond that would mean nothing.
+    """
+    from mcp_perf.load.survey.writing import TIMEOUT_S  # noqa: PLC0415
+
     calm = sorted(time for times in found.times_ms.values() for time in times)
     if not calm:
         return ["mcp.error_rate < 1%"]
     p95 = calm[int(0.95 * (len(calm) - 1))]
-    wanted = max(_LEAST_MS, p95 * _MARGIN * _USERS)
+    wanted = min(max(_LEAST_MS, p95 * _MARGIN * _USERS), TIMEOUT_S * 1000)
     digits = 10 ** (len(str(int(wanted))) - 1)
     bound = -(-int(wanted) // digits) * digits
     return [

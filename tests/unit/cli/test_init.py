@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -66,6 +67,21 @@ def test_a_recording_is_told_from_a_configuration_by_its_content(tmp_path):
         "'mcp.json' was recorded without its arguments - "
         "record it with mcp-perf agent record --keep-arguments\n"
     )
+
+
+def test_no_proposed_bound_lies_beyond_the_timeout(start, tmp_path):
+    """No call can take longer, so a gate with such a bound would always hold."""
+    server, given = start([tool("get_it")])
+    answer = server.answer
+
+    def slowly(method, params):
+        time.sleep(0.4 if method == "tools/call" else 0)
+        return answer(method, params)
+
+    server.answer = slowly
+    asked = ask("init", given.line, "-o", tmp_path / "my.yaml")
+    assert asked.exit_code == 0, asked.output
+    assert "mcp.p95 < 5000ms # a proposal" in (tmp_path / "my.yaml").read_text()
 
 
 def test_a_server_of_a_configuration_is_taken(start, tmp_path, monkeypatch):
