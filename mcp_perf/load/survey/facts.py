@@ -45,7 +45,7 @@ def facts(given: Given, folder: Path) -> Details:
         **{key: seen.server().get(key) for key in ("name", "version")},
         "target": target.url,
         "transport": _TRANSPORTS[split_target(target.url)[0]],
-        "versions": [target.version, *other],
+        "versions": [*dict.fromkeys((target.version, *other))],
         "authorization": "authorization" in map(str.lower, given.headers),
         **session,
         "stream": statuses.get("GET stream"),

@@ -126,6 +126,13 @@ def test_what_matters_under_load_is_found_out_without_load(start, tmp_path):
     assert json.loads(json.dumps(found)) == found
 
 
+def test_a_version_is_named_once(start, tmp_path, monkeypatch):
+    """A server over HTTP+SSE answers in its version whichever it is asked for."""
+    monkeypatch.setattr("mcp_perf.load.survey.facts._other_era", lambda target: [target.version])
+    _, given = start([tool("get_it")])
+    assert facts(given, tmp_path)["versions"] == ["2025-11-25"]
+
+
 def test_who_is_not_there_is_told_of(tmp_path):
     """The message is as in any other command."""
     with pytest.raises(Refusal, match="cannot reach http") as caught:
