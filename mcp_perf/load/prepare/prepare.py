@@ -35,7 +35,7 @@ from mcp_perf.load.targets.targets import (
     unspoken,
 )
 from mcp_perf.load.watch.sources import Source, find_resources
-from mcp_perf.numbers import seconds
+from mcp_perf.numbers import counted, seconds
 from mcp_perf.results.journal.records import Baseline
 from mcp_perf.scenario.loader import Loaded, ScenarioError, find, load
 from mcp_perf.scenario.model.load import BREAKPOINT, Load
@@ -123,6 +123,8 @@ class Prepared:
         scenario = self.loaded.scenario
         load_s, most_s = longest_s(self.turns, scenario, self.rounds if self.searching else None)
         long = f"{seconds(load_s)} of load, at most {seconds(most_s)} if calls are not answered"
+        if scenario.load.journeys:
+            long = f"{counted(scenario.load.journeys, 'journey')} in each round, or {long}"
         lines = {name: target.url for name, target in self.targets.items()}
         return [long, *processes_told(self.loaded, lines, self.users), *shortened(scenario)]
 

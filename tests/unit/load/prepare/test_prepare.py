@@ -160,6 +160,9 @@ def test_a_run_says_how_long_it_may_take_once_users_are_connected() -> None:
     run = Prepared(RunOptions(), loaded, "demo-1", 1, 1.0, turns, 1, Path("out"), Systems(Path()))
     said = "6.00 s of load, at most 28.0 s if calls are not answered"
     assert run.announced() == [said.replace(" s ", "\u202fs ")]
+    few = MCP.replace("rate: 300/s", "users: 1, journeys: 60")
+    run.loaded = load_text(few, "mine.yaml", Path(), environ={})
+    assert run.announced()[0].startswith("60 journeys in each round, or 6.00")
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(demo, tmp_path) -> None:
