@@ -135,6 +135,8 @@ def survey(given: Given, folder: Path, asked: Chosen, confirm: Confirm) -> Surve
                     del found.calls[name]
                     found.left[name] = f"trying the others took {_TRIES_S:g} s{_BY_NAME}"
             _measure(client, tools, found)
+    if not found.calls and asked:
+        raise Refusal(*found.remarks())
     if not found.calls:
         word = f"{counted(len(tools), 'tool')}: {', '.join(tools)}" if tools else "no tools"
         usable = next((name for name in tools if name not in choose(tools).never), "")
@@ -150,7 +152,8 @@ def _chosen(
     if unknown := [name for name in asked if name not in tools]:
         raise Refusal(f"there is no tool {unknown[0]!r}; the server has {', '.join(tools)}")
     choice = choose(tools, [*asked])
-    left |= dict.fromkeys(choice.never, "it may destroy something")
+    never = [name for name in choice.never if not asked or name in asked]
+    left |= dict.fromkeys(never, "it may destroy something")
     if asked:
         return [*choice.called]
     sure = not choice.doubtful or confirm(choice.doubtful)

@@ -40,7 +40,7 @@ def test_what_a_person_allows_is_called_too(start, tmp_path):
     found = survey(given, tmp_path, {}, lambda names: not asked.append(list(names)))
     assert asked == [["make"]]
     assert "make" in found.calls
-    with pytest.raises(Refusal, match="delete_all, get_quietly: it may destroy"):
+    with pytest.raises(Refusal, match="Not called: delete_all: it may destroy"):
         survey(given, tmp_path, {"delete_all": None}, no)
     assert "delete_all" not in {name for name, _ in server.called}
 
@@ -72,6 +72,20 @@ def test_without_a_tool_to_call_the_tools_are_listed_with_the_line_to_copy(
     with pytest.raises(Refusal, match=says.replace("?", r"\?")) as caught:
         survey(given, tmp_path, asked, no)
     assert caught.value.exit_code == 104
+
+
+def test_of_tools_that_were_named_only_they_are_spoken_of(start, tmp_path):
+    """A named tool whose call is refused is the reason; other tools are no advice."""
+    server, given = start([tool("get_it"), tool("drop"), tool("make")])
+    assert survey(given, tmp_path, {"make": None}, no).remarks() == []
+    answer, failed = server.answer, {"error": {"code": -1, "message": "gone"}}
+    server.answer = lambda method, params: (
+        failed if method == "tools/call" else answer(method, params)
+    )
+    with pytest.raises(Refusal) as caught:
+        survey(given, tmp_path, {"make": None}, no)
+    [said] = str(caught.value).splitlines()
+    assert said.startswith("Not called: make: rpc_error for {")
 
 
 def test_of_many_tools_some_are_enough(start, tmp_path):
