@@ -67,6 +67,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Measure if a report, or nothing but benchmarks, is asked for."""
     asked = config.getoption(OPTION)
+    if asked and config.getoption("dist", "no") != "no":
+        raise pytest.UsageError(f"{OPTION} measures, and parallel tests disturb that: leave out -n")
     if asked or config.getoption("benchmark_only", default=False):
         config.option.benchmark_enable = True
     folder = _folder(config.invocation_params.dir, asked) if asked else None

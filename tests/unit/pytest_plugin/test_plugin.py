@@ -203,6 +203,14 @@ def test_reports_go_into_a_folder_of_their_own(suite, arguments, said):
     assert "Traceback" not in output
 
 
+def test_no_report_is_promised_of_parallel_tests(suite, tmp_path):
+    """pytest-benchmark measures nothing under pytest-xdist, so the session refuses to begin."""
+    code, output = suite("--mcp-perf-report=out", "-p", "xdist", "-n", "2")
+    assert code == 4
+    assert "--mcp-perf-report measures, and parallel tests disturb that: leave out -n" in output
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_side_is_a_benchmark_for_pytest_benchmark(suite, tmp_path):
     """It is stored, and found again by its name; the table compares it with the earlier session."""
     assert suite(MEASURED, "--benchmark-save=base", "-k", "spin")[0] == 0
