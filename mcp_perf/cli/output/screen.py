@@ -16,9 +16,12 @@ from mcp_perf.load import headless
 from mcp_perf.load.engine.run import Run
 from mcp_perf.load.hub.redaction import clean
 from mcp_perf.results.document.document import Report
+from mcp_perf.results.judge.order import BROKEN_CODE
 from mcp_perf.results.render.console import annotations
 from mcp_perf.results.render.console.terminal import summary
 from mcp_perf.results.render.files import markdown
+
+logger = logging.getLogger("mcp-perf")
 
 
 def run_on_screen(
@@ -34,7 +37,7 @@ def run_on_screen(
         logging.getLogger().removeHandler(screen.errors)
     if answer.in_json() and not screen.answered and os.getpid() == screen.pid:
         answer.answer({"exit_code": code, "refused": screen.errors.lines})
-    return code
+    return BROKEN_CODE if screen.unwritten else code
 
 
 class Screen:
@@ -44,6 +47,8 @@ class Screen:
         self.formats = formats
         self.errors = Errors()
         self.answered = False
+        self.unwritten = False
+        """Whether the answer could not be printed, because the disk is full."""
         self.pid = os.getpid()
         self._job = job
         self._style: Mapping[str, Any] = job.style if job else {}
@@ -59,6 +64,13 @@ class Screen:
     def ended(self, report: Report, run: Run) -> None:
         self.stop()
         self.answered = True
+        try:
+            self._answer(report, run)
+        except OSError as error:
+            logger.error("The result cannot be printed (%s): see %s", error.strerror, run.folder)
+            self.unwritten = True
+
+    def _answer(self, report: Report, run: Run) -> None:
         if answer.in_json():
             answer.answer(report)
         else:

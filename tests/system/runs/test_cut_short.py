@@ -216,3 +216,15 @@ def test_a_disk_that_is_full_from_the_beginning_leaves_no_report(run_cli, comman
     assert "There is no report: The journal is empty" in ended.output
     assert "Traceback" not in ended.output
     assert "The journal is complete" not in ended.output
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_result_that_cannot_be_printed_is_not_a_pass(form, run_cli, command, quick, tmp_path):
+    """If stdout is a file on a full disk, the exit code is 107, and the folder is named."""
+    full = ("-c", 'exec "$@" > /dev/full', "sh", *command("mcp-perf"))
+    folder = tmp_path / "run"
+    ended = run_cli(*full, "run", "echo", *quick, *form, "--out", folder, name="/bin/sh")
+    assert ended.code == 107, ended.output
+    said = f"The result cannot be printed (No space left on device): see {folder}"
+    assert said in ended.output
+    assert "Traceback" not in ended.output
