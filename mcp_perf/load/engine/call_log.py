@@ -1,10 +1,11 @@
 """Every call with its request and answer: `--log-calls` writes them, and a dry run shows them."""
 
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +22,7 @@ from mcp_perf.load.targets.refusal import Refusal
 from mcp_perf.scenario.values.templates import Template
 
 MOST_BYTES: Final = 64 * 1024 * 1024  # in the file, from all processes together
+logger = logging.getLogger("mcp-perf")
 LoggedCall = dict[str, str | float]
 """A line of the file, redacted and cut as in a report: docs/explanation/measurement.md."""
 
@@ -97,6 +99,16 @@ def recorder_for(file: str) -> Callable[..., Recorder]:
 
 def append(path: Path, call: LoggedCall) -> None:
     """Write a line in one piece, because several processes write; skip it if the file is full."""
-    with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
-        if file.tell() < MOST_BYTES:
-            file.write(msgspec.json.encode(call) + b"\n")
+    try:
+        with path.open("ab", buffering=0) as file:
+            if file.tell() < MOST_BYTES:
+                file.write(msgspec.json.encode(call) + b"\n")
+            else:
+                _say_once(path, f"it has {MOST_BYTES // 1024 // 1024} MiB")
+    except OSError as error:
+        _say_once(path, str(error.strerror))
+
+
+@cache
+def _say_once(path: Path, why: str) -> None:
+    logger.warning("--log-calls %s: the file does not have the calls from now on (%s)", path, why)

@@ -48,7 +48,7 @@ MOST_PROCESSES: Final = 16
 """For a stdio server in an open load, unless `max_in_flight` asks for more."""
 _OURS: Final = ("run.log", "errors.log", "systems")
 """Names in a run's folder that a run writes to, even if they exist."""
-_LOGGED: Final = "Every call was written to a file (--log-calls), which makes times longer."
+_LOGGED: Final = "Calls were written to a file (--log-calls), which makes times longer."
 
 
 @dataclass(frozen=True, slots=True)

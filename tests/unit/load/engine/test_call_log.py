@@ -206,8 +206,8 @@ def a_call(text=""):
     return {"step": "x", "request": text}
 
 
-def test_calls_are_lines_of_a_file_until_it_is_full(tmp_path, monkeypatch):
-    """No line is cut off."""
+def test_calls_are_lines_of_a_file_until_it_is_full(tmp_path, monkeypatch, caplog):
+    """No line is cut off, and one warning says that calls are missing."""
     file = tmp_path / "calls.jsonl"
     make = recorder_for(str(file))
     assert file.read_bytes() == b""
@@ -221,6 +221,16 @@ def test_calls_are_lines_of_a_file_until_it_is_full(tmp_path, monkeypatch):
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert 500 <= file.stat().st_size < 700
     assert lines[-1]["request"] == "x" * 100
+    [said] = caplog.messages
+    assert said.startswith(f"--log-calls {file}: the file does not have the calls from now on")
+
+
+def test_calls_that_the_disk_does_not_take_are_missing_with_a_warning(caplog):
+    """The run goes on, and says it once."""
+    for _ in range(3):
+        call_log.append(Path("/dev/full"), a_call())
+    [said] = caplog.messages
+    assert "from now on (No space left on device)" in said
 
 
 def test_a_file_that_cannot_be_written_is_refused(tmp_path):
