@@ -194,6 +194,15 @@ def error_of(reply: Reply) -> RpcError | None:
     return None if error is msgspec.UNSET else error
 
 
+def is_error(reply: Reply) -> bool:
+    """Tell whether a judged reply is an error of JSON-RPC, and not something unreadable or stray.
+
+    Only then its detail begins with the error's code.
+    """
+    error = error_of(reply)
+    return error is not None and reply.detail.startswith(str(error.code))
+
+
 def result_of(reply: Reply) -> dict[str, Any]:
     """Return the result of a judged, successful reply; an odd one is empty."""
     return members(message_of(reply.body).get("result"))

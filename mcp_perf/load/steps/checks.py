@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from jmespath.exceptions import JMESPathError
 
-from mcp_perf.client.protocol import unreadable
+from mcp_perf.client.protocol import jsonrpc, unreadable
 from mcp_perf.client.reply import UNREADABLE, Reply
 from mcp_perf.load.replies.expected import Expectation
 from mcp_perf.load.replies.output_check import OutputCheck
@@ -55,6 +55,8 @@ class Checks:
                 wanted = " or ".join(self.accepted)
                 reply.fail(CHECK_FAILED, f"the call succeeded, expected {wanted}")
             return reply.outcome
+        elif reply.outcome == RPC_ERROR and not jsonrpc.is_error(reply):
+            return RPC_ERROR  # no answer to this call, whatever the step expects
         output = self.output
         looked = output is not None and reply.outcome == OK and output.share.due()
         if self._needs_root or looked:

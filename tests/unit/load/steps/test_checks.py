@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mcp_perf.client.protocol import jsonrpc
 from mcp_perf.client.reply import Reply
 from mcp_perf.load.replies.expected import expectations
 from mcp_perf.load.steps.checks import Checks, result_root
@@ -91,9 +92,34 @@ def test_a_redirect_instead_of_the_expected_status_says_where_it_leads():
 )
 def test_an_expected_class_decides_how_a_call_may_end(accepted, outcome, expected):
     """A scenario may expect an error; then a success is the failure."""
-    reply = reply_of(outcome=outcome)
+    reply = reply_of({"jsonrpc": "2.0", "id": 1, "error": {"code": -32602}}, outcome=outcome)
+    reply.detail = "-32602"
     assert checks_of(accepted=accepted).judge(reply, {}) == expected
     assert ("expected" in reply.detail) == (expected == CHECK_FAILED)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"jsonrpc": "2.0", "id": 8, "result": {}},
+        {"jsonrpc": "2.0", "id": 8, "error": {"code": -32602, "message": "no"}},
+        {"jsonrpc": "2.0", "id": 7},
+        {"jsonrpc": "2.0", "id": 7, "result": None},
+        [],
+    ],
+    ids=["another's result", "another's error", "nothing", "null", "a batch"],
+)
+def test_promise_29_what_does_not_answer_the_call_is_not_the_error_it_expects(body):
+    """All of these are `rpc_error`, but none is an error of JSON-RPC for this call."""
+    reply = jsonrpc.judge(reply_of(body), 7)
+    assert checks_of(accepted=(RPC_ERROR,)).judge(reply, {}) == RPC_ERROR
+
+
+def test_the_error_that_a_step_expects_may_lack_an_id():
+    """A server that could not read the request does not know its id."""
+    body = {"jsonrpc": "2.0", "id": None, "error": {"code": -32602, "message": "no"}}
+    reply = jsonrpc.judge(reply_of(body, status=400), 7)
+    assert checks_of(accepted=(RPC_ERROR,)).judge(reply, {}) == OK
 
 
 @pytest.mark.parametrize(
