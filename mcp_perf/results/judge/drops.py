@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from mcp_perf.numbers import counted
 from mcp_perf.results.document.comparison import Comparison
 from mcp_perf.results.journal.histogram import rank
+from mcp_perf.results.judge import rule
 from mcp_perf.results.judge.rule import HOLDS, no_latency, were
 from mcp_perf.results.tally.metrics import FRACTIONS, Evidence, Totals, bare, whose
-from mcp_perf.scenario.model.gates import METRICS, Gate
+from mcp_perf.scenario.model.gates import METRICS, Focus, Gate
 
 
 def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
@@ -27,11 +28,37 @@ def unknown_beyond(gate: Gate, arms: Mapping[str, Evidence]) -> str | None:
         if totals.dropped and not stands(gate, totals):
             return no_latency(totals.dropped, totals.planned, side.arm, gate.metric)
         if gate.versus is None and not stands(gate, totals):
-            return _not_known(gate, totals)
-    return None
+            return _not_known(gate, totals, side)
+    if gate.versus is None:
+        return None
+    # Only the side whose times must not be too long: longer times of the other one do no harm.
+    side = gate.focus if gate.op.startswith("<") else gate.versus
+    totals = arms[str(side)].totals
+    holds = not totals.ranked(gate.metric).cut_off.n or _compared_stands(gate, side, arms)
+    return None if holds else _not_known(gate, totals, side)
 
 
-def _not_known(gate: Gate, totals: Totals) -> str:
+def _compared_stands(gate: Gate, side: Focus, arms: Mapping[str, Evidence]) -> bool:
+    """Tell whether a comparison also holds if calls of this side that were cut off took longest."""
+    value, base = (
+        _with_cut_off_last(gate.metric, arms[str(one)].totals)
+        if one == side
+        else arms[str(one)].totals.value(gate.metric)
+        for one in gate.sides
+    )
+    if not value or not base:
+        return False
+    return rule.Bound.of(gate).holds(value - base if gate.factor is None else value / base)
+
+
+def _with_cut_off_last(metric: str, totals: Totals) -> float | None:
+    name, ranked = bare(metric), totals.ranked(metric)
+    if name == "mean":
+        return None
+    return ranked.ok.at_rank_ms(rank(FRACTIONS.get(name, 1.0), ranked.n + totals.dropped))
+
+
+def _not_known(gate: Gate, totals: Totals, side: Focus) -> str:
     ranked = totals.ranked(gate.metric)
     cut_off, failures = ranked.cut_off.n, ranked.failures.n
     cut = f"{cut_off} {were(cut_off)} cut off" if cut_off else ""
@@ -39,7 +66,7 @@ def _not_known(gate: Gate, totals: Totals) -> str:
     unknown = " and ".join(filter(None, (failed, cut)))
     hint = " Write a gate on a percentile instead." if bare(gate.metric) == "mean" else ""
     return (
-        f"Among {counted(ranked.n, whose(gate.metric)[:-1])} of {gate.focus}, {unknown}: "
+        f"Among {counted(ranked.n, whose(gate.metric)[:-1])} of {side}, {unknown}: "
         f"{gate.metric} depends on the time that would have taken.{hint}"
     )
 
@@ -79,5 +106,5 @@ def stands(gate: Gate, totals: Totals) -> bool:
         return not beyond and not ranked.failures.n
     if not beyond:
         return True
-    shifted = ranked.ok.at_rank_ms(rank(FRACTIONS.get(name, 1.0), ranked.n + totals.dropped))
+    shifted = _with_cut_off_last(gate.metric, totals)
     return shifted is not None and shifted <= gate.value

@@ -226,6 +226,31 @@ def test_promise_09_calls_that_were_cut_off_young_could_have_been_the_slowest():
     assert "Among 636 journeys of mcp, 36 were cut off: journey_p95 depends on the" in reason
 
 
+@pytest.mark.parametrize(
+    ("gate", "cut", "verdict"),
+    [
+        ("mcp.p95 <= 2x control", "mcp", "INCONCLUSIVE"),
+        ("mcp.p95 - control.p95 < 5ms", "mcp", "INCONCLUSIVE"),
+        ("mcp.mean <= 2x control", "mcp", "INCONCLUSIVE"),
+        ("mcp.p50 <= 2x control", "mcp", "PASS"),
+        ("mcp.p50 - control.p50 < 5ms", "mcp", "PASS"),
+        ("mcp.p95 <= 2x control", "control", "PASS"),
+        ("mcp.p95 >= 0.5x control", "control", "INCONCLUSIVE"),
+        ("mcp.p95 >= 0.5x control", "mcp", "PASS"),
+    ],
+)
+def test_promise_09_a_comparison_may_depend_on_calls_that_were_cut_off(gate, cut, verdict):
+    """They could have been the slowest, so a comparison that needs their time is undecided."""
+    arms = {
+        arm: [[(f * (10 + n / 100), "ok") for n in range(100)] for f in factors * 2]
+        for arm, factors in (("mcp", (1, 1.01, 0.99, 1)), ("control", (1.01, 1, 1, 0.99)))
+    }
+    arms[cut] = [[*one, *[(1.0, "interrupted")] * 9] for one in arms[cut]]
+    found = judged(gate, arms)
+    assert found.verdict == verdict, found.reason
+    assert (f"of {cut}, 72 were cut off" in found.reason) == (verdict != "PASS")
+
+
 def failing(rounds: list[Round], failed: int) -> list[Round]:
     """Give the same rounds, with `failed` of their 100 calls failed."""
     return [Round(ms=r.ms, ok=100 - failed, failed=failed, busy_s=r.busy_s) for r in rounds]
