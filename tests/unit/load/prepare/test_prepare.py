@@ -14,6 +14,7 @@ from mcp_perf.load.prepare.prepare import (
     choose,
     lines_of,
     most_users,
+    not_judged,
     prepare,
     processes_told,
     read,
@@ -56,6 +57,18 @@ def test_tags_choose_journeys(tags, excluded, expected) -> None:
     """--tags keeps journeys that have one of them, --exclude-tags drops them."""
     loaded = choose(load_text(SCENARIO, "demo.yaml", Path(), environ={}), tags, excluded)
     assert list(loaded.scenario.journeys) == expected
+
+
+def test_promise_17_gates_that_an_arm_left_out_would_need_are_named(tmp_path) -> None:
+    """A run of one arm says which gates of the file it does not judge."""
+    path = tmp_path / "demo.yaml"
+    other = '  other: {http: "http://127.0.0.1:2"}\njourneys:'
+    gates = "gates: [other.p50 <= 2x control, control.p95 < 1s]\n"
+    path.write_text(SCENARIO.replace("journeys:", other) + gates)
+    for arms, left_out in (((), []), (("control",), ["other.p50 <= 2x control"])):
+        options = RunOptions(scenario=str(path), arms=arms)
+        told = not_judged(options, read(options))
+        assert told == [f"Not judged, because --arm leaves out an arm: {gate}" for gate in left_out]
 
 
 KNOWN = "the tags in the file are fast, rare, slow"
