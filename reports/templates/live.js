@@ -3,7 +3,7 @@
   const at = (id) => document.getElementById(id);
   const form = at("start"), problem = at("problem"), stop = at("stop"), go = at("go");
   const busy = new Set(["starting", "running", "stopping", "writing"]);
-  let pressed = false, lost = false;
+  let pressed = false, lost = false, leads = false;
 
   const ask = async (path, body) => {
     const reply = await fetch(path, body ? { method: "POST", body } : { cache: "no-store" });
@@ -19,6 +19,11 @@
     form.hidden = runs && stage !== "starting";
     go.disabled = pressed || runs;
     stop.hidden = stage !== "running";
+    // Start has gone with the form: whoever pressed it by a key goes on from Stop.
+    if (leads && !stop.hidden) {
+      leads = false;
+      if (document.activeElement === document.body) stop.focus();
+    }
   };
   const refresh = async () => {
     const text = await (await ask(form.dataset.now)).text();
@@ -65,6 +70,7 @@
     show();
     try {
       const answer = await (await ask(form.getAttribute("action"), body)).json();
+      leads = answer.success;
       if (!answer.success) say(answer.message);
       await refresh();
     } catch (error) { say(error); }

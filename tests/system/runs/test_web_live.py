@@ -139,7 +139,8 @@ def test_a_user_starts_watches_and_stops_a_run(page, window, systems):
     target = systems.face("echo/rest").url
     rest.fill(target)
     with page.expecting_a_run():
-        window.get_by_role("button", name="Start").click()
+        window.get_by_role("button", name="Start").press("Enter")
+        expect(window.get_by_role("button", name="Stop")).to_be_focused(timeout=60_000)
         expect(window.locator("#stage")).to_contain_text("Calls ", timeout=60_000)
         expect(window.get_by_label("Scenario")).to_be_hidden()
         row = window.locator("#side-by-side").get_by_role("row").filter(has_text="rest").first
