@@ -28,7 +28,7 @@ _COLUMNS: Final = (
     Column("arms", "Arms"),
     Column("now", "Now"),
     Column("calls", "Calls so far", "count"),
-    Column("started", "Started"),
+    Column("started", "Started", "time"),
 )
 _SILENT_S: Final = 600.0
 """A run writes each second; only journals that were written lately are checked for a lock."""
@@ -198,7 +198,7 @@ def going_on(state: State) -> str:
 
 def table_of(state: State) -> Table:
     """Return the runs that go on, the newest first."""
-    return Table("Runs that go on", "/live", _COLUMNS, [*map(_row, state.following.going_on())])
+    return Table("Runs in progress", "/live", _COLUMNS, [*map(_row, state.following.going_on())])
 
 
 def _row(run: FollowedRun) -> Cells:
