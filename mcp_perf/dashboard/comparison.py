@@ -165,7 +165,11 @@ def _measured(chosen: ChosenRuns) -> Table:
 def _curves(reports: Sequence[Report], arm: str) -> dict[str, Any]:
     """Lay the curves of one arm over each other, from the median to the longest call."""
     curves = [
-        (i, report.run_id, [point for point in report.arms[arm].percentile_curve if point[0] >= 0.5])
+        (
+            i,
+            report.run_id,
+            [point for point in report.arms[arm].percentile_curve if point[0] >= 0.5],
+        )
         for i, report in enumerate(reports)
         if arm in report.arms
     ]
