@@ -4,6 +4,7 @@ Every text goes through Jinja's autoescape, after `_written` has made its invisi
 visible; the page's own content policy forbids every request, and every script but ours.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -36,6 +37,12 @@ def _written(value: Any) -> Any:
     return visible(value) if type(value) is str else value
 
 
+def unbroken(text: str) -> str:
+    """Keep the numbers of a sentence on one line with their thousands, units and signs."""
+    text = re.sub(r"(?<=\d) (?=%|\d{3}\b)", numbers.THIN, text)
+    return re.sub(r"(?<=[<>=]) (?=\d)", "\u00a0", text)
+
+
 NUMBERS: Final = (
     *(numbers.ms, numbers.seconds, numbers.rate, numbers.count, numbers.counted, numbers.percent),
     *(numbers.byte_size, numbers.ratio, numbers.p_value, numbers.measured, numbers.interval),
@@ -45,6 +52,7 @@ NUMBERS: Final = (
 """Filters of all templates: how numbers are written."""
 _WORDS: Final = (
     *(capacity.trials, capacity.broke, capacity.contradictions, wording.metric, wording.plain),
+    unbroken,
 )
 
 

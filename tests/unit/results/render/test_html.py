@@ -259,6 +259,15 @@ def test_more_arms_than_looks_still_render(example):
     assert "G" in page.text("b").split()
 
 
+def test_a_number_in_a_sentence_is_not_broken():
+    """Neither before its thousands and its unit, nor after its sign."""
+    said = "0 of 1 506 calls failed: < 0.2 % (95 %); 12 s of 900 s, >= 3 times, HTTP 502."
+    assert html.unbroken(said) == (
+        "0 of 1\u202f506 calls failed: <\u00a00.2\u202f% (95\u202f%); 12 s of 900 s, "
+        ">=\u00a03 times, HTTP 502."
+    )
+
+
 def test_without_gates_the_page_says_so(example):
     """A scenario without gates is not mistaken for one whose gates all held."""
     page = Page(html.render(example.report(gates=[], verdict="PASS", reasons=[])))
