@@ -215,9 +215,11 @@ def rates(
 def latencies(
     arms: Mapping[str, ArmNumbers], series: Series[TimelinePoint], gates: Iterable[GateBound] = ()
 ) -> str:
-    """Draw p50 and p95 of the calls over the run."""
-    known = on(gates, "p50", "p95")
+    """Draw p50 and p95 of the calls over the run; an empty string if no call was ok."""
     times = [v for p in series.points for v in (p.p50_ms, p.p95_ms) if v is not None]
+    if not times:
+        return ""
+    known = on(gates, "p50", "p95")
     y = of_values([*times, *(bound.value for bound in known)]).in_unit(f"{numbers.THIN}ms")
     scales = time_axis(arms, series.last_s), y
     reads: Reads[TimelinePoint] = {

@@ -268,6 +268,15 @@ def test_a_number_in_a_sentence_is_not_broken():
     )
 
 
+def test_a_run_without_an_ok_call_has_no_empty_chart_of_latency(example):
+    """There is nothing to draw, so there is no figure for it."""
+    report = example.report()
+    nothing = {"p50_ms": None, "p95_ms": None}
+    points = [point.model_copy(update=nothing) for point in report.timeline]
+    assert "Latency over the run" in html.render(report)
+    assert "Latency over the run" not in html.render(report.model_copy(update={"timeline": points}))
+
+
 def test_without_gates_the_page_says_so(example):
     """A scenario without gates is not mistaken for one whose gates all held."""
     page = Page(html.render(example.report(gates=[], verdict="PASS", reasons=[])))
