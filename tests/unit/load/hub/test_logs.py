@@ -12,9 +12,9 @@ LOGGER = logging.getLogger("mcp-perf")
 
 
 @pytest.fixture
-def logged(tmp_path, monkeypatch):
+def logged(tmp_path, monkeypatch, caplog):
     """Return a function that logs a line, an error and a fault in a folder and reads the files."""
-    monkeypatch.setattr(LOGGER, "level", logging.DEBUG)
+    caplog.set_level(logging.DEBUG, LOGGER.name)
     monkeypatch.setattr(redactor, "_secrets", set(), raising=False)
 
     def log(*, errors=True):
