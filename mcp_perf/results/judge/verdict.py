@@ -280,7 +280,7 @@ def _inconclusive(facts: Facts) -> Iterator[Reason]:
         yield because("generator_not_watched", unseen)
     if not facts.complete:
         yield because("cut_off", _ENDS[facts.ended])
-    elif facts.search is None:
+    else:
         yield from _interrupted(facts)
 
 
@@ -288,8 +288,9 @@ def _interrupted(facts: Facts) -> Iterator[Reason]:
     """Yield what nobody knows because we cut it off: calls, or every journey of an arm."""
     for arm, totals in facts.arms.items():
         found = counts(totals, "error_rate")
-        judged = not found.cut_off or _judged_on(arm, ABOUT_ERRORS, facts.gates)
-        if found.total and not judged and found.at_worst(upper=True) > facts.most_failed:
+        judged = facts.search is not None or _judged_on(arm, ABOUT_ERRORS, facts.gates)
+        unknown = found.total and found.cut_off and not judged
+        if unknown and found.at_worst(upper=True) > facts.most_failed:
             most = numbers.said(facts.most_failed, "fraction")
             yield because(
                 "interrupted",
@@ -301,7 +302,7 @@ def _interrupted(facts: Facts) -> Iterator[Reason]:
         if found.total and cut and not totals.journey.ended:
             yield because(
                 "interrupted",
-                f"No journey of {arm} ended in a measured round: {cut} were cut off, so nothing is "
+                f"No journey of {arm} ended in a measured round: {cut} {were(cut)} cut off, so nothing is "
                 "known about their other steps. Raise limits.drain, or make rounds longer.",
             )
 

@@ -16,6 +16,7 @@ from mcp_perf.results.judge.verdict import Facts, SearchFacts, decide
 from mcp_perf.results.report.build import build
 from mcp_perf.results.tally.health import GeneratorHealth
 from mcp_perf.results.tally.metrics import Totals
+from mcp_perf.results.tally.tally import fold
 from tests.support import ROOT
 from tests.support import virtual_run as virtual
 from tests.support.virtual_run import Round, journal
@@ -414,7 +415,10 @@ def test_promise_34_calls_cut_off_may_be_more_than_the_limit_can_bear(cut, verdi
 
 
 def test_promise_17_a_run_in_which_no_journey_ended_does_not_pass():
-    """Its calls were ok, but nobody knows about the steps that were never reached."""
+    """Its calls were ok, but nobody knows about the steps that were never reached.
+
+    A search that found a capacity does not know about them, either.
+    """
     cut = virtual.cell("mcp", [900.0] * 100, kind="journey", name="say", cls="interrupted")
     records = [
         replace(one, cells=[*(cell for cell in one.cells if cell.kind == "call"), cut])
@@ -425,3 +429,10 @@ def test_promise_17_a_run_in_which_no_journey_ended_does_not_pass():
     found = build(records)
     assert (found.verdict, [one.code for one in found.reasons]) == ("INCONCLUSIVE", ["interrupted"])
     assert found.reasons[0].text.startswith("No journey of mcp ended")
+    arms = {"mcp": Totals(fold(records).measured("mcp"))}
+    searched = decide(
+        Facts(
+            **CLEAN | {"gates": [], "arms": arms, "search": SearchFacts(found=["mcp holds 80/s"])}
+        )
+    )
+    assert [one.code for one in searched.reasons] == ["interrupted", "capacity_found"]
