@@ -302,8 +302,8 @@ def _interrupted(facts: Facts) -> Iterator[Reason]:
         if found.total and cut and not totals.journey.ended:
             yield because(
                 "interrupted",
-                f"No journey of {arm} ended in a measured round: {cut} {were(cut)} cut off, so nothing is "
-                "known about their other steps. Raise limits.drain, or make rounds longer.",
+                f"No journey of {arm} ended in a measured round: {cut} {were(cut)} cut off, so "
+                "nothing is known about later steps. Raise limits.drain, or make rounds longer.",
             )
 
 
