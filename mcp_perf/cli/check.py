@@ -10,7 +10,6 @@ import click
 from mcp_perf.cli.answer import answer
 from mcp_perf.cli.refused import told
 from mcp_perf.cli.target import TargetCommand, target_of, target_options
-from mcp_perf.results.render.words.wording import plain
 
 
 @click.command(cls=TargetCommand)
@@ -34,6 +33,8 @@ def check(target: str, *, tools: bool, **how: Any) -> None:
 
 
 def _lines(found: dict[str, Any], *, tools: bool) -> Iterator[str]:
+    from mcp_perf.results.render.words.wording import plain  # noqa: PLC0415 -- it is for reports
+
     for key, value in found.items():
         parts = {} if key == "listed" else value if isinstance(value, dict) else {"": value}
         for name, one in parts.items():

@@ -224,4 +224,5 @@ class Run:
             load=prepared.load(),
             environment={**environment(), "simulated": prepared.systems.simulated()},
             workload=workload(scenario),
+            journeys=[*scenario.journeys],
         )

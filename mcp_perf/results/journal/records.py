@@ -43,6 +43,8 @@ class RunStarted(Record, tag="run", frozen=True, kw_only=True):
     environment: dict[str, Any]
     workload: dict[str, str] = {}
     """Arm -> digest of what it does; empty in journals of older versions."""
+    journeys: list[str] = []
+    """What users could walk; empty in journals of older versions."""
     layers: list[str] = []
     """Arms that do the same work, each through one more layer than the arm before."""
 

@@ -15,6 +15,7 @@ from mcp_perf.results.tally.tally import RunTally
 
 SESSIONLESS: Final = "2026-07-28"
 """The version of MCP in which steps open the streams of their subscriptions."""
+_NAMED: Final = 5
 STRAY: Final = "Stray: "
 """How notes on messages that belong to no call begin."""
 
@@ -29,6 +30,15 @@ def notes(tally: RunTally, evidence: Mapping[str, Evidence]) -> list[str]:
         lost = "slices of the journal belong to no turn and were left out."
         found.append(f"{tally.stray_slices} {lost}")
     return found
+
+
+def _missed(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
+    missed = [name for name in tally.run.journeys if name not in totals.journeys]
+    if missed and totals.journeys:
+        more = len(missed) - _NAMED
+        named = ", ".join(missed[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        journeys = counted(len(missed), "journey")
+        yield f"{journeys} of {arm} did not come up in a measured round: {named}."
 
 
 def _strays(tally: RunTally, arm: str) -> Iterator[str]:
@@ -125,6 +135,7 @@ def _on(tally: RunTally, arm: str, totals: Totals) -> Iterator[str]:
     if warmup.call.failed:
         failed = counted(warmup.call.failed, "call")
         yield f"{failed} of {arm} failed in the warm-up, which does not count."
+    yield from _missed(tally, arm, totals)
     yield from _limited(tally, arm, totals)
     yield from _strays(tally, arm)
     yield from _streams(tally, arm)

@@ -37,6 +37,20 @@ def test_results_that_were_checked_are_counted_among_those_that_could_be():
     assert said in built({"mcp": [timed_out]}).notes
 
 
+def test_journeys_that_no_user_walked_are_named():
+    """Users draw them by weight, so a short run may leave some out; a few are named."""
+    others = [f"rare-{number}" for number in range(7)]
+    named = "rare-0, rare-1, rare-2, rare-3, rare-4 and 2 more"
+    why = "did not come up in a measured round"
+    for journeys, said in (
+        (["say"], []),
+        (["say", *others], [f"7 journeys of mcp {why}: {named}."]),
+        (["say", "rare"], [f"1 journey of mcp {why}: rare."]),
+    ):
+        report = built({"mcp": [Round()]}, journeys=journeys)
+        assert [note for note in report.notes if "did not come up" in note] == said
+
+
 @pytest.mark.parametrize("gate", ["mcp.availability > 99%", "mcp.error_rate < 50%"])
 def test_how_long_an_arm_was_away_is_told_if_a_gate_is_about_it(gate):
     """With the time in a row: that is how long it took to recover."""
