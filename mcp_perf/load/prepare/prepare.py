@@ -14,6 +14,7 @@ from typing import Any, Final, get_args
 from mcp_perf import folders, settings
 from mcp_perf.load.hub.redaction import hide
 from mcp_perf.load.plan import search
+from mcp_perf.load.plan.description import described
 from mcp_perf.load.plan.drain import longest_s, shortened
 from mcp_perf.load.plan.schedule import Turn, fit, levels, plan
 from mcp_perf.load.prepare import open_files, permission
@@ -139,28 +140,6 @@ class Prepared:
         if not self.searching:
             known["order"] = [turn.arm for turn in rounds]
         return known
-
-
-def described(load: Load) -> dict[str, Any]:
-    """Return what a report says about a load, as far as the scenario alone says it."""
-    known: dict[str, Any] = {
-        "model": "open" if load.open else "closed",
-        "shape": "stages" if load.stages else "replay" if load.replay else load.shape,
-        "users": load.most_users,
-        "rounds": load.round_count,
-        "round_s": load.round_s,
-        "warmup_s": load.warmup,
-        "think_s": list(load.think),
-    }
-    if load.stages:
-        known["stages"] = [
-            stage.model_dump(mode="json", exclude_none=True) for stage in load.stages
-        ]
-    if load.open:
-        known |= {"rate_per_s": load.peak, "arrivals": load.arrivals}
-    if load.calibrate:
-        known["calibrate"] = load.calibrate
-    return known
 
 
 def read(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Loaded:

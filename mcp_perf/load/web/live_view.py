@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from mcp_perf.load.hub.redaction import clean, hide
 from mcp_perf.load.lifecycle.keeping import KeepingSide
-from mcp_perf.load.prepare.prepare import RunOptions, described, read
+from mcp_perf.load.plan.description import described
+from mcp_perf.load.prepare.prepare import RunOptions, read
 from mcp_perf.load.targets import confidential
 from mcp_perf.results.render.files import html
 from mcp_perf.results.render.files.so_far import context
