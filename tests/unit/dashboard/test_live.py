@@ -101,6 +101,22 @@ def test_the_page_of_a_run_needs_no_script(client, start):
     assert client.get("/live/a-run.json").json()["arms"]["mcp"]["calls"] == 300
 
 
+@pytest.mark.parametrize(("arms", "columns"), [(["control", "mcp"], 2), (["mcp"], 0)])
+def test_a_ratio_has_its_columns_if_there_are_two_arms(arms, columns, client, start):
+    """A single arm is compared with nothing."""
+    start(records=virtual.journal({arm: ROUNDS[arm] for arm in arms})).write(HALF)
+    page = client.get("/live/a-run").text
+    assert page.count(">Ratio</th>") == columns
+    assert ("The ratio is that of the p50" in page) == bool(columns)
+
+
+def test_the_rounds_of_a_search_are_the_most_there_can_be(client, start):
+    """It ends as soon as it has its answer."""
+    load = {"model": "closed", "users": 1, "shape": "doubling", "rounds": 60}
+    start(records=virtual.journal({"mcp": ROUNDS["mcp"]}, load=load)).write(HALF // 2)
+    assert "of at most 60 rounds ended" in client.get("/live/a-run").text
+
+
 def test_a_run_is_followed_until_its_report_is_stored(client, start, store):
     """The messages have its numbers, then the verdict, and at last a link to the report."""
     run = start()

@@ -75,7 +75,7 @@ def test_without_a_tool_to_call_the_tools_are_listed_with_the_line_to_copy(
 
 
 def test_of_tools_that_were_named_only_they_are_spoken_of(start, tmp_path):
-    """A named tool whose call is refused is the reason; other tools are no advice."""
+    """A named tool whose call is refused is the reason; no other tool is suggested."""
     server, given = start([tool("get_it"), tool("drop"), tool("make")])
     assert survey(given, tmp_path, {"make": None}, no).remarks() == []
     answer, failed = server.answer, {"error": {"code": -1, "message": "gone"}}
