@@ -135,7 +135,7 @@ class Prepared:
             "users": self.users,
             "spawn_rate": self.spawn_rate,
             "rounds": self.rounds,
-            "round_s": rounds[0].seconds,
+            "round_s": round(rounds[0].seconds, 3),
         }
         if not self.searching:
             known["order"] = [turn.arm for turn in rounds]

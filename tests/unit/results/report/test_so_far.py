@@ -60,6 +60,9 @@ def test_the_report_of_the_whole_run_brings_its_ratios_and_gates():
     whole = next(one for one in report.comparisons if (one.arm, one.metric) == ("mcp", "p50"))
     assert so_far.calls()[1].compared == whole
     assert so_far.report.gates == report.gates
+    said = so_far.calls()
+    so_far.conclude(report)  # each time that a page is asked for
+    assert so_far.calls() == said
 
 
 def test_a_ratio_has_its_interval_while_the_run_goes_on():
