@@ -264,7 +264,16 @@ class HttpStep(CompiledStep[RestClient]):
         client = context.client
         request = self.encoded or self.request.render(context.values, client.own_fields)
         reply = client.send(request, self.timeout_s)
-        return reply, self.checks.judge(reply, context.values)
+        cls = self.checks.judge(reply, context.values)
+        if (
+            cls == OK and reply.detail and not self.checks.statuses
+        ):  # a redirect, perhaps to a login
+            told = (
+                f"{self.track.name} was answered by HTTP {reply.status}, which counts as ok and is"
+            )
+            hint = "not followed. Write the status that the step expects."
+            context.recorder.remark(context.arm, f"{told} {hint}")
+        return reply, cls
 
 
 @dataclass(eq=False)

@@ -30,7 +30,7 @@ from mcp_perf.load.steps.step import (
     encode_json,
 )
 from mcp_perf.outcomes import HARNESS_ERROR, HTTP_ERROR, INTERRUPTED, OK, TIMEOUT, TOOL_ERROR
-from mcp_perf.results.journal.records import Health, SampleRecord, Slice
+from mcp_perf.results.journal.records import Health, Note, SampleRecord, Slice
 from mcp_perf.scenario.model.steps import Expect
 from mcp_perf.scenario.values.templates import compile_template
 
@@ -320,6 +320,26 @@ def test_an_http_error_that_is_expected_is_ok():
     step = bench.http(HttpRequest(b"GET / HTTP/1.1\r\n", b"", None), checks=checks)
     assert step.run(bench.context) == OK
     assert bench.fired[0]["exception"] is None
+
+
+@pytest.mark.parametrize(("statuses", "notes"), [((), 1), ((302,), 0)])
+def test_a_redirect_that_nobody_expects_is_noted_once(statuses, notes):
+    """It counts as ok, but may lead to a login; the place may hold secrets and is left out."""
+
+    def moved():
+        reply = replied(body=b"", status=302)
+        reply.detail = "GET /a is redirected to /login?state=secret"
+        return reply
+
+    bench = Bench(moved, FakeRest)
+    request = HttpRequest(b"GET /a HTTP/1.1\r\n", b"", None)
+    step = bench.http(request, checks=Checks(Reply.json, statuses=statuses))
+    assert [step.run(bench.context) for _ in range(2)] == [OK, OK]
+    bench.counted()
+    found = [one.text for one in bench.records if isinstance(one, Note)]
+    assert len(found) == notes
+    assert all("GET /a was answered by HTTP 302" in text for text in found)
+    assert "secret" not in "".join(found)
 
 
 def test_a_wait_is_no_call_and_its_time_is_known(monkeypatch):
