@@ -8,7 +8,7 @@ from mcp_perf.client.mcp.lists import list_all
 from mcp_perf.client.mcp.streamable_http import HttpClient
 from mcp_perf.client.protocol.requests import LIST_KEYS, LISTS, Request
 from mcp_perf.client.protocol.versions import HANDSHAKE, MODERN
-from mcp_perf.client.reply import Reply
+from mcp_perf.client.reply import Reply, beginning
 from mcp_perf.load.steps.compile import unusable_schemas
 from mcp_perf.load.survey.choice import choose
 from mcp_perf.load.survey.given import Given
@@ -16,7 +16,7 @@ from mcp_perf.load.survey.survey import Seen, opened, reached
 from mcp_perf.load.survey.writing import TIMEOUT_S
 from mcp_perf.load.targets.clients import McpSession
 from mcp_perf.load.targets.targets import ArmTarget
-from mcp_perf.outcomes import OK
+from mcp_perf.outcomes import OK, STRAYS
 from mcp_perf.results.tally.metrics import tokens
 from mcp_perf.scenario.model.targets import split_target
 
@@ -31,9 +31,10 @@ _TRANSPORTS: Final = {
 
 def facts(given: Given, folder: Path) -> Details:
     """Look at a server, without load. Raises Refusal."""
-    seen = Seen()
+    seen, strays = Seen(), _Strays()
     with reached(given, folder) as target:
-        with opened(target, observe=seen, listens=target.version != MODERN) as client:
+        listens = target.version != MODERN
+        with opened(target, observe=seen, stray=strays, listens=listens) as client:
             offered = seen.result("server/discover", "initialize").get("capabilities") or {}
             methods = _methods(client, offered, target)
             session = _session(client)
@@ -55,9 +56,25 @@ def facts(given: Given, folder: Path) -> Details:
         "tools_list_bytes": target.tools_list_bytes,
         "tools_list_tokens": round(tokens(target.tools_list_bytes)),
         "ms": methods,
-        "faults": [*target.remarks, *_faults(target)],
+        "faults": [*target.remarks, *_faults(target), *strays.told()],
         "listed": _tools(target),
     }
+
+
+class _Strays:
+    """Counts messages that belong to no call, such as lines of a log on stdout."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[bytes]] = {}
+
+    def __call__(self, kind: str, message: bytes) -> None:
+        self._seen.setdefault(kind, []).append(message)
+
+    def told(self) -> list[str]:
+        return [
+            f"{STRAYS[kind]}: {len(messages)}, such as {beginning(messages[0])}"
+            for kind, messages in self._seen.items()
+        ]
 
 
 def _other_era(target: ArmTarget) -> list[str]:

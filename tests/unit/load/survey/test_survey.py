@@ -1,12 +1,14 @@
 """What is learned about a server by asking it, and by calling its tools."""
 
 import json
+import re
+import sys
 
 import pytest
 
 from mcp_perf.load.survey import survey as module
 from mcp_perf.load.survey.facts import facts
-from mcp_perf.load.survey.given import of_line
+from mcp_perf.load.survey.given import of_command, of_line
 from mcp_perf.load.survey.survey import survey
 from mcp_perf.load.targets.refusal import Refusal
 from tests.unit.load.survey.conftest import LONG, TEXT, TOOLS, tool
@@ -138,6 +140,31 @@ def test_what_matters_under_load_is_found_out_without_load(start, tmp_path):
     assert [fault[:15] for fault in found["faults"]] == ["tool get_broken"]
     assert server.called == []
     assert json.loads(json.dumps(found)) == found
+
+
+@pytest.mark.process
+def test_what_is_no_message_is_a_fault(tmp_path):
+    """A server that writes its log to stdout works, but each line has to be read and left out."""
+    path = tmp_path / "noisy.py"
+    path.write_text(
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    asked = json.loads(line)\n"
+        "    print('INFO got', asked.get('method'))\n"
+        "    result = {'protocolVersion': '2025-11-25', 'capabilities': {'tools': {}},\n"
+        "              'serverInfo': {'name': 'noisy', 'version': '1'}, 'tools': []}\n"
+        "    if asked.get('method') == 'server/discover':\n"
+        "        answer = {'error': {'code': -32601, 'message': 'no such method'}}\n"
+        "    else:\n"
+        "        answer = {'result': result}\n"
+        "    if 'id' in asked:\n"
+        "        print(json.dumps({'jsonrpc': '2.0', 'id': asked['id'], **answer}), flush=True)\n"
+    )
+    [fault] = facts(of_command([sys.executable, str(path)]), tmp_path)["faults"]
+    assert re.fullmatch(
+        r"lines or events that are not JSON-RPC messages: \d, such as INFO got server/discover",
+        fault,
+    )
 
 
 def test_a_version_is_named_once(start, tmp_path, monkeypatch):
