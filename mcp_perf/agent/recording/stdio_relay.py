@@ -82,11 +82,12 @@ def _pump(source: int, sink: int, watch: Take) -> None:
     with contextlib.suppress(OSError):
         while data := os.read(source, _CHUNK):
             now_ns = perf_counter_ns()
+            # First, because the other thread may see the answer, or the end, as soon as it is sent.
+            for piece in lines.feed(data):
+                watch(piece, now_ns)
             left = memoryview(data)
             while left:
                 left = left[os.write(sink, left) :]
-            for piece in lines.feed(data):
-                watch(piece, now_ns)
     # So the other end learns that its input has ended, or that nobody reads its output.
     _close(source)
     _close(sink)

@@ -3,12 +3,14 @@
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from mcp_perf.agent.recording import stdio_relay
 from tests.support import ROOT
 
 pytestmark = pytest.mark.process
@@ -45,6 +47,20 @@ def test_every_byte_goes_on_and_the_exit_code_is_the_servers(tmp_path):
     assert process.returncode == 7
     assert error.startswith(b"hello\n")
     assert b"1 request in 1 session" in error
+
+
+def test_a_message_is_known_before_it_is_passed_on():
+    """Otherwise a server that answers or ends at once would do so to a call that nobody knows."""
+    (source, agent), (server, sink) = os.pipe(), os.pipe()
+    os.write(agent, CALL)
+    os.close(agent)
+    passed_on = []
+    stdio_relay._pump(
+        source, sink, lambda *_: passed_on.append(select.select([server], [], [], 0)[0])
+    )
+    assert passed_on == [[]]
+    assert os.read(server, 1000) == CALL
+    os.close(server)
 
 
 def test_a_server_that_dies_fails_its_calls(tmp_path):
