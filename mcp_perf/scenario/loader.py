@@ -55,6 +55,8 @@ class Loaded:
     lines: Mapping[Path, int] = field(default_factory=dict, repr=False)
     replay: ReplayPlan | None = field(default=None, repr=False)
     """When journeys begin, if the load replays a recording."""
+    left_out: tuple[str, ...] = ()
+    """The gates of the file that need an arm that is not kept."""
 
 
 def load(
@@ -117,7 +119,8 @@ def load_text(
     if mistakes:
         raise ScenarioError(blame.problems(mistakes))
     kept = _only(draft if replay is None else _timed(draft, replay), arms)
-    return Loaded(kept, text, source, base, env, reading.lines, replay)
+    left_out = tuple(gate.text for gate in draft.gates if gate not in kept.gates)
+    return Loaded(kept, text, source, base, env, reading.lines, replay, left_out)
 
 
 def unknown_names(loaded: Loaded, arm: str, provided: Collection[str]) -> list[Problem]:

@@ -168,18 +168,6 @@ def _spoken(options: RunOptions, environ: Mapping[str, str] = os.environ) -> Run
     return replace(options, settings=(*options.settings, *asked), protocol="")
 
 
-def not_judged(options: RunOptions, loaded: Loaded) -> list[str]:
-    """Return a line for each gate that `--arm` leaves out, because another arm is part of it."""
-    if not options.arms:
-        return []
-    kept, every = loaded.scenario.gates, read(replace(options, arms=())).scenario.gates
-    return [
-        f"Not judged, because --arm leaves out an arm: {gate.text}"
-        for gate in every
-        if gate not in kept
-    ]
-
-
 def choose(loaded: Loaded, tags: Sequence[str], excluded: Sequence[str]) -> Loaded:
     """Keep the journeys that --tags and --exclude-tags ask for. Raises Refusal if none is left."""
     journeys = {
@@ -232,7 +220,11 @@ def prepare(options: RunOptions, user: permission.User = permission.NOBODY) -> P
         rounds=rounds,
         folder=folder,
         systems=Systems(folder / "systems"),
-        remarks=[*remarks, *not_judged(options, loaded), *[_LOGGED] * bool(options.log_calls)],
+        remarks=[
+            *remarks,
+            *(f"Not judged, because --arm leaves out an arm: {gate}" for gate in loaded.left_out),
+            *[_LOGGED] * bool(options.log_calls),
+        ],
     )
     if options.baseline:
         scenario = loaded.scenario
