@@ -16,6 +16,7 @@ from mcp_perf.results.compare.baseline import of_report
 from mcp_perf.results.compare.comparable import differences
 from mcp_perf.results.compare.report import CompareReport, compare_all
 from mcp_perf.results.document.document import Report
+from mcp_perf.results.render.charts.percentiles import from_median
 from mcp_perf.results.render.charts.scales import of_fractions
 from mcp_perf.results.render.files import compare_report, html
 from mcp_perf.scenario.problems.wording import InputError
@@ -165,11 +166,7 @@ def _measured(chosen: ChosenRuns) -> Table:
 def _curves(reports: Sequence[Report], arm: str) -> dict[str, Any]:
     """Lay the curves of one arm over each other, from the median to the longest call."""
     curves = [
-        (
-            i,
-            report.run_id,
-            [point for point in report.arms[arm].percentile_curve if point[0] >= 0.5],
-        )
+        (i, report.run_id, from_median(report.arms[arm].percentile_curve))
         for i, report in enumerate(reports)
         if arm in report.arms
     ]

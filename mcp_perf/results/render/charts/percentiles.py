@@ -15,10 +15,15 @@ _HALF: Final = 0.04
 """How far a bound's line reaches from its percentile, as a fraction of the plot."""
 
 
+def from_median(curve: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return what is drawn of a curve of fractions and milliseconds."""
+    return [(fraction, ms) for fraction, ms in curve if fraction >= _READ_AT[0]]
+
+
 def draw(arms: Mapping[str, ArmNumbers], gates: Iterable[GateBound] = ()) -> str:
     """Draw each arm's latency by percentile; an empty string if no arm has a curve."""
     curves = {
-        name: [(fraction, ms) for fraction, ms in arm.percentile_curve if fraction >= _READ_AT[0]]
+        name: from_median(arm.percentile_curve)
         for name, arm in arms.items()
         if arm.percentile_curve
     }

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from mcp_perf.results.document.document import PHASES
 from mcp_perf.results.judge import generator
+from mcp_perf.results.judge.trial import finds_levels
 from mcp_perf.results.render.charts import recent
 from mcp_perf.results.report.so_far import SoFar
 from mcp_perf.results.tally.arm_facts import unsampled
@@ -18,6 +19,7 @@ def context(so_far: SoFar) -> dict[str, Any]:
     return {
         "names": tally.arms,
         "run": tally.run,
+        "searching": finds_levels(tally.run.load),
         "turn": turn,
         "phase": PHASES[turn.started.phase].format(turn.started.round) if turn is not None else "",
         "rounds": so_far.rounds(),

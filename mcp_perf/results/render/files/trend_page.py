@@ -38,10 +38,10 @@ def unit_of(metric: str) -> str:
 def slope(line: Line) -> str:
     """Say where a line goes, in a few words."""
     if line.slope is None or line.slope95 is None:
-        return "too few runs for a slope"
+        return "Too few runs for a slope"
     low, high = line.slope95
     towards = f"{_per_cent(line.slope)} per run ({_per_cent(low)} to {_per_cent(high)}, 95 %)"
-    return towards if not low <= 1 <= high else f"no slope shown: {towards}"
+    return towards if not low <= 1 <= high else f"No slope shown: {towards}"
 
 
 def remark(mark: Mark) -> str:
