@@ -68,7 +68,7 @@ def made(name: str, options: dict[str, Any]) -> Iterator[str]:
 
 def _check_gates(gates: Sequence[str]) -> None:
     """Raise Refused for what is not a gate, before any tool is tried."""
-    from mcp_perf.scenario.model.gates import GateError, parse  # noqa: PLC0415
+    from mcp_perf.scenario.model.gates import GateError, parse  # noqa: PLC0415 -- it loads pydantic
 
     try:
         for gate in gates:
@@ -172,7 +172,7 @@ def _proposed(found: "Survey") -> list[str]:
 
     No call can take longer than its timeout, so a bound beyond that would mean nothing.
     """
-    from mcp_perf.load.survey.writing import TIMEOUT_S  # noqa: PLC0415
+    from mcp_perf.load.survey.writing import TIMEOUT_S  # noqa: PLC0415 -- it loads pydantic
 
     calm = sorted(time for times in found.times_ms.values() for time in times)
     if not calm:

@@ -3,8 +3,6 @@
 import io
 import json
 import subprocess
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pypdf import PdfReader
@@ -55,21 +53,16 @@ def test_what_the_page_says_can_be_read(example, document):
 
 
 def test_one_pdf_is_made_at_a_time(monkeypatch):
-    """Pages that are asked for at once wait for each other."""
-    at_work, most = [], []
+    """Whoever asks for another one meanwhile has to wait."""
+    held = []
 
     def compiling(command, **_given):
-        at_work.append(1)
-        time.sleep(0.02)
-        most.append(len(at_work))
-        at_work.pop()
+        held.append(pdf._ONE.locked())
         return subprocess.CompletedProcess(command, 0, b"%PDF")
 
     monkeypatch.setattr(pdf.subprocess, "run", compiling)
-    with ThreadPoolExecutor(4) as threads:
-        made = [*threads.map(pdf.render, [page("<p>one</p>")] * 8)]
-    assert made == [b"%PDF"] * 8
-    assert max(most) == 1
+    assert pdf.render(page("<p>one</p>")) == b"%PDF"
+    assert (held, pdf._ONE.locked()) == ([True], False)
 
 
 def test_every_page_has_its_number(document):
