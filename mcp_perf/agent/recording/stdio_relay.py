@@ -20,6 +20,8 @@ _CHUNK: Final = 65536
 _PATIENCE_S: Final = 2.0
 """How long it waits for a server that was signalled, and for the last bytes of one that ended."""
 
+_STEP_S: Final = 0.5
+
 
 class _Signalled(Exception):  # noqa: N818 -- not an error
     """Somebody wants us to end."""
@@ -49,12 +51,24 @@ def relay(command: Sequence[str], sent: Take, came: Take) -> tuple[int, bool]:
     try:
         for way in ways:
             way.start()
-        code, by_itself = server.wait(), ways[0].is_alive()
+        code, by_itself = _ended(server), ways[0].is_alive()
         _ignore_signals()
     except _Signalled as told:
         code, by_itself = _end(server, told.args[0]), False
     ways[1].join(_PATIENCE_S)
     return code if code >= 0 else 128 - code, by_itself
+
+
+def _ended(server: subprocess.Popen[bytes]) -> int:
+    """Wait for a server in a thread, and in steps for the thread.
+
+    A signal that comes just before a blocking call, or to another thread, does not interrupt it.
+    """
+    waiting = threading.Thread(target=server.wait, daemon=True)
+    waiting.start()
+    while waiting.is_alive():
+        waiting.join(_STEP_S)
+    return server.wait()
 
 
 def _signalled(number: int, _frame: FrameType | None) -> None:

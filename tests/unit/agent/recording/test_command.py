@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,20 @@ def test_a_signal_ends_both_and_the_recording_is_whole(tmp_path, number):
     assert process.wait(60) == 128 + number
     assert outcomes(file) == ["interrupted"]
     process.communicate()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux names the threads")
+def test_a_signal_that_comes_to_another_thread_ends_both(tmp_path):
+    """It does not interrupt what the main thread waits for, like one that comes just before."""
+    process = recorder(tmp_path / "calls.jsonl", "sh", "-c", "echo here; exec cat")
+    assert process.stdout.readline() == b"here\n"
+    threads = {int(path.name) for path in Path(f"/proc/{process.pid}/task").iterdir()}
+    os.kill(max(threads - {process.pid}), signal.SIGTERM)
+    try:
+        assert process.wait(30) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_traffic_goes_on_where_the_disk_is_full():
